@@ -1,0 +1,1 @@
+//! steadfast judges whether a Kubernetes cluster keeps the promises of a StatefulSet.
