@@ -1,1 +1,10 @@
-//! steadfast judges whether a Kubernetes cluster keeps the promises of a StatefulSet.
+//! steadfast judges whether a Kubernetes cluster keeps the promises of a StatefulSet: it applies the documented
+//! manifests, disturbs them, records what the cluster did, judges the record, and writes reports.
+//!
+//! The modules, in reading order. Those marked *pure* touch no cluster, no clock and no file.
+
+pub mod spec; // pure: requirements, scenarios and manifests, as data
+pub mod history; // pure: what a scenario recorded
+pub mod checks; // pure: one function from a history to findings for each requirement
+pub mod judge; // pure: from findings to verdicts
+pub mod limits; // pure: every wait and bound, with its reason

@@ -1,0 +1,6 @@
+//! Checks of the area `network-identity`, in the order of the catalogue.
+
+use super::Check;
+
+/// The checks of this area.
+pub const CHECKS: &[Check] = &[];

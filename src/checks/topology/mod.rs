@@ -1,0 +1,8 @@
+//! Checks of the area `topology`, in the order of the catalogue.
+
+use super::Check;
+
+mod ordered_creation;
+
+/// The checks of this area.
+pub const CHECKS: &[Check] = &[ordered_creation::CHECK];

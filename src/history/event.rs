@@ -1,0 +1,74 @@
+//! One thing that was seen: by whom, when it can have been true, and where it stands in the record.
+
+use serde::{Deserialize, Serialize};
+
+use super::observation::{Observation, Resource};
+
+/// One line of a history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Place in the scenario's record: total, gap-free, from 0.
+    pub seq: u64,
+    /// When the thing seen can have been true.
+    #[serde(flatten)]
+    pub span: Span,
+    /// Who saw it. Order is only ever read between events of one observer.
+    pub observer: Observer,
+    /// What was seen.
+    pub seen: Observation,
+}
+
+/// A stretch of time on the run's monotonic clock, in microseconds since the run began.
+///
+/// For a question (DNS, exec, request) it is asked..answered; for a watch event, the watch's previous delivery..this
+/// delivery. Two spans that overlap say nothing about which came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The earliest moment.
+    pub from_us: u64,
+    /// The latest moment.
+    pub until_us: u64,
+}
+
+impl Span {
+    /// A moment.
+    pub const fn at(us: u64) -> Self {
+        Self { from_us: us, until_us: us }
+    }
+
+    /// Whether all of this lies before all of the other.
+    pub const fn certainly_before(&self, other: &Span) -> bool {
+        self.until_us < other.from_us
+    }
+
+    /// Whether the two may have been true at one time.
+    pub const fn may_overlap(&self, other: &Span) -> bool {
+        !self.certainly_before(other) && !other.certainly_before(self)
+    }
+}
+
+/// Who saw an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observer {
+    /// The scenario's one watch of this resource.
+    Watch(Resource),
+    /// The driver: its own steps and requests.
+    Driver,
+    /// A read of the API server outside of a watch.
+    Reader,
+    /// A DNS question or a command in a container.
+    Probe,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_touch_may_overlap() {
+        let (early, late) = (Span { from_us: 1, until_us: 5 }, Span { from_us: 5, until_us: 9 });
+        assert!(early.may_overlap(&late) && !early.certainly_before(&late));
+        assert!(Span::at(4).certainly_before(&late) && !late.certainly_before(&Span::at(4)));
+    }
+}

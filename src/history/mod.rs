@@ -1,0 +1,38 @@
+//! What a scenario recorded: the only thing that checks read. Pure.
+//!
+//! [`Event`] is one line of the record; [`History`] is a scenario's events in order, with the questions that checks ask
+//! of them; [`lives`] folds the watch of pods into one [`PodLife`] for each incarnation; [`file`] is the form on disk.
+
+mod event;
+pub mod file;
+pub mod lives;
+mod observation;
+mod query;
+mod step;
+
+pub use event::{Event, Observer, Span};
+pub use lives::{Phase, PodLife};
+pub use observation::{
+    ApiErrorSeen, Change, DnsOutcome, DnsRecord, DnsSeen, ExecOutcome, ExecSeen, ObjectSeen, Observation,
+    Place, Purpose, ReadSeen, Resource, Transport, Vantage,
+};
+pub use query::Seen;
+pub use step::{Endpoint, Requested, Started, Step, Verb};
+
+/// The name of the StatefulSet in every scenario, as the documents have it.
+pub const SET: &str = "web";
+
+/// The name of the headless Service in every scenario, as the documents have it.
+pub const SERVICE: &str = "nginx";
+
+/// The name of the volume claim template, as the documents have it.
+pub const CLAIM_TEMPLATE: &str = "www";
+
+/// One scenario's record.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// The scenario's id.
+    pub scenario: String,
+    /// Its events; `events[n].seq == n`.
+    pub events: Vec<Event>,
+}

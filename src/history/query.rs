@@ -1,0 +1,213 @@
+//! The questions that checks ask of a history.
+
+use super::{
+    Change, DnsSeen, Event, ExecSeen, History, ObjectSeen, Observation, PodLife, Purpose, ReadSeen,
+    Requested, Resource, SERVICE, SET, Started, Step, lives,
+};
+
+/// An event together with what it holds, once its kind is known.
+#[derive(Debug)]
+pub struct Seen<'h, T> {
+    /// The event: its place, its span, its observer.
+    pub event: &'h Event,
+    /// What was seen.
+    pub what: &'h T,
+}
+
+impl<T> Clone for Seen<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Seen<'_, T> {}
+
+impl<T> std::ops::Deref for Seen<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.what
+    }
+}
+
+impl History {
+    /// The event with that number. Panics on a number that is not in the history: a bug in a check.
+    pub fn event(&self, seq: u64) -> &Event {
+        &self.events[usize::try_from(seq).expect("a history fits in memory")]
+    }
+
+    fn select<'h, T: 'h>(
+        &'h self,
+        pick: impl Fn(&'h Observation) -> Option<&'h T>,
+    ) -> impl Iterator<Item = Seen<'h, T>> {
+        self.events.iter().filter_map(move |event| Some(Seen { event, what: pick(&event.seen)? }))
+    }
+
+    /// The versions of the objects of one resource, in the order in which its watch delivered them.
+    pub fn objects(&self, resource: Resource) -> impl Iterator<Item = Seen<'_, ObjectSeen>> {
+        self.select(move |seen| match seen {
+            Observation::Object(object) if object.resource == resource => Some(object),
+            _ => None,
+        })
+    }
+
+    /// The state of an object after event `seq`, as its watch had told by then; none if it did not exist.
+    pub fn object_at(&self, resource: Resource, name: &str, seq: u64) -> Option<Seen<'_, ObjectSeen>> {
+        self.objects(resource)
+            .take_while(|seen| seen.event.seq <= seq)
+            .filter(|seen| seen.name == name)
+            .last()
+            .filter(|seen| seen.change != Change::Deleted)
+    }
+
+    /// The objects of a resource that exist after event `seq`, by name.
+    pub fn objects_at(&self, resource: Resource, seq: u64) -> Vec<Seen<'_, ObjectSeen>> {
+        let mut live = std::collections::BTreeMap::new();
+        for seen in self.objects(resource).take_while(|seen| seen.event.seq <= seq) {
+            match seen.change {
+                Change::Deleted => live.remove(seen.what.name.as_str()),
+                _ => live.insert(seen.what.name.as_str(), seen),
+            };
+        }
+        live.into_values().collect()
+    }
+
+    /// Where the watch of a resource lost events. Order across such an event is unknown.
+    pub fn gaps(&self, resource: Resource) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(
+            move |event| matches!(&event.seen, Observation::WatchGap { resource: of, .. } if *of == resource),
+        )
+    }
+
+    /// The first gap in the watch of a resource strictly between two events.
+    pub fn gap_between(&self, resource: Resource, from: &Event, until: &Event) -> Option<&Event> {
+        self.gaps(resource).find(|gap| from.seq < gap.seq && gap.seq < until.seq)
+    }
+
+    /// Whether the resource was watched at all.
+    pub fn was_watched(&self, resource: Resource) -> bool {
+        self.events.iter().any(
+            |event| matches!(&event.seen, Observation::WatchOpened { resource: of, .. } if *of == resource),
+        )
+    }
+
+    /// Every DNS question with what came back, in the order in which the answers came.
+    pub fn dns(&self) -> impl Iterator<Item = Seen<'_, DnsSeen>> {
+        self.select(|seen| match seen {
+            Observation::Dns(dns) => Some(dns),
+            _ => None,
+        })
+    }
+
+    /// Every command in a container.
+    pub fn execs(&self) -> impl Iterator<Item = Seen<'_, ExecSeen>> {
+        self.select(|seen| match seen {
+            Observation::Exec(exec) => Some(exec),
+            _ => None,
+        })
+    }
+
+    /// The commands that were for this purpose.
+    pub fn execs_for<'h>(&'h self, purpose: &Purpose) -> impl Iterator<Item = Seen<'h, ExecSeen>> {
+        self.execs().filter(move |exec| &exec.purpose == purpose)
+    }
+
+    /// Every read outside of a watch.
+    pub fn reads(&self) -> impl Iterator<Item = Seen<'_, ReadSeen>> {
+        self.select(|seen| match seen {
+            Observation::Read(read) => Some(read),
+            _ => None,
+        })
+    }
+
+    /// The driver's steps.
+    pub fn steps(&self) -> impl Iterator<Item = Seen<'_, Step>> {
+        self.select(|seen| match seen {
+            Observation::Step(step) => Some(step),
+            _ => None,
+        })
+    }
+
+    /// The driver's requests, each at the moment before it was sent.
+    pub fn requests(&self) -> impl Iterator<Item = Seen<'_, Requested>> {
+        self.select(|seen| match seen {
+            Observation::Step(Step::Requested(request)) => Some(request),
+            _ => None,
+        })
+    }
+
+    /// What the driver knew when the scenario began; empty where it never began.
+    pub fn started(&self) -> Started {
+        self.steps()
+            .find_map(|step| match step.what {
+                Step::Started(started) => Some(started.clone()),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
+    /// Whether every step was done.
+    pub fn is_completed(&self) -> bool {
+        self.steps().any(|step| matches!(step.what, Step::Completed))
+    }
+
+    /// Why the scenario ended before its time, if it did.
+    pub fn aborted(&self) -> Option<(&Event, &str)> {
+        self.steps().find_map(|step| match step.what {
+            Step::Aborted { reason, .. } => Some((step.event, reason.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The waits that were given up: the event, the condition, and what was missing. A condition such as
+    /// `pods-ready [0, 1]` is found by its beginning.
+    pub fn timed_out<'h>(
+        &'h self,
+        wait_prefix: &'h str,
+    ) -> impl Iterator<Item = (&'h Event, &'h str, &'h str)> {
+        self.steps().filter_map(move |step| match step.what {
+            Step::TimedOut { wait, missing, .. } if wait.starts_with(wait_prefix) => {
+                Some((step.event, wait.as_str(), missing.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    /// The quiet periods of that name: the events at which it began and, if it did, ended.
+    pub fn quiet(&self, name: &str) -> Option<(&Event, Option<&Event>)> {
+        let began =
+            self.steps().find(|s| matches!(s.what, Step::QuietBegan { name: of, .. } if of == name))?.event;
+        let ended = self
+            .steps()
+            .find(|s| {
+                s.event.seq > began.seq && matches!(s.what, Step::QuietEnded { name: of } if of == name)
+            })
+            .map(|s| s.event);
+        Some((began, ended))
+    }
+
+    /// One life for each incarnation of each pod of the set, in the order of their births.
+    pub fn pods(&self) -> Vec<PodLife<'_>> {
+        lives::fold(self)
+    }
+
+    /// The versions of the StatefulSet.
+    pub fn set(&self) -> impl Iterator<Item = Seen<'_, ObjectSeen>> {
+        self.objects(Resource::StatefulSets).filter(|set| set.name == SET)
+    }
+
+    /// The last event of the history. Panics on an empty one, which no recorder writes.
+    pub fn last(&self) -> &Event {
+        self.events.last().expect("a history has at least the event that started it")
+    }
+
+    /// The absolute DNS name of a pod, `<pod>.nginx.<namespace>.svc.<zone>.`, if the zone is known.
+    pub fn pod_fqdn(&self, pod: &str) -> Option<String> {
+        Some(format!("{pod}.{}", self.service_fqdn()?))
+    }
+
+    /// The absolute DNS name of the headless Service, `nginx.<namespace>.svc.<zone>.`, if the zone is known.
+    pub fn service_fqdn(&self) -> Option<String> {
+        let started = self.started();
+        Some(format!("{SERVICE}.{}.svc.{}.", started.namespace, started.zone?))
+    }
+}

@@ -1,0 +1,111 @@
+//! Every wait and bound of the harness: its name, its unit, its value and the reason for it.
+//!
+//! Nothing else in the crate may hold a duration. What a cluster may take at most is decided here once, so that
+//! `explain` can print it and `--timeout-scale` can stretch it.
+
+use std::time::Duration;
+
+/// One bound: how long something may take before the harness gives up on it or calls it a violation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The name that messages and `explain` use.
+    pub name: &'static str,
+    /// The bound in milliseconds, before `--timeout-scale`.
+    pub wait_millis: u64,
+    /// Why it is that long, and what exceeding it means.
+    pub reason: &'static str,
+}
+
+impl Limit {
+    /// The bound as a duration, unscaled.
+    pub const fn duration(&self) -> Duration {
+        Duration::from_millis(self.wait_millis)
+    }
+
+    /// The bound in seconds, unscaled.
+    pub fn wait_secs(&self) -> f64 {
+        self.duration().as_secs_f64()
+    }
+
+    /// The bound in microseconds, the unit of a history's clock.
+    pub const fn wait_us(&self) -> u64 {
+        self.wait_millis * 1_000
+    }
+}
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $millis:expr, $reason:literal;)+) => {
+        $($(#[$doc])* pub const $constant: Limit = Limit { name: $name, wait_millis: $millis, reason: $reason };)+
+        /// Every limit, in the order of this file.
+        pub const ALL: &[Limit] = &[$($constant),+];
+    };
+}
+
+limits! {
+    /// How long the controller may act on a readiness that the API server has already taken back.
+    READINESS_LAG = "readiness-lag", 5_000,
+        "the controller acts on its own cache (kubernetes#41889): a pod that stopped being ready less than this before its successor was created proves nothing";
+    /// From the request that asks for a pod to the pod being Ready.
+    POD_READY = "pod-ready", 120_000,
+        "scheduling, volume provisioning and image pull on a slow node; beyond it the wait is given up";
+    /// From the request that deletes a pod to its removal, beyond its grace period.
+    POD_GONE = "pod-gone", 90_000,
+        "the grace period of 30 s, the kubelet's own delays, and a volume's unmount";
+    /// Until the set's status counters agree with its pods.
+    STATUS_SETTLED = "status-settled", 60_000,
+        "the controller writes its status after each sync; an update that takes longer was lost";
+    /// Until EndpointSlices and Endpoints list what the pods say.
+    ENDPOINTS_SETTLED = "endpoints-settled", 60_000,
+        "the endpoint controllers batch by at most a few seconds; a minute means that they do not follow";
+    /// Old DNS answers that are worth a remark.
+    DNS_STALE_SOFT = "dns-stale-soft", 30_000,
+        "the TTL and cache time that kubeadm configures; longer is reported as a number";
+    /// Old DNS answers that break the promise.
+    DNS_STALE_HARD = "dns-stale-hard", 60_000,
+        "TTL 30 s, a cache of 30 s in front of it, and no more; `--dns-stale-secs` changes it for a cluster that documents another time";
+    /// Between two questions of a DNS follower to the same backend.
+    DNS_FOLLOW_INTERVAL = "dns-follow-interval", 500,
+        "fine enough to measure a switch to half a second, and a few dozen questions a second in all";
+    /// One DNS question and its answer.
+    DNS_ANSWER = "dns-answer", 5_000,
+        "the resolver's own default; a backend that needs longer did not answer";
+    /// A command in a container.
+    EXEC = "exec", 20_000,
+        "every command that the harness runs ends at once; more than this is a broken stream";
+    /// One request to the API server, watches excepted.
+    REQUEST = "request", 30_000,
+        "kubectl's own patience; several attempts share it";
+    /// The shortest quiet period that a `nothing happens` promise needs.
+    QUIET = "quiet", 30_000,
+        "three times what upstream waits (10 s): a controller that goes on after eleven seconds must be seen";
+    /// How long a pod is kept from being ready only to make an order visible.
+    ORDER_VISIBLE = "order-visible", 2_000,
+        "long enough that a successor which does not wait is certainly created in it";
+    /// What a first contact with the API server may take.
+    CONNECT = "connect", 10_000,
+        "a server that does not accept in this time is down for a test's purposes";
+    /// All of the clean-up after Ctrl-C, SIGTERM or a panic.
+    CLEANUP_INTERRUPTED = "cleanup-interrupted", 20_000,
+        "deletes are sent in the first second; the rest is waiting for the namespaces to go";
+    /// The clean-up at the end of a run.
+    CLEANUP = "cleanup", 120_000,
+        "a namespace goes when its pods have: grace periods and volume teardown included";
+    /// Between two heartbeats where there is no terminal.
+    HEARTBEAT = "heartbeat", 15_000,
+        "well below what CI systems take for a hang";
+    /// The whole run.
+    RUN = "run", 1_200_000,
+        "ten times what a run takes; a run that is still going is stuck";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_limit_has_a_reason() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|limit| limit.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        assert!(ALL.iter().all(|limit| limit.wait_millis > 0 && limit.reason.len() > 20));
+    }
+}
