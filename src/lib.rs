@@ -7,4 +7,7 @@ pub mod spec; // pure: requirements, scenarios and manifests, as data
 pub mod history; // pure: what a scenario recorded
 pub mod checks; // pure: one function from a history to findings for each requirement
 pub mod judge; // pure: from findings to verdicts
+pub mod cluster; // touches the cluster: connections, requests, DNS
+pub mod recorder; // touches the cluster: writes down what happens
+pub mod driver; // touches the cluster: does what a scenario says
 pub mod limits; // pure: every wait and bound, with its reason
