@@ -8,3 +8,6 @@ pub mod history; // pure: what a scenario recorded
 pub mod checks; // pure: one function from a history to findings for each requirement
 pub mod judge; // pure: from findings to verdicts
 pub mod limits; // pure: every wait and bound, with its reason
+pub mod plan; // pure: from a selection to what runs, and why not the rest
+pub mod options; // pure: what a run can be told
+pub mod cli; // the command line
