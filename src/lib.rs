@@ -11,3 +11,6 @@ pub mod cluster; // touches the cluster: connections, requests, DNS
 pub mod recorder; // touches the cluster: writes down what happens
 pub mod driver; // touches the cluster: does what a scenario says
 pub mod limits; // pure: every wait and bound, with its reason
+pub mod plan; // pure: from a selection to what runs, and why not the rest
+pub mod options; // pure: what a run can be told
+pub mod cli; // the command line

@@ -1,3 +1,7 @@
 //! The `steadfast` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    steadfast::cli::main()
+}

@@ -1,0 +1,302 @@
+//! The command line as it is typed: flags, their environment twins and their help. What they mean is decided in
+//! [`super::meaning`].
+
+use std::path::PathBuf;
+
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use super::values;
+use crate::options::{
+    Color, DEFAULT_IMAGE, DEFAULT_JOBS, DEFAULT_NAMESPACE_PREFIX, DEFAULT_PROBE_IMAGE, DnsBackends,
+    JunitDialect, Keep, Progress,
+};
+
+/// Does this Kubernetes cluster keep the promises of a StatefulSet?
+///
+/// Applies the documented manifests, disturbs them, records what the cluster did, and judges the record. Without a
+/// subcommand it is `run`.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 pass · 1 a promise was broken · 2 inconclusive or not run · 3 nothing could be tested ·
+4 nothing applied · 5 something was left behind · 64 usage · 70 a bug in steadfast · 74 a report could not be
+written · 130 SIGINT · 143 SIGTERM
+
+Each flag --some-flag can be given as the variable STEADFAST_SOME_FLAG; the flag wins.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the scenarios on a cluster and judge what they recorded (the default)
+    Run(RunArgs),
+    /// Print the requirements; needs no cluster
+    List(ListArgs),
+    /// Print all that is known about one requirement; needs no cluster
+    Explain(ExplainArgs),
+    /// Print what a run would do, and why it would not do the rest; needs no cluster
+    Plan(PlanArgs),
+    /// Judge a recorded run again and rewrite its reports; needs no cluster
+    Replay(ReplayArgs),
+    /// Delete what a killed run left in the cluster
+    Cleanup(CleanupArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+    #[command(flatten)]
+    pub junit: JunitArgs,
+    #[command(flatten)]
+    pub voice: VoiceArgs,
+    #[command(flatten)]
+    pub catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which cluster")]
+pub(super) struct TargetArgs {
+    /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the pod's service account]
+    #[arg(long, value_name = "PATH", env = "STEADFAST_KUBECONFIG", hide_env = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it [default: the current one]
+    #[arg(long, value_name = "NAME", env = "STEADFAST_CONTEXT", hide_env = true)]
+    pub context: Option<String>,
+}
+
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Which requirements")]
+pub(super) struct SelectionArgs {
+    /// Only these: an id, `area:dns`, `level:core`; may be repeated
+    #[arg(
+        short,
+        long,
+        value_name = "EXPR",
+        env = "STEADFAST_SELECT",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    pub select: Vec<String>,
+    /// Not these; written like --select, and stronger
+    #[arg(long, value_name = "EXPR", env = "STEADFAST_SKIP", hide_env = true, value_delimiter = ',')]
+    pub skip: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is run in the cluster")]
+pub(super) struct SubjectArgs {
+    #[command(flatten)]
+    pub images: ImageArgs,
+    /// The StorageClass of every claim [default: the cluster's default class]
+    #[arg(long, value_name = "NAME", env = "STEADFAST_STORAGE_CLASS", hide_env = true)]
+    pub storage_class: Option<String>,
+    /// The cluster's DNS zone [default: what a pod's resolv.conf says]
+    #[arg(long, value_name = "ZONE", env = "STEADFAST_CLUSTER_DOMAIN", hide_env = true)]
+    pub cluster_domain: Option<String>,
+    /// The pods that answer DNS, such as kube-system/k8s-app=kube-dns [default: the endpoints of the Service that has
+    /// the nameserver's address]
+    #[arg(long, value_name = "NAMESPACE/SELECTOR", env = "STEADFAST_DNS_BACKENDS", hide_env = true)]
+    #[arg(value_parser = values::dns_backends)]
+    pub dns_backends: Option<DnsBackends>,
+    /// How long an old DNS answer may be served before it breaks the promise [default: 60]
+    #[arg(long, value_name = "N", env = "STEADFAST_DNS_STALE_SECS", hide_env = true)]
+    #[arg(value_parser = values::positive)]
+    pub dns_stale_secs: Option<f64>,
+    /// What the names of the namespaces begin with
+    #[arg(long, value_name = "PREFIX", env = "STEADFAST_NAMESPACE_PREFIX", hide_env = true)]
+    #[arg(default_value = DEFAULT_NAMESPACE_PREFIX, value_parser = values::namespace_prefix)]
+    pub namespace_prefix: String,
+    /// Whether what was created stays
+    #[arg(long, value_name = "WHEN", env = "STEADFAST_KEEP", hide_env = true, default_value = "never")]
+    #[arg(value_parser = one_of(values::KEEP))]
+    pub keep: Keep,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImageArgs {
+    /// What the nginx of the documented manifests is run as; `as-documented` keeps their images
+    #[arg(long, value_name = "NAME", env = "STEADFAST_IMAGE", hide_env = true, default_value = DEFAULT_IMAGE)]
+    pub image: String,
+    /// The image of the probe pods and of the instrumented sets
+    #[arg(long, value_name = "NAME", env = "STEADFAST_PROBE_IMAGE", hide_env = true)]
+    #[arg(default_value = DEFAULT_PROBE_IMAGE)]
+    pub probe_image: String,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How fast")]
+pub(super) struct PaceArgs {
+    /// How many scenarios run side by side
+    #[arg(short, long, value_name = "N", env = "STEADFAST_JOBS", hide_env = true)]
+    #[arg(default_value_t = DEFAULT_JOBS, value_parser = values::jobs)]
+    pub jobs: usize,
+    /// Wait this many times as long for everything; what the cluster promises is not stretched
+    #[arg(long, value_name = "F", env = "STEADFAST_TIMEOUT_SCALE", hide_env = true, default_value = "1")]
+    #[arg(value_parser = values::positive)]
+    pub timeout_scale: f64,
+    /// How long the whole run may take [default: 1200, times --timeout-scale]
+    #[arg(long, value_name = "N", env = "STEADFAST_DEADLINE_SECS", hide_env = true)]
+    #[arg(value_parser = values::positive)]
+    pub deadline_secs: Option<f64>,
+    /// The seed of all that is random [default: drawn, and printed]
+    #[arg(long, value_name = "N", env = "STEADFAST_SEED", hide_env = true)]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(super) struct OutArgs {
+    /// The folder of the reports [default: $ARTIFACTS, else reports/<run id>]
+    #[arg(short, long, value_name = "DIR", env = "STEADFAST_OUT", hide_env = true)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(super) struct JunitArgs {
+    /// Write the JUnit file here as well
+    #[arg(long, value_name = "PATH", env = "STEADFAST_JUNIT", hide_env = true)]
+    pub junit: Option<PathBuf>,
+    /// How the JUnit file is written; `strict` is valid in the two schemas that are in use
+    #[arg(long, value_name = "DIALECT", env = "STEADFAST_JUNIT_DIALECT", hide_env = true)]
+    #[arg(default_value = "rich", value_parser = one_of(values::JUNIT_DIALECT))]
+    pub junit_dialect: JunitDialect,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Terminal")]
+pub(super) struct VoiceArgs {
+    /// Colours
+    #[arg(long, value_name = "WHEN", env = "STEADFAST_COLOR", hide_env = true, default_value = "auto")]
+    #[arg(value_parser = one_of(values::COLOR))]
+    pub color: Color,
+    /// How the run tells how far it is
+    #[arg(long, value_name = "HOW", env = "STEADFAST_PROGRESS", hide_env = true, default_value = "auto")]
+    #[arg(value_parser = one_of(values::PROGRESS))]
+    pub progress: Progress,
+    #[command(flatten)]
+    pub detail: DetailArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DetailArgs {
+    /// Print the verdict line and errors only
+    #[arg(short, long, env = "STEADFAST_QUIET", hide_env = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print every requirement with its evidence, and every step as it is done
+    #[arg(short, long, env = "STEADFAST_VERBOSE", hide_env = true)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Catalogue")]
+pub(super) struct CatalogueArgs {
+    /// Read requirements and scenarios from this folder, not from the binary
+    #[arg(long, value_name = "DIR", env = "STEADFAST_SPECS", hide_env = true)]
+    pub specs: Option<PathBuf>,
+    /// Read manifests from this folder, not from the binary
+    #[arg(long, value_name = "DIR", env = "STEADFAST_MANIFESTS", hide_env = true)]
+    pub manifests: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// How the list is written
+    #[arg(long, value_name = "FORMAT", env = "STEADFAST_FORMAT", hide_env = true, default_value = "table")]
+    #[arg(value_parser = one_of(values::FORMAT))]
+    pub format: Format,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub catalogue: CatalogueArgs,
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Table,
+    Json,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The requirement's id, as `list` prints it
+    #[arg(value_name = "ID")]
+    pub id: String,
+    #[command(flatten)]
+    pub catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub images: ImageArgs,
+    #[command(flatten)]
+    pub catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The folder of a run: the one that has history.jsonl
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The folder of the new reports [default: the folder that is replayed]
+    #[arg(short, long, value_name = "DIR", env = "STEADFAST_OUT", hide_env = true)]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub junit: JunitArgs,
+    /// Colours
+    #[arg(long, value_name = "WHEN", env = "STEADFAST_COLOR", hide_env = true, default_value = "auto")]
+    #[arg(value_parser = one_of(values::COLOR))]
+    pub color: Color,
+    #[command(flatten)]
+    pub detail: DetailArgs,
+    #[command(flatten)]
+    pub catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CleanupArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Only what this run made [default: what any run made]
+    #[arg(long, value_name = "ID", env = "STEADFAST_RUN_ID", hide_env = true)]
+    pub run_id: Option<String>,
+    /// Only what is at least this old, such as 2h or 90m
+    #[arg(long, value_name = "DURATION", env = "STEADFAST_OLDER_THAN", hide_env = true)]
+    #[arg(value_parser = values::age_secs)]
+    pub older_than: Option<u64>,
+    /// Only print what would be deleted
+    #[arg(long, env = "STEADFAST_DRY_RUN", hide_env = true)]
+    pub dry_run: bool,
+}
+
+/// One of a closed list of words.
+fn one_of<T>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let find = |word: String| words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word))
+        .map(move |word| find(word).expect("clap lets no other word through"))
+}

@@ -1,0 +1,97 @@
+//! How a command ends that did not end with a verdict: the error's words on standard error, and the exit code.
+
+use std::{
+    io::{ErrorKind, Write},
+    panic::{UnwindSafe, catch_unwind},
+};
+
+use anyhow::Result;
+
+/// The command ended as it should.
+pub(super) const OK: u8 = 0;
+/// The command line, or a file that it names, is wrong. Nothing was done.
+pub(super) const USAGE: u8 = 64;
+/// A bug in steadfast.
+pub(super) const INTERNAL: u8 = 70;
+/// Something that was asked for could not be written.
+pub(super) const REPORT_IO: u8 = 74;
+
+/// Marks an error as one in what steadfast was given.
+#[derive(Debug)]
+pub(super) struct Usage(anyhow::Error);
+
+impl Usage {
+    /// The error, as one in what steadfast was given.
+    pub(super) fn error(error: impl Into<anyhow::Error>) -> anyhow::Error {
+        anyhow::Error::new(Usage(error.into()))
+    }
+}
+
+impl std::error::Error for Usage {}
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+/// Does the work and turns every way in which it can end into an exit code. A panic is 70, not Rust's own 101.
+pub(super) fn guarded(work: impl FnOnce() -> Result<u8> + UnwindSafe) -> u8 {
+    match catch_unwind(work) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            eprintln!("error: {error:#}");
+            code_of(&error)
+        }
+        Err(_) => {
+            eprintln!(
+                "error: this is a bug in steadfast, and no verdict; please report it with the lines above"
+            );
+            INTERNAL
+        }
+    }
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    if error.is::<Usage>() {
+        USAGE
+    } else if error.is::<std::io::Error>() {
+        REPORT_IO
+    } else {
+        INTERNAL
+    }
+}
+
+/// Writes to standard output. A reader that has had enough (`steadfast list | head`) is no error.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_70() {
+        assert_eq!(guarded(|| panic!("on purpose, in a test")), INTERNAL);
+    }
+
+    #[test]
+    fn what_was_given_wrong_is_64() {
+        assert_eq!(guarded(|| Err(Usage::error(anyhow::anyhow!("no such flag")))), USAGE);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_74() {
+        assert_eq!(guarded(|| Err(std::io::Error::other("disk full").into())), REPORT_IO);
+    }
+
+    #[test]
+    fn any_other_error_is_never_a_success() {
+        assert_eq!(guarded(|| Err(anyhow::anyhow!("surprise"))), INTERNAL);
+    }
+}

@@ -1,0 +1,110 @@
+//! What the flags mean: from what was typed to [`Options`], [`Plan`] and [`Catalogue`].
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::{
+    args::{
+        CatalogueArgs, CleanupArgs, DetailArgs, ImageArgs, RunArgs, SelectionArgs, TargetArgs, VoiceArgs,
+    },
+    exit::Usage,
+};
+use crate::{
+    limits,
+    options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Target, Voice},
+    plan::{Plan, Selection},
+    spec::Catalogue,
+};
+
+/// The catalogue that the flags name. One that does not read is a mistake in what was given, not in steadfast.
+pub(super) fn catalogue(args: &CatalogueArgs) -> Result<Catalogue> {
+    let read = Catalogue::from_folders(args.specs.as_deref(), args.manifests.as_deref());
+    if args.specs.is_none() && args.manifests.is_none() {
+        return read.context("the catalogue that this binary carries does not read");
+    }
+    let folder = |flag: &str, path: &Option<PathBuf>| Some(format!("--{flag} {}", path.as_ref()?.display()));
+    let given = [folder("specs", &args.specs), folder("manifests", &args.manifests)];
+    let given: Vec<_> = given.into_iter().flatten().collect();
+    read.with_context(|| format!("the catalogue of {} does not read", given.join(" "))).map_err(Usage::error)
+}
+
+/// The plan for what was selected. One without a requirement is a mistake: it could only say that nothing failed.
+pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> {
+    let selection = Selection::parse(catalogue, &args.select, &args.skip).map_err(Usage::error)?;
+    let plan = Plan::of(catalogue, &selection);
+    if plan.is_empty() {
+        let why = plan.left_out.first().map_or("the catalogue is empty", |out| &out.reason);
+        return Err(Usage::error(anyhow!(
+            "no requirement is left to judge: {why}; `steadfast list` prints what there is"
+        )));
+    }
+    Ok(plan)
+}
+
+/// The images that the flags name.
+pub(super) fn images(args: &ImageArgs) -> Images {
+    let nginx = (args.image != AS_DOCUMENTED).then(|| args.image.clone());
+    Images { nginx, probe: args.probe_image.clone() }
+}
+
+/// Everything that `run` is told.
+pub(super) fn options(args: &RunArgs) -> Options {
+    let (subject, pace) = (&args.subject, &args.pace);
+    Options {
+        target: target(&args.target),
+        jobs: pace.jobs,
+        out: args.out.out.clone().or_else(artifacts),
+        junit: args.junit.junit.clone(),
+        junit_dialect: args.junit.junit_dialect,
+        keep: subject.keep,
+        images: images(&subject.images),
+        storage_class: given(&subject.storage_class),
+        cluster_domain: given(&subject.cluster_domain).map(|zone| zone.trim_matches('.').to_owned()),
+        dns_backends: subject.dns_backends.clone(),
+        dns_stale_secs: subject.dns_stale_secs.unwrap_or(limits::DNS_STALE_HARD.wait_secs()),
+        timeout_scale: pace.timeout_scale,
+        deadline_secs: pace.deadline_secs.unwrap_or(limits::RUN.wait_secs() * pace.timeout_scale),
+        namespace_prefix: subject.namespace_prefix.clone(),
+        seed: pace.seed,
+        voice: voice(&args.voice),
+    }
+}
+
+/// Everything that `cleanup` is told.
+pub(super) fn cleanup(args: &CleanupArgs) -> Cleanup {
+    Cleanup {
+        target: target(&args.target),
+        run_id: given(&args.run_id),
+        older_than_secs: args.older_than,
+        dry_run: args.dry_run,
+    }
+}
+
+/// How much detail was asked for.
+pub(super) fn detail(args: &DetailArgs) -> Detail {
+    match (args.quiet, args.verbose) {
+        (true, _) => Detail::Quiet,
+        (_, true) => Detail::Verbose,
+        _ => Detail::Normal,
+    }
+}
+
+fn voice(args: &VoiceArgs) -> Voice {
+    Voice { color: args.color, progress: args.progress, detail: detail(&args.detail) }
+}
+
+fn target(args: &TargetArgs) -> Target {
+    let kubeconfig = args.kubeconfig.clone().filter(|path| !path.as_os_str().is_empty());
+    Target { kubeconfig, context: given(&args.context) }
+}
+
+/// A name, if it is one: CI systems set variables that they mean to leave out to the empty string.
+fn given(name: &Option<String>) -> Option<String> {
+    name.clone().filter(|name| !name.is_empty())
+}
+
+/// Where Prow and others that know `$ARTIFACTS` look for reports.
+fn artifacts() -> Option<PathBuf> {
+    std::env::var_os("ARTIFACTS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}

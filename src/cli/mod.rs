@@ -1,0 +1,51 @@
+//! The command line: low-level arguments first ([`args`], [`values`]), their meaning second ([`meaning`]), then one
+//! handler a file, each named like its subcommand.
+
+mod args;
+mod cleanup;
+mod exit;
+mod explain;
+mod list;
+mod meaning;
+mod objects;
+mod plan;
+mod replay;
+mod run;
+mod steps;
+mod text;
+mod values;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use args::{Cli, Command};
+use clap::Parser;
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(refused(&error)),
+    };
+    ExitCode::from(exit::guarded(|| dispatch(cli)))
+}
+
+fn dispatch(cli: Cli) -> Result<u8> {
+    match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => run::handle(&args),
+        Command::List(args) => list::handle(&args),
+        Command::Explain(args) => explain::handle(&args),
+        Command::Plan(args) => plan::handle(&args),
+        Command::Replay(args) => replay::handle(&args),
+        Command::Cleanup(args) => cleanup::handle(&args),
+    }
+}
+
+/// `--help` and `--version` are successes; everything else is 64, where clap itself would end with 2.
+fn refused(error: &clap::Error) -> u8 {
+    let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+    match error.print() {
+        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => exit::REPORT_IO,
+        _ => code,
+    }
+}

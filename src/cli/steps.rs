@@ -1,0 +1,107 @@
+//! The steps of a scenario in words.
+
+use super::text::millis;
+use crate::{
+    history::Place,
+    limits,
+    spec::{Action, Apply, Condition, Names, Need},
+};
+
+/// What a step does.
+pub(super) fn describe(step: &Action) -> String {
+    match step {
+        Action::StartProbes => {
+            "start a probe pod on each node; learn zone, nameservers and DNS backends from them".to_owned()
+        }
+        Action::Apply(apply) => describe_apply(apply),
+        Action::DryRun(dry) if dry.manifest == dry.instead => {
+            format!("ask by dry run whether the server takes {}", dry.manifest)
+        }
+        Action::DryRun(dry) => {
+            format!(
+                "ask by dry run whether the server takes {}; {} is used instead",
+                dry.manifest, dry.instead
+            )
+        }
+        Action::Await(condition) => format!("wait until {}", describe_condition(condition)),
+        Action::Quiet(quiet) => {
+            format!("do nothing for {} ({})", limit(&quiet.limit), quiet.name)
+        }
+        Action::OpenGate(of) => format!("let {} become ready", pods(of)),
+        Action::CloseGate(of) => format!("make {} unready", pods(of)),
+        Action::DeletePods(of) => format!("delete {}", pods(of)),
+        Action::DeleteAllPods => "delete all pods of the set with one request".to_owned(),
+        Action::Scale(replicas) => format!("scale to {replicas}"),
+        Action::WriteTokens(tokens) => {
+            format!("write a token {} of {}", place(tokens.place), pods(&tokens.pods))
+        }
+        Action::ReadTokens(tokens) => {
+            format!("read the tokens {} of {}", place(tokens.place), pods(&tokens.pods))
+        }
+        Action::Inspect(of) => format!("read host name, /etc/hosts and /etc/resolv.conf in {}", pods(of)),
+        Action::Connect(of) => format!("from every node, fetch what {} say of themselves by name", pods(of)),
+        Action::FollowDns(names) => {
+            format!("from now on, ask every DNS backend again and again for {}", describe_names(names))
+        }
+        Action::AskDns(names) => {
+            format!("ask every DNS backend, and from every node, for {}", describe_names(names))
+        }
+        Action::LookupTools(of) => format!("nslookup and getent for {} in dns-test", pods(of)),
+        Action::Churn(pod) => format!("delete web-{pod} and take its address, until it has another"),
+        Action::Read(path) => format!("read {path}"),
+    }
+}
+
+fn describe_apply(apply: &Apply) -> String {
+    let replicas = apply.replicas.map(|n| format!(" with {n} replicas")).unwrap_or_default();
+    let without = match (&apply.without_storage, apply.needs) {
+        (Some(manifest), _) => format!(" (without storage: {manifest})"),
+        (None, Some(Need::Storage)) => " (needs storage)".to_owned(),
+        (None, Some(Need::Dns)) => " (needs DNS)".to_owned(),
+        (None, None) => String::new(),
+    };
+    format!("apply {}{replicas}{without}", apply.manifest)
+}
+
+fn describe_condition(condition: &Condition) -> String {
+    match condition {
+        Condition::PodsRunning(of) => format!("{} run", pods(of)),
+        Condition::PodsReady(of) => format!("{} are ready", pods(of)),
+        Condition::PodsUnready(of) => format!("{} run and are not ready", pods(of)),
+        Condition::PodsGone(of) => format!("{} are gone", pods(of)),
+        Condition::PodReady(name) => format!("{name} is ready"),
+        Condition::StatusSettled(replicas) => format!("the set's status says {replicas} of everything"),
+        Condition::EndpointsSettled => "EndpointSlices and Endpoints say what the pods say".to_owned(),
+        Condition::DnsSettled => "every DNS backend says what the endpoints say".to_owned(),
+        Condition::ClaimBound(name) => format!("the claim {name} is bound"),
+    }
+}
+
+fn describe_names(names: &Names) -> String {
+    let mut parts = Vec::new();
+    if !names.pods.is_empty() {
+        let forms = if names.search_path { " in every form of the search path" } else { "" };
+        parts.push(format!("{}{forms}", pods(&names.pods)));
+    }
+    if names.service {
+        parts.push("the Service".to_owned());
+    }
+    parts.extend(names.others.iter().cloned());
+    parts.join(", ")
+}
+
+fn pods(ordinals: &[u32]) -> String {
+    ordinals.iter().map(|ordinal| format!("web-{ordinal}")).collect::<Vec<_>>().join(", ")
+}
+
+fn place(place: Place) -> &'static str {
+    match place {
+        Place::Volume => "on the volume",
+        Place::Container => "in the container",
+    }
+}
+
+fn limit(name: &str) -> String {
+    let limit = limits::ALL.iter().find(|limit| limit.name == name);
+    limit.map_or_else(|| name.to_owned(), |limit| millis(limit.wait_millis))
+}

@@ -1,0 +1,118 @@
+//! The values of flags that are more than a string, and what is said of those that are none.
+
+use jiff::SignedDuration;
+
+use super::args::Format;
+use crate::options::{Color, DnsBackends, JunitDialect, Keep, Progress};
+
+/// The words of `--keep`.
+pub(super) const KEEP: &[(&str, Keep)] =
+    &[("never", Keep::Never), ("on-failure", Keep::OnFailure), ("always", Keep::Always)];
+
+/// The words of `--junit-dialect`.
+pub(super) const JUNIT_DIALECT: &[(&str, JunitDialect)] =
+    &[("rich", JunitDialect::Rich), ("strict", JunitDialect::Strict)];
+
+/// The words of `--color`.
+pub(super) const COLOR: &[(&str, Color)] =
+    &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
+
+/// The words of `--progress`.
+pub(super) const PROGRESS: &[(&str, Progress)] =
+    &[("auto", Progress::Auto), ("plain", Progress::Plain), ("none", Progress::None)];
+
+/// The words of `--format`.
+pub(super) const FORMAT: &[(&str, Format)] =
+    &[("table", Format::Table), ("json", Format::Json), ("md", Format::Markdown)];
+
+/// The longest prefix that leaves room for a scenario's name and a random suffix in a namespace's 63 characters.
+const PREFIX_MOST: usize = 20;
+
+/// A number above zero.
+pub(super) fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0".to_owned()),
+    }
+}
+
+/// A number of jobs.
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(jobs @ 1..) => Ok(jobs),
+        _ => Err("expected a whole number, at least 1".to_owned()),
+    }
+}
+
+/// `NAMESPACE/SELECTOR`; a selector may have slashes of its own.
+pub(super) fn dns_backends(text: &str) -> Result<DnsBackends, String> {
+    match text.split_once('/') {
+        Some((namespace, selector)) if !namespace.is_empty() && selector.contains('=') => {
+            Ok(DnsBackends { namespace: namespace.to_owned(), selector: selector.to_owned() })
+        }
+        _ => Err("expected NAMESPACE/SELECTOR, such as kube-system/k8s-app=kube-dns".to_owned()),
+    }
+}
+
+/// What the names of namespaces may begin with.
+pub(super) fn namespace_prefix(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let starts = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if starts && text.len() <= PREFIX_MOST && text.chars().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected at most {PREFIX_MOST} of a-z, 0-9 and -, the first no -: what a namespace's name begins with"
+    ))
+}
+
+/// An age such as `2h`, `90m` or `1h 30m`, in seconds.
+pub(super) fn age_secs(text: &str) -> Result<u64, String> {
+    let age: Option<SignedDuration> = text.parse().ok();
+    age.and_then(|age| u64::try_from(age.as_secs()).ok())
+        .ok_or_else(|| "expected an age such as 2h, 90m or 1h 30m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_is_a_number_above_zero() {
+        assert_eq!(positive("2.5"), Ok(2.5));
+        for text in ["0", "-1", "NaN", "inf", "fast", ""] {
+            assert!(positive(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn there_is_at_least_one_job() {
+        assert_eq!(jobs("3"), Ok(3));
+        assert!(jobs("0").is_err() && jobs("-1").is_err());
+    }
+
+    #[test]
+    fn backends_have_a_namespace_and_a_selector() {
+        let backends = dns_backends("kube-system/app.kubernetes.io/name=dns").unwrap();
+        assert_eq!(
+            (&*backends.namespace, &*backends.selector),
+            ("kube-system", "app.kubernetes.io/name=dns")
+        );
+        assert!(dns_backends("k8s-app=kube-dns").is_err() && dns_backends("/a=b").is_err());
+    }
+
+    #[test]
+    fn a_prefix_begins_a_dns_label() {
+        assert!(namespace_prefix("steadfast-").is_ok());
+        for text in ["", "-x", "Nope-", "a_b", "much-too-long-for-a-prefix-"] {
+            assert!(namespace_prefix(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ages_are_read_as_people_write_them() {
+        assert_eq!(age_secs("2h"), Ok(7200));
+        assert_eq!(age_secs("1h 30m"), Ok(5400));
+        assert!(age_secs("soon").is_err() && age_secs("-2h").is_err());
+    }
+}

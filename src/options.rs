@@ -1,0 +1,236 @@
+//! What a run and a clean-up can be told, as plain data. The command line makes it from flags; tests write it by hand.
+
+use std::path::PathBuf;
+
+use crate::limits;
+
+/// How the cluster is found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// A kubeconfig file; without it `$KUBECONFIG`, `~/.kube/config`, or the service account that a pod has.
+    pub kubeconfig: Option<PathBuf>,
+    /// A context in it; without it the current one.
+    pub context: Option<String>,
+}
+
+/// Everything that a run can be told, apart from what to run (see [`crate::plan::Plan`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// How the cluster is found.
+    pub target: Target,
+    /// How many scenarios run side by side.
+    pub jobs: usize,
+    /// The folder of the reports; without it `reports/<run id>`.
+    pub out: Option<PathBuf>,
+    /// One more place for the JUnit file.
+    pub junit: Option<PathBuf>,
+    /// How the JUnit file is written.
+    pub junit_dialect: JunitDialect,
+    /// Whether what was created stays.
+    pub keep: Keep,
+    /// The images that pods run.
+    pub images: Images,
+    /// The StorageClass of every claim; without it the cluster's default.
+    pub storage_class: Option<String>,
+    /// The cluster's DNS zone; without it what a pod's resolv.conf says.
+    pub cluster_domain: Option<String>,
+    /// The pods that answer DNS; without it the endpoints of the Service that has the nameserver's address.
+    pub dns_backends: Option<DnsBackends>,
+    /// How long an old DNS answer may be served before it breaks the promise.
+    pub dns_stale_secs: f64,
+    /// Every wait is this many times as long as `limits.rs` says. What a cluster promises is not stretched.
+    pub timeout_scale: f64,
+    /// How long the whole run may take, clean-up not counted.
+    pub deadline_secs: f64,
+    /// What the names of the namespaces begin with.
+    pub namespace_prefix: String,
+    /// The seed of all that is random in a run; without it one that the run draws and prints.
+    pub seed: Option<u64>,
+    /// How much is said on the terminal.
+    pub voice: Voice,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            target: Target::default(),
+            jobs: DEFAULT_JOBS,
+            out: None,
+            junit: None,
+            junit_dialect: JunitDialect::Rich,
+            keep: Keep::Never,
+            images: Images::default(),
+            storage_class: None,
+            cluster_domain: None,
+            dns_backends: None,
+            dns_stale_secs: limits::DNS_STALE_HARD.wait_secs(),
+            timeout_scale: 1.0,
+            deadline_secs: limits::RUN.wait_secs(),
+            namespace_prefix: DEFAULT_NAMESPACE_PREFIX.to_owned(),
+            seed: None,
+            voice: Voice::default(),
+        }
+    }
+}
+
+/// How many scenarios run side by side, unless told otherwise.
+pub const DEFAULT_JOBS: usize = 8;
+
+/// What the names of the namespaces begin with, unless told otherwise.
+pub const DEFAULT_NAMESPACE_PREFIX: &str = "steadfast-";
+
+/// The nginx image of the documented manifests, unless told otherwise: theirs are no longer pulled everywhere.
+pub const DEFAULT_IMAGE: &str = "registry.k8s.io/nginx-slim:0.27";
+
+/// The image of the probe pods and of the instrumented sets, unless told otherwise. The instrumented manifests name it.
+pub const DEFAULT_PROBE_IMAGE: &str = "busybox:1.37";
+
+/// The word for `--image` that keeps the documented images.
+pub const AS_DOCUMENTED: &str = "as-documented";
+
+/// The images that pods run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// What replaces the nginx images of the documented manifests; none to keep theirs.
+    pub nginx: Option<String>,
+    /// What the probe pods and the instrumented sets run: a shell and busybox's tools.
+    pub probe: String,
+}
+
+impl Default for Images {
+    fn default() -> Self {
+        Self { nginx: Some(DEFAULT_IMAGE.to_owned()), probe: DEFAULT_PROBE_IMAGE.to_owned() }
+    }
+}
+
+impl Images {
+    /// What is run where a manifest (its path under `manifests/`) says `image`.
+    pub fn instead_of<'i>(&'i self, manifest: &str, image: &'i str) -> &'i str {
+        let documented = manifest.starts_with("documented/");
+        match &self.nginx {
+            Some(nginx) if documented && is_nginx(image) => nginx,
+            _ if !documented && image == DEFAULT_PROBE_IMAGE => &self.probe,
+            _ => image,
+        }
+    }
+}
+
+/// Whether an image is one of nginx, whatever its registry and tag: `nginx:1.9.1`, `k8s.gcr.io/nginx-slim:0.8`.
+fn is_nginx(image: &str) -> bool {
+    image.rsplit('/').next().is_some_and(|name| name.starts_with("nginx"))
+}
+
+/// The pods that answer DNS: those in a namespace that a label selector matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsBackends {
+    /// Their namespace.
+    pub namespace: String,
+    /// The label selector, such as `k8s-app=kube-dns`.
+    pub selector: String,
+}
+
+/// Whether what was created stays in the cluster after the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Everything goes.
+    Never,
+    /// The namespaces of scenarios that a requirement failed on, or was inconclusive on, stay.
+    OnFailure,
+    /// Everything stays.
+    Always,
+}
+
+/// How a JUnit file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JunitDialect {
+    /// With properties and output on each case, for consumers that do not validate.
+    Rich,
+    /// Valid in both of the schemas that are in use.
+    Strict,
+}
+
+/// Whether the terminal's output has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Color {
+    /// Where standard output is a terminal and `NO_COLOR` is not set.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// How the run tells how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Progress {
+    /// A live line where standard error is a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// One line for each change of state, and a heartbeat.
+    Plain,
+    /// Not at all.
+    None,
+}
+
+/// How much is said on the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Voice {
+    /// Colours.
+    pub color: Color,
+    /// Progress.
+    pub progress: Progress,
+    /// The verdict alone, a summary, or every step as well.
+    pub detail: Detail,
+}
+
+/// How much detail the terminal gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Detail {
+    /// `--quiet`: the verdict line and errors.
+    Quiet,
+    /// What did not pass, and the counts.
+    #[default]
+    Normal,
+    /// `--verbose`: every requirement with its evidence, and every step as it is done.
+    Verbose,
+}
+
+/// What a clean-up is told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cleanup {
+    /// How the cluster is found.
+    pub target: Target,
+    /// Only what this run made.
+    pub run_id: Option<String>,
+    /// Only what is at least this old.
+    pub older_than_secs: Option<u64>,
+    /// Only say what would be deleted.
+    pub dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documented_nginx_images_are_replaced_and_no_others() {
+        let images = Images::default();
+        assert_eq!(images.instead_of("documented/a.yaml", "nginx:1.9.1"), DEFAULT_IMAGE);
+        assert_eq!(images.instead_of("documented/a.yaml", "k8s.gcr.io/nginx-slim:0.8"), DEFAULT_IMAGE);
+        assert_eq!(images.instead_of("documented/a.yaml", "busybox:1.28.4"), "busybox:1.28.4");
+    }
+
+    #[test]
+    fn as_documented_keeps_them() {
+        let images = Images { nginx: None, ..Images::default() };
+        assert_eq!(images.instead_of("documented/a.yaml", "nginx:1.9.1"), "nginx:1.9.1");
+    }
+
+    #[test]
+    fn the_probe_image_replaces_that_of_the_instrumented_manifests() {
+        let images = Images { probe: "mirror/busybox:1".to_owned(), ..Images::default() };
+        assert_eq!(images.instead_of("instrumented/web.yaml", "busybox:1.37"), "mirror/busybox:1");
+        assert_eq!(images.instead_of("instrumented/web.yaml", "busybox:1.36"), "busybox:1.36");
+    }
+}
