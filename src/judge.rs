@@ -242,7 +242,8 @@ fn ask(requirement: &Requirement, history: &History) -> Result<Findings, String>
     .map_err(|panic| panic_message(panic.as_ref()))
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
 }

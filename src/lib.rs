@@ -13,4 +13,5 @@ pub mod driver; // touches the cluster: does what a scenario says
 pub mod limits; // pure: every wait and bound, with its reason
 pub mod plan; // pure: from a selection to what runs, and why not the rest
 pub mod options; // pure: what a run can be told
+pub mod run; // touches the cluster: the pipeline
 pub mod cli; // the command line

@@ -9,16 +9,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-use crate::limits;
-
-/// Which cluster the user means.
-#[derive(Debug, Clone, Default)]
-pub struct Target {
-    /// A kubeconfig file. Without one: `$KUBECONFIG`, then `~/.kube/config`, then the service account of the pod that we run in.
-    pub kubeconfig: Option<PathBuf>,
-    /// The context in it. Without one: its current context.
-    pub context: Option<String>,
-}
+use crate::{limits, options::Target};
 
 /// A way to a cluster, from which clients are made. Each client names its purpose in its User-Agent, so that the
 /// server's audit log tells who did what.

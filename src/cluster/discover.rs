@@ -1,10 +1,10 @@
 //! What has to be found out about a cluster: its nodes, its default StorageClass, its DNS zone and who answers for it.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use super::{Server, Unanswered};
-use crate::history::Endpoint;
+use crate::{history::Endpoint, options::DnsBackends};
 
 /// What the preflight found out, which every other scenario builds on.
 #[derive(Debug, Clone, Default)]
@@ -123,19 +123,14 @@ pub fn zone_and_nameservers(resolver_config: &str, namespace: &str) -> (Option<S
     (zone, nameservers)
 }
 
-/// The DNS backends: the ready endpoints of the Service that has one of these addresses, or, where a flag names
-/// `<namespace>/<selector>`, the ready pods that it selects.
+/// The DNS backends: the ready pods behind the Service that has one of these addresses, or those that a flag names.
 pub async fn backends_of(
     server: &Server,
     nameservers: &[String],
-    flag: Option<&str>,
+    flag: Option<&DnsBackends>,
 ) -> Result<Vec<Backend>> {
     let (namespace, selector) = match flag {
-        Some(flag) => {
-            let (namespace, selector) =
-                flag.split_once('/').context("--dns-backends is NAMESPACE/SELECTOR")?;
-            (namespace.to_owned(), selector.to_owned())
-        }
+        Some(flag) => (flag.namespace.clone(), flag.selector.clone()),
         None => match dns_service(server, nameservers).await? {
             Some(found) => found,
             None => return Ok(Vec::new()),

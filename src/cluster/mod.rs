@@ -11,7 +11,7 @@ mod permissions;
 mod server;
 
 pub use cleanup::{Namespace, RUN_LABEL, SCENARIO_LABEL, left_behind, namespaces_of_runs};
-pub use connect::{Connection, Target};
+pub use connect::Connection;
 pub use discover::{
     Backend, Probe, Surroundings, backends_of, schedulable_nodes, server_version, storage_class,
     zone_and_nameservers,

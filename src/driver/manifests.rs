@@ -4,12 +4,13 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Done, Driver, Settings,
+    Done, Driver,
     requests::{APPLY, JSON, Sent},
 };
 use crate::{
     cluster::{RUN_LABEL, path},
     history::{Requested, Step, Verb},
+    options::Options,
     spec::{Apply, DryRun, Need},
 };
 
@@ -24,7 +25,7 @@ impl Driver {
             }
             _ => &apply.manifest,
         };
-        for mut object in self.shared.catalogue.manifests[manifest].clone() {
+        for mut object in self.adapted(manifest) {
             if let (Some(replicas), "StatefulSet") =
                 (apply.replicas, object["kind"].as_str().unwrap_or_default())
             {
@@ -37,7 +38,6 @@ impl Driver {
 
     /// Applies one object, as this run's.
     pub(super) async fn apply_object(&self, mut object: Value) -> Done<Value> {
-        adapt(&mut object, &self.shared.settings);
         let name = object["metadata"]["name"].as_str().map(str::to_owned);
         let resource = path::plural(object["kind"].as_str().unwrap_or_default());
         label(&mut object, &self.shared.run_id);
@@ -45,6 +45,20 @@ impl Driver {
         let path = format!("{}?fieldManager=steadfast&force=true", path::of(&object, &self.namespace));
         let requested = Requested { verb: Verb::Apply, resource, name, uid: None, body: object };
         Ok(self.request(requested, Sent { method: Method::PATCH, path, content: APPLY }).await?.body)
+    }
+
+    /// A manifest's objects, with the images and the StorageClass in them that the user has chosen.
+    fn adapted(&self, manifest: &str) -> Vec<Value> {
+        let mut objects = self.shared.catalogue.manifests[manifest].clone();
+        for object in &mut objects {
+            adapt(manifest, object, &self.shared.options);
+        }
+        objects
+    }
+
+    /// The one object of a manifest, likewise.
+    pub(super) fn manifest(&self, manifest: &str) -> Value {
+        self.adapted(manifest).swap_remove(0)
     }
 
     /// Sends a documented manifest untouched, as a dry run, and records the answer.
@@ -77,18 +91,17 @@ impl Driver {
 }
 
 /// Puts the images and the StorageClass in that the user has chosen. Nothing else of a manifest is changed.
-fn adapt(object: &mut Value, settings: &Settings) {
+fn adapt(manifest: &str, object: &mut Value, options: &Options) {
     for pointer in ["/spec", "/spec/template/spec"] {
         for list in ["containers", "initContainers"] {
             let containers = object.pointer_mut(&format!("{pointer}/{list}")).and_then(Value::as_array_mut);
             for container in containers.into_iter().flatten() {
-                if let Some(image) = settings.image_for(container["image"].as_str().unwrap_or_default()) {
-                    container["image"] = json!(image);
-                }
+                let image = container["image"].as_str().unwrap_or_default();
+                container["image"] = json!(options.images.instead_of(manifest, image));
             }
         }
     }
-    let Some(class) = &settings.storage_class else { return };
+    let Some(class) = &options.storage_class else { return };
     if object["kind"] == "PersistentVolumeClaim" {
         object["spec"]["storageClassName"] = json!(class);
     }
@@ -109,14 +122,14 @@ mod tests {
 
     #[test]
     fn only_images_and_classes_are_changed() {
-        let settings = Settings { storage_class: Some("fast".to_owned()), ..Settings::default() };
+        let options = Options { storage_class: Some("fast".to_owned()), ..Options::default() };
         let catalogue = crate::spec::Catalogue::built_in().unwrap();
-        let documented = &catalogue.manifests["documented/statefulset-web-www.yaml"][0];
+        let manifest = "documented/statefulset-web-www.yaml";
+        let documented = &catalogue.manifests[manifest][0];
         let mut adapted = documented.clone();
-        adapt(&mut adapted, &settings);
+        adapt(manifest, &mut adapted, &options);
         let mut expected = documented.clone();
-        expected["spec"]["template"]["spec"]["containers"][0]["image"] =
-            json!(super::super::settings::DEFAULT_IMAGE);
+        expected["spec"]["template"]["spec"]["containers"][0]["image"] = json!(crate::options::DEFAULT_IMAGE);
         expected["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] = json!("fast");
         assert_eq!(adapted, expected);
     }

@@ -11,12 +11,10 @@ mod preflight;
 mod probing;
 mod requests;
 mod scenario;
-mod settings;
 mod shared;
 mod waits;
 
 pub use scenario::Driver;
-pub use settings::Settings;
 pub use shared::{Available, Shared};
 
 use crate::history::AbortCause;

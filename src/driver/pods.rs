@@ -114,7 +114,7 @@ impl Driver {
 
     /// As soon as that pod is gone, starts a foreign pod on its node and waits for it to run.
     async fn occupy(&self, old: &ObjectSeen, attempt: u32) -> Done {
-        let bound = self.shared.settings.bound(limits::POD_GONE);
+        let bound = self.shared.bound(limits::POD_GONE);
         let gone = self.recorder.wait(bound, |world| match world.get(Resource::Pods, &old.name) {
             Some(pod) if pod.uid == old.uid => Err(Missing::Still(format!("{} is still there", old.name))),
             _ => Ok(()),
@@ -123,11 +123,11 @@ impl Driver {
             return Err(Stop::cluster(format!("{} was not gone within {bound:?}", old.name)));
         }
         let name = format!("squatter-{attempt}");
-        let mut squatter = self.shared.catalogue.manifests["instrumented/squatter.yaml"][0].clone();
+        let mut squatter = self.manifest("instrumented/squatter.yaml");
         squatter["metadata"]["name"] = json!(name);
         squatter["spec"]["nodeName"] = json!(old.text("/spec/nodeName"));
         self.apply_object(squatter).await?;
-        let bound = self.shared.settings.bound(limits::POD_READY);
+        let bound = self.shared.bound(limits::POD_READY);
         let runs = self.recorder.wait(bound, |world| match world.get(Resource::Pods, &name).map(Phase::of) {
             Some(Phase::Ready) => Ok(()),
             _ => Err(Missing::Still(format!("{name} is not ready"))),

@@ -12,9 +12,9 @@ use crate::{
 impl Driver {
     /// Starts the probes, reads their resolver configuration, and gets ready to ask every backend and every node.
     pub(super) async fn start_probes(&mut self) -> Done {
-        let nodes = self.shared.nodes.clone();
+        let nodes = self.shared.facts.nodes.clone();
         for (index, node) in nodes.iter().enumerate() {
-            let mut probe = self.shared.catalogue.manifests["instrumented/probe.yaml"][0].clone();
+            let mut probe = self.manifest("instrumented/probe.yaml");
             probe["metadata"]["name"] = json!(format!("probe-{index}"));
             probe["spec"]["nodeName"] = json!(node);
             self.apply_object(probe).await?;
@@ -43,10 +43,10 @@ impl Driver {
     }
 
     async fn learn(&mut self, probes: Vec<Probe>) -> Done {
-        let settings = &self.shared.settings;
+        let options = &self.shared.options;
         let (zone, nameservers) = self.resolver_config();
-        let zone = settings.cluster_domain.clone().or(zone);
-        let backends = backends_of(&self.server, &nameservers, settings.dns_backends.as_deref()).await;
+        let zone = options.cluster_domain.clone().or(zone);
+        let backends = backends_of(&self.server, &nameservers, options.dns_backends.as_ref()).await;
         let backends = backends.map_err(|error| Stop::environment(format!("{error:#}")))?;
         let askers = self.make_askers(&probes, &nameservers, &backends);
         let askers = askers.map_err(|error| Stop::environment(format!("{error:#}")))?;

@@ -42,7 +42,7 @@ impl Driver {
         let purpose = format!("run/{} scenario/{}", shared.run_id, scenario.id);
         let server = Server::new(shared.connection.client(&purpose)?);
         let namespace =
-            format!("{}-{}-{}", shared.settings.namespace_prefix, scenario.id, shared.random_word(5));
+            format!("{}{}-{}", shared.options.namespace_prefix, scenario.id, shared.random_word(5));
         Ok(Self {
             shared,
             recorder,
@@ -55,6 +55,11 @@ impl Driver {
             woken: std::sync::Mutex::default(),
             tasks: JoinSet::new(),
         })
+    }
+
+    /// The namespace that it runs in.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     /// Runs the scenario to its end, or until the run is to end. The record's last step says which.
@@ -78,12 +83,12 @@ impl Driver {
         let found = self.shared.surroundings();
         Started {
             namespace: self.namespace.clone(),
-            server_version: self.shared.server_version.clone(),
+            server_version: self.shared.facts.server_version.clone(),
             zone: found.zone.clone(),
             backends: found.backend_endpoints(),
             probes: found.probe_endpoints(),
             storage_class: found.storage_class,
-            dns_stale_secs: self.shared.settings.dns_stale_secs,
+            dns_stale_secs: self.shared.options.dns_stale_secs,
         }
     }
 
@@ -108,7 +113,7 @@ impl Driver {
             openings.push(opening);
         }
         let all = futures::future::join_all(openings);
-        if tokio::time::timeout(self.shared.settings.bound(limits::REQUEST), all).await.is_err() {
+        if tokio::time::timeout(self.shared.bound(limits::REQUEST), all).await.is_err() {
             return Err(Stop::cluster(format!("the watches in {} could not be opened", self.namespace)));
         }
         self.wait_for_service_account().await
@@ -116,7 +121,7 @@ impl Driver {
 
     /// Pods are refused until the namespace has its default service account.
     async fn wait_for_service_account(&self) -> Done {
-        let bound = self.shared.settings.bound(limits::REQUEST);
+        let bound = self.shared.bound(limits::REQUEST);
         let there =
             self.recorder.wait(bound, |world| match world.get(Resource::ServiceAccounts, "default") {
                 Some(_) => Ok(()),

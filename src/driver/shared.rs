@@ -1,16 +1,21 @@
 //! What the scenarios of one run have in common.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::sync::watch;
 
-use super::Settings;
 use crate::{
     cluster::{Connection, Namespace, Surroundings, dns::Asker},
+    history::file::ClusterFacts,
+    limits::Limit,
+    options::Options,
     spec::{Catalogue, Need},
 };
 
@@ -20,14 +25,12 @@ pub struct Shared {
     pub connection: Connection,
     /// The manifests.
     pub catalogue: Catalogue,
-    /// What the user may change.
-    pub settings: Settings,
+    /// What the run was told.
+    pub options: Options,
     /// The run's id.
     pub run_id: String,
-    /// The server's version.
-    pub server_version: String,
-    /// The nodes that pods can be scheduled to.
-    pub nodes: Vec<String>,
+    /// What is known of the cluster.
+    pub facts: ClusterFacts,
     /// The API version that serves EndpointSlices.
     pub slices_version: String,
     /// What the preflight found out, and those who ask the DNS from each vantage.
@@ -64,25 +67,33 @@ impl Shared {
     pub fn new(
         connection: Connection,
         catalogue: Catalogue,
-        settings: Settings,
+        options: Options,
+        seed: u64,
         run_id: String,
+        facts: ClusterFacts,
+        slices_version: String,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let random = Mutex::new(StdRng::seed_from_u64(settings.seed));
+        let found = Surroundings { storage_class: facts.storage_class.clone(), ..Surroundings::default() };
+        let random = Mutex::new(StdRng::seed_from_u64(seed));
         Self {
             connection,
             catalogue,
-            settings,
+            options,
             run_id,
-            server_version: String::new(),
-            nodes: Vec::new(),
-            slices_version: "discovery.k8s.io/v1".to_owned(),
-            found: Mutex::default(),
+            found: Mutex::new((found, Vec::new())),
+            facts,
+            slices_version,
             namespaces: Mutex::default(),
             stop,
             slowest_start_us: AtomicU64::new(0),
             random,
         }
+    }
+
+    /// A limit, stretched as the user has asked.
+    pub fn bound(&self, limit: Limit) -> Duration {
+        limit.duration().mul_f64(self.options.timeout_scale)
     }
 
     /// A random word of that many letters and digits.

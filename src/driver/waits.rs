@@ -48,13 +48,13 @@ impl Driver {
     }
 
     fn bound(&self, condition: &Condition) -> Duration {
-        let settings = &self.shared.settings;
         match condition {
             // Long enough that an answer which is older than it may be is seen to be.
             Condition::DnsSettled => {
-                Duration::from_secs_f64(settings.dns_stale_secs) + settings.bound(limits::CONNECT)
+                Duration::from_secs_f64(self.shared.options.dns_stale_secs)
+                    + self.shared.bound(limits::CONNECT)
             }
-            _ => settings.bound(limit(condition)),
+            _ => self.shared.bound(limit(condition)),
         }
     }
 
