@@ -69,6 +69,9 @@ limits! {
     /// One DNS question and its answer.
     DNS_ANSWER = "dns-answer", 5_000,
         "the resolver's own default; a backend that needs longer did not answer";
+    /// How long a connection to a nameserver may have been idle and still be used.
+    DNS_IDLE = "dns-idle", 4_000,
+        "nameservers close idle connections, CoreDNS after 10 s; a question into a closed one gets no answer";
     /// A command in a container.
     EXEC = "exec", 20_000,
         "every command that the harness runs ends at once; more than this is a broken stream";
