@@ -21,6 +21,8 @@ use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
 
+use crate::options::Options;
+
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -28,6 +30,12 @@ pub fn main() -> ExitCode {
         Err(error) => return ExitCode::from(refused(&error)),
     };
     ExitCode::from(exit::guarded(|| dispatch(cli)))
+}
+
+/// What a run is told by the `STEADFAST_*` variables alone, for tests that run the pipeline themselves.
+pub fn options_from_environment() -> Result<Options> {
+    let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::Usage::error)?;
+    Ok(meaning::options(&cli.run))
 }
 
 fn dispatch(cli: Cli) -> Result<u8> {
