@@ -31,7 +31,7 @@ fn page(catalogue: &Catalogue, requirement: &Requirement) -> Result<String> {
         .collect::<Result<_>>()?;
     let sections = [
         wrapped(&format!("{}: ", requirement.id), &requirement.title),
-        section("", rows(facts(requirement))),
+        format!("\n{}", rows(facts(requirement)).concat()),
         section("The promise", [wrapped("  ", &requirement.requirement)]),
         section("How it is judged", [wrapped("  ", &requirement.judged_by)]),
         section("Limits", rows(limits_of(requirement))),

@@ -34,10 +34,12 @@ pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> 
     let selection = Selection::parse(catalogue, &args.select, &args.skip).map_err(Usage::error)?;
     let plan = Plan::of(catalogue, &selection);
     if plan.is_empty() {
-        let why = plan.left_out.first().map_or("the catalogue is empty", |out| &out.reason);
-        return Err(Usage::error(anyhow!(
-            "no requirement is left to judge: {why}; `steadfast list` prints what there is"
-        )));
+        let why = if args.skip.is_empty() {
+            "what is selected is disruptive, and is run only when it is asked for by its id or as level:disruptive"
+        } else {
+            "--skip leaves out all that is selected"
+        };
+        return Err(Usage::error(anyhow!("there is nothing to judge: {why}")));
     }
     Ok(plan)
 }

@@ -61,9 +61,7 @@ pub(super) fn namespace_prefix(text: &str) -> Result<String, String> {
     if starts && text.len() <= PREFIX_MOST && text.chars().all(allowed) {
         return Ok(text.to_owned());
     }
-    Err(format!(
-        "expected at most {PREFIX_MOST} of a-z, 0-9 and -, the first no -: what a namespace's name begins with"
-    ))
+    Err(format!("expected at most {PREFIX_MOST} characters of a-z, 0-9 and -, and no - at the beginning"))
 }
 
 /// An age such as `2h`, `90m` or `1h 30m`, in seconds.
