@@ -45,7 +45,7 @@ Every flag has a twin in the environment: --storage-class is STEADFAST_STORAGE_C
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the scenarios on a cluster and judge what they recorded (the default)
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print the requirements; needs no cluster
     List(ListArgs),
     /// Print all that is known about one requirement; needs no cluster

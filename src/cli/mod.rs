@@ -39,7 +39,7 @@ pub fn options_from_environment() -> Result<Options> {
 }
 
 fn dispatch(cli: Cli) -> Result<u8> {
-    match cli.command.unwrap_or(Command::Run(cli.run)) {
+    match cli.command.unwrap_or(Command::Run(Box::new(cli.run))) {
         Command::Run(args) => run::handle(&args),
         Command::List(args) => list::handle(&args),
         Command::Explain(args) => explain::handle(&args),
