@@ -1,0 +1,177 @@
+//! A scenario's timeline in plain characters, for the terminal and for JUnit.
+
+use std::fmt::Write;
+
+use super::{scenarios::secs, witness};
+use crate::history::{History, Phase, PodLife, Step};
+
+/// How many characters the time axis is wide.
+const WIDTH: usize = 72;
+
+/// What the characters mean.
+pub const LEGEND: &str =
+    ". pending   - running, not ready   = ready   x terminating   ~ quiet   ^ the events above";
+
+/// One line for each pod that the set had, with the steps above them and these events marked below.
+pub fn timeline(history: &History, events: &[u64]) -> String {
+    let Some(axis) = Axis::of(history) else { return String::new() };
+    let lives = history.pods();
+    let mut names: Vec<(Option<u32>, &str)> = lives.iter().map(|life| (life.ordinal, life.name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut drawn = String::new();
+    row(&mut drawn, "seconds", &axis.ticks());
+    for (at_us, what) in requests(history) {
+        row(&mut drawn, "", &axis.label(at_us, &what));
+    }
+    row(&mut drawn, "quiet", &axis.quiet(history));
+    for (_, name) in names {
+        let of_name = lives.iter().filter(|life| life.name == name);
+        row(&mut drawn, name, &axis.lane(of_name));
+    }
+    row(&mut drawn, "", &axis.marks(history, events));
+    drawn + &format!("{:10} {LEGEND}\n", "")
+}
+
+fn row(drawn: &mut String, name: &str, cells: &str) {
+    if !cells.trim().is_empty() {
+        let name: String = name.chars().take(10).collect();
+        writeln!(drawn, "{name:<10} {}", cells.trim_end()).expect("writing to a string");
+    }
+}
+
+/// What the driver did to the set's pods, not what it set up.
+fn requests(history: &History) -> Vec<(u64, String)> {
+    use crate::history::Verb;
+    let disturbs = |verb| matches!(verb, Verb::Delete | Verb::DeleteCollection | Verb::Scale);
+    let requests = history.requests().filter(|request| disturbs(request.verb));
+    requests.map(|request| (request.event.span.until_us, witness::request(request.what))).collect()
+}
+
+/// The stretch of time that is drawn.
+struct Axis {
+    from_us: u64,
+    until_us: u64,
+}
+
+type Cells = Vec<char>;
+
+impl Axis {
+    fn of(history: &History) -> Option<Self> {
+        let (first, last) = (history.events.first()?, history.events.last()?);
+        let (from_us, until_us) = (first.span.from_us, last.span.until_us);
+        (from_us < until_us).then_some(Self { from_us, until_us })
+    }
+
+    fn column(&self, at_us: u64) -> usize {
+        let passed = at_us.clamp(self.from_us, self.until_us) - self.from_us;
+        (passed as f64 / (self.until_us - self.from_us) as f64 * (WIDTH - 1) as f64) as usize
+    }
+
+    fn ticks(&self) -> String {
+        let mut cells = blank();
+        for quarter in 0..4 {
+            let column = quarter * WIDTH / 4;
+            let at_us = self.from_us + (self.until_us - self.from_us) * quarter as u64 / 4;
+            put(&mut cells, column, &format!("|{:.1}", secs(at_us)));
+        }
+        cells.into_iter().collect()
+    }
+
+    /// A text that begins at a moment, or ends there where it would leave the drawing.
+    fn label(&self, at_us: u64, what: &str) -> String {
+        let mut cells = blank();
+        let column = self.column(at_us);
+        let width = what.chars().count() + 2;
+        if column + width <= WIDTH {
+            put(&mut cells, column, &format!("v {what}"));
+        } else {
+            put(&mut cells, (column + 1).saturating_sub(width), &format!("{what} v"));
+        }
+        cells.into_iter().collect()
+    }
+
+    fn quiet(&self, history: &History) -> String {
+        let mut cells = blank();
+        for step in history.steps() {
+            if let Step::QuietBegan { name, .. } = step.what {
+                let ended = history.quiet(name).and_then(|(_, ended)| ended).unwrap_or(history.last());
+                self.fill(&mut cells, step.event.span.until_us, ended.span.until_us, '~');
+            }
+        }
+        cells.into_iter().collect()
+    }
+
+    /// All incarnations of one pod.
+    fn lane<'l>(&self, lives: impl Iterator<Item = &'l PodLife<'l>>) -> String {
+        let mut cells = blank();
+        for life in lives {
+            let ends = life.versions.iter().skip(1).map(|version| version.event.span.until_us);
+            for (version, until_us) in life.versions.iter().zip(ends.chain([self.until_us])) {
+                if version.change != crate::history::Change::Deleted {
+                    self.fill(
+                        &mut cells,
+                        version.event.span.until_us,
+                        until_us,
+                        sign(Phase::of(version.what)),
+                    );
+                }
+            }
+        }
+        cells.into_iter().collect()
+    }
+
+    fn marks(&self, history: &History, events: &[u64]) -> String {
+        let mut cells = blank();
+        for seq in events {
+            if let Some(event) = usize::try_from(*seq).ok().and_then(|seq| history.events.get(seq)) {
+                cells[self.column(event.span.until_us)] = '^';
+            }
+        }
+        cells.into_iter().collect()
+    }
+
+    fn fill(&self, cells: &mut Cells, from_us: u64, until_us: u64, sign: char) {
+        cells[self.column(from_us)..=self.column(until_us)].fill(sign);
+    }
+}
+
+const fn sign(phase: Phase) -> char {
+    match phase {
+        Phase::Pending => '.',
+        Phase::Running => '-',
+        Phase::Ready => '=',
+        Phase::Terminating => 'x',
+        Phase::Terminal => '#',
+    }
+}
+
+fn blank() -> Cells {
+    vec![' '; WIDTH]
+}
+
+fn put(cells: &mut Cells, column: usize, text: &str) {
+    for (cell, letter) in cells.iter_mut().skip(column).zip(text.chars()) {
+        *cell = letter;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::notation::history;
+
+    #[test]
+    fn a_pod_that_came_too_early_is_seen() {
+        let history = history(
+            "web-0 created; wait 2s; web-0 running; quiet x; wait 4s; web-1 created; wait 3s; quiet-over x; \
+             web-0 ready; wait 1s; web-1 running; web-1 ready; delete web-1; web-1 terminating; wait 1s; web-1 deleted",
+        );
+        insta::assert_snapshot!(timeline(&history, &[10, 12]));
+    }
+
+    #[test]
+    fn nothing_to_draw() {
+        assert_eq!(timeline(&History::default(), &[]), "");
+    }
+}

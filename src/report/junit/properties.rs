@@ -1,0 +1,94 @@
+//! What a JUnit file says in properties: the cluster for each suite, and numbers for each case, because some consumers
+//! draw graphs of numeric properties.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Properties;
+use crate::{
+    judge::{Judged, Verdict},
+    report::{Report, ScenarioSummary, outcome},
+};
+
+/// What is true of the run, in every suite, because consumers take suites apart.
+pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
+    let (header, cluster, figures) = (report.header, &report.header.cluster, &report.figures);
+    let zone = report.histories.iter().find_map(|history| history.started().zone);
+    let mut properties = vec![
+        property("run_id", &header.run_id),
+        property("harness_version", &header.recorded_by),
+        property("server_version", &cluster.server_version),
+        property("nodes", cluster.nodes.len()),
+        property("storage_class", cluster.storage_class.as_deref().unwrap_or("none")),
+        property("zone", zone.as_deref().unwrap_or("unknown")),
+        property("embedded", cluster.embedded),
+        property("started_at", began),
+        property("time_means", "wall time from the first scenario to the last; scenarios run side by side"),
+        property("outcome", report.outcome.name()),
+        property("exit_code", report.outcome.code()),
+        property("pods_created", figures.pods_created),
+        property("api_errors", figures.api_errors),
+        property("watch_gaps", figures.watch_gaps),
+        property("reaction_median_us", figures.reactions.median_us),
+        property("reaction_p99_us", figures.reactions.p99_us),
+        property("harness_wait_secs", format!("{:.3}", figures.harness_wait_secs)),
+    ];
+    for (documented, used) in &cluster.replaced_images {
+        properties.push(property("replaced_image", format!("{documented} -> {used}")));
+    }
+    properties
+}
+
+/// What is true of one requirement.
+pub(super) fn of_case(report: &Report<'_>, judged: &Judged) -> Properties {
+    let informing = if outcome::gates(judged) { "blocking" } else { "informing" };
+    let mut properties = vec![
+        property("requirement", &judged.id),
+        property("level", judged.level.as_str()),
+        property("lifecycle", informing),
+        property("verdict", judged.verdict.word()),
+        property("run_id", &report.header.run_id),
+    ];
+    if let Verdict::Pass { held } = judged.verdict {
+        properties.push(property("held", held));
+    }
+    if let Some(requirement) = report.requirement(judged) {
+        let scenarios = requirement.judged_on.iter().filter_map(|id| report.scenario(id));
+        properties.extend(senses(&scenarios.collect::<Vec<_>>()));
+        let sources = requirement.sources.iter();
+        properties.extend(sources.map(|s| property("source", format!("{}, {}", s.document, s.at))));
+    }
+    properties.extend(numbers(judged));
+    properties
+}
+
+fn senses(scenarios: &[&ScenarioSummary]) -> Properties {
+    let sum = |count: fn(&ScenarioSummary) -> u64| scenarios.iter().map(|s| count(s)).sum::<u64>();
+    vec![property("watch_gaps", sum(|s| s.watch_gaps)), property("api_errors", sum(|s| s.api_errors))]
+}
+
+/// Each measurement as count, median, 95th percentile and maximum.
+fn numbers(judged: &Judged) -> Properties {
+    let mut by_name: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for measurement in judged.measurements.iter().filter(|m| m.value.is_finite()) {
+        by_name.entry(&measurement.name).or_default().push(measurement.value);
+    }
+    by_name.into_iter().flat_map(|(name, values)| summed_up(name, values)).collect()
+}
+
+fn summed_up(name: &str, mut values: Vec<f64>) -> Properties {
+    values.sort_by(f64::total_cmp);
+    let rank = |percent: usize| values[(values.len() * percent).div_ceil(100).max(1) - 1];
+    let number = |suffix: &str, value: f64| property(&format!("{name}_{suffix}"), format!("{value:.3}"));
+    vec![
+        property(&format!("{name}_count"), values.len()),
+        number("median", rank(50)),
+        number("p95", rank(95)),
+        number("max", rank(100)),
+    ]
+}
+
+fn property(name: &str, value: impl ToString) -> (String, String) {
+    (name.to_owned(), value.to_string())
+}

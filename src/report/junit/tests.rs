@@ -1,0 +1,162 @@
+use proptest::prelude::*;
+use quick_xml::{Reader, events::Event};
+
+use super::*;
+use crate::report::{Circumstances, Signal, sample::Sample};
+
+fn rendered(sample: &Sample, dialect: Dialect) -> String {
+    render(&sample.report(), &Options { dialect, ..Options::default() }).unwrap()
+}
+
+/// One case with all that is in it.
+fn case_of<'x>(file: &'x str, name: &str) -> &'x str {
+    let from = file.find(&format!("<testcase name=\"{name}")).expect("the case is there");
+    let until = file[from..].find("</testcase>").expect("it ends");
+    &file[from..from + until]
+}
+
+#[test]
+fn a_violation_in_both_dialects() {
+    let sample = Sample::broken();
+    insta::assert_snapshot!("rich", case_of(&rendered(&sample, Dialect::Rich), "ordered-creation"));
+    insta::assert_snapshot!("strict", case_of(&rendered(&sample, Dialect::Strict), "ordered-creation"));
+}
+
+#[test]
+fn each_verdict_has_its_element() {
+    let file = rendered(&Sample::broken(), Dialect::Rich);
+    for (id, element) in [
+        ("dns-staleness-bounded", "<failure type=\"Violation\" message=\"b still told 10.0.0.10"),
+        ("scale-down-reverse", "<error type=\"Inconclusive\" message=\"the watch of pods lost"),
+        ("srv-records", "<error type=\"Interrupted\" message=\"the scenario ip-churn"),
+        ("pvc-retention-policy", "<skipped type=\"NotApplicable\" message=\"NotApplicable: promised since"),
+        ("api-defaults", "<skipped type=\"Informational\" message=\"Informational: revisionHistoryLimit"),
+    ] {
+        let case = case_of(&file, id);
+        assert!(case.contains(element), "{case}");
+    }
+    assert!(!case_of(&file, "pvc-naming").contains("system-out"), "a pass carries no output");
+    assert!(case_of(&file, "dns-follows-recreate").contains("name=\"dns_switch_secs_max\" value=\"15.900\""));
+}
+
+#[test]
+fn nothing_is_in_a_file_that_a_consumer_takes_amiss() {
+    for dialect in [Dialect::Rich, Dialect::Strict] {
+        let file = rendered(&Sample::broken(), dialect);
+        assert!(!file.contains("<![CDATA["));
+        assert!(file.contains("timestamp=\"2026-03-01T02:14:06\""), "{}", &file[..600]);
+        assert_eq!(file.matches("<testsuites").count(), 1);
+    }
+}
+
+#[test]
+fn planned_and_not_begun_is_red() {
+    let sample = Sample::healthy();
+    let planned =
+        sample.catalogue.requirements.iter().map(|r| Judged::planned(r, "not yet run", false)).collect();
+    let report = Report::new(&sample.header, &sample.catalogue, planned, &[], Circumstances::default());
+    let file = render(&report, &Options::default()).unwrap();
+    assert_eq!(file.matches("<error type=\"NotRun\"").count(), sample.catalogue.requirements.len() - 1);
+    assert!(
+        case_of(&file, "api-defaults").contains("<skipped type=\"Informational\""),
+        "it never fails a run"
+    );
+}
+
+#[test]
+fn what_no_requirement_shows_is_a_case_of_the_run() {
+    let sample = Sample::healthy();
+    let kinds = |circumstances: Circumstances| {
+        let file = render(&sample.report_under(circumstances), &Options::default()).unwrap();
+        let types =
+            file.split("<error type=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        types.collect::<Vec<_>>()
+    };
+    let why = || Some("web-0".to_owned());
+    assert_eq!(kinds(Circumstances::default()), Vec::<String>::new());
+    assert_eq!(kinds(Circumstances { left_behind: why(), ..Circumstances::default() }), ["Cleanup"]);
+    assert_eq!(kinds(Circumstances { internal_error: why(), ..Circumstances::default() }), ["Internal"]);
+    let stopped = Circumstances { stopped_by: Some(Signal::Term), ..Circumstances::default() };
+    assert_eq!(kinds(stopped), ["Interrupted"]);
+    let nothing = Report::new(&sample.header, &sample.catalogue, vec![], &[], Circumstances::default());
+    assert!(render(&nothing, &Options::default()).unwrap().contains("<error type=\"NothingRan\""));
+}
+
+#[test]
+fn a_text_without_end_is_cut() {
+    let mut sample = Sample::broken();
+    sample.judged[0].findings[0].what = "<&\"'>\u{1b}[31m]]>\0".repeat(200_000);
+    let file = rendered(&sample, Dialect::Rich);
+    assert!(file.len() < 300_000, "{}", file.len());
+    assert!(file.contains("cut here"));
+}
+
+/// Every attribute value and every text, unescaped, in the order of the file.
+fn strings(file: &str) -> Vec<String> {
+    let mut reader = Reader::from_str(file);
+    let mut all = vec![String::new()];
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(element) | Event::Empty(element) => {
+                for attribute in element.attributes() {
+                    let value = attribute.unwrap().normalized_value(quick_xml::XmlVersion::Implicit1_0);
+                    all.push(value.unwrap().into_owned());
+                }
+                all.push(String::new());
+            }
+            Event::Text(text) => *all.last_mut().unwrap() += &text.xml10_content(),
+            Event::GeneralRef(entity) => match entity.resolve_char_ref().unwrap() {
+                Some(letter) => all.last_mut().unwrap().push(letter),
+                None => {
+                    let named =
+                        quick_xml::escape::resolve_xml_entity(&entity.xml10_content()).unwrap().to_owned();
+                    *all.last_mut().unwrap() += &named;
+                }
+            },
+            Event::End(_) => all.push(String::new()),
+            Event::Eof => return all,
+            _ => {}
+        }
+    }
+}
+
+/// Text as a hostile server would send it.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<String>(),
+        proptest::collection::vec(any::<char>(), 0..40).prop_map(String::from_iter),
+        Just("]]>".to_owned()),
+        Just("\u{1b}[1;31m\u{0}\u{7}\u{ffff}".to_owned()),
+        Just("<a b='&amp;\"'>&#27;&unknown;\r\n\t".to_owned()),
+    ];
+    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_text_reads_back(text in hostile()) {
+        let mut sample = Sample::broken();
+        sample.header.run_id = text.clone();
+        sample.header.cluster.storage_class = Some(text.clone());
+        for judged in &mut sample.judged {
+            judged.title = text.clone();
+            judged.panicked = judged.panicked.as_ref().map(|_| text.clone());
+            judged.findings.iter_mut().for_each(|finding| finding.what = text.clone());
+            if let Verdict::Inconclusive { reason } | Verdict::NotRun { reason, .. } = &mut judged.verdict {
+                *reason = text.clone();
+            }
+        }
+        for requirement in &mut sample.catalogue.requirements {
+            requirement.requirement = text.clone();
+            requirement.look = text.clone();
+        }
+        for dialect in [Dialect::Rich, Dialect::Strict] {
+            let all = strings(&rendered(&sample, dialect));
+            prop_assert!(all.contains(&one_line(&text, 1000)), "the run id");
+            let whole = crate::report::text::clean(&format!("broken in gated-start: {text}\n"));
+            prop_assert!(all.iter().any(|string| string.contains(&whole)), "the finding");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The exit code of a run: one documented number for every way in which it can end.
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::{
+    history::{History, Step},
+    judge::{Judged, Verdict},
+    spec::Level,
+};
+
+/// How the program ended. Scripts rely on the numbers; they never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Everything that applies passed, and something did apply.
+    Pass,
+    /// At least one promise was seen to be broken. No other trouble hides this.
+    Violation,
+    /// Nothing was seen to be broken, and something could not be judged or was not run.
+    Inconclusive,
+    /// The preflight refused the cluster; nothing was tested.
+    Precondition,
+    /// Nothing that was selected applies to this cluster.
+    NothingRan,
+    /// Everything passed, and something that the run created is still there.
+    CleanupFailed,
+    /// The selftest found a fault that no check catches, or a verdict that an API fault turned.
+    SelftestSurvivor,
+    /// The command line asks for something that does not exist.
+    Usage,
+    /// A bug in the harness: a panic, in a check or elsewhere.
+    Internal,
+    /// A report that was asked for could not be written.
+    ReportIo,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+/// The outcomes that can compete, the one that wins first.
+const PRECEDENCE: &[Outcome] = &[
+    Outcome::Violation,
+    Outcome::Internal,
+    Outcome::ReportIo,
+    Outcome::Interrupted,
+    Outcome::Terminated,
+    Outcome::Inconclusive,
+    Outcome::Precondition,
+    Outcome::NothingRan,
+    Outcome::CleanupFailed,
+];
+
+impl Outcome {
+    /// Every outcome, in the order of the codes.
+    pub const ALL: &[Outcome] = &[
+        Outcome::Pass,
+        Outcome::Violation,
+        Outcome::Inconclusive,
+        Outcome::Precondition,
+        Outcome::NothingRan,
+        Outcome::CleanupFailed,
+        Outcome::SelftestSurvivor,
+        Outcome::Usage,
+        Outcome::Internal,
+        Outcome::ReportIo,
+        Outcome::Interrupted,
+        Outcome::Terminated,
+    ];
+
+    /// The process's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Outcome::Pass => 0,
+            Outcome::Violation => 1,
+            Outcome::Inconclusive => 2,
+            Outcome::Precondition => 3,
+            Outcome::NothingRan => 4,
+            Outcome::CleanupFailed => 5,
+            Outcome::SelftestSurvivor => 6,
+            Outcome::Usage => 64,
+            Outcome::Internal => 70,
+            Outcome::ReportIo => 74,
+            Outcome::Interrupted => 130,
+            Outcome::Terminated => 143,
+        }
+    }
+
+    /// The word after `VERDICT:`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Pass => "PASS",
+            Outcome::Violation => "VIOLATION",
+            Outcome::Inconclusive => "INCONCLUSIVE",
+            Outcome::Precondition => "PRECONDITION",
+            Outcome::NothingRan => "NOTHING RAN",
+            Outcome::CleanupFailed => "CLEANUP FAILED",
+            Outcome::SelftestSurvivor => "SELFTEST SURVIVOR",
+            Outcome::Usage => "USAGE",
+            Outcome::Internal => "INTERNAL ERROR",
+            Outcome::ReportIo => "REPORT NOT WRITTEN",
+            Outcome::Interrupted => "INTERRUPTED",
+            Outcome::Terminated => "TERMINATED",
+        }
+    }
+
+    /// What it means, in one sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Outcome::Pass => "every promise that applies was seen to be kept",
+            Outcome::Violation => "at least one promise was seen to be broken",
+            Outcome::Inconclusive => "nothing was seen to be broken, and not everything could be judged",
+            Outcome::Precondition => "the preflight refused this cluster; nothing was tested",
+            Outcome::NothingRan => "nothing that was selected applies to this cluster",
+            Outcome::CleanupFailed => {
+                "everything passed, and something that was created is left in the cluster"
+            }
+            Outcome::SelftestSurvivor => "a fault was not caught, or turned a verdict",
+            Outcome::Usage => "the command line asks for something that does not exist",
+            Outcome::Internal => "a bug in steadfast itself; please report it with the history",
+            Outcome::ReportIo => "a report could not be written",
+            Outcome::Interrupted => "stopped by Ctrl-C before everything was judged",
+            Outcome::Terminated => "stopped by SIGTERM before everything was judged",
+        }
+    }
+
+    /// The outcome of a run with these verdicts under these circumstances.
+    pub fn of(judged: &[Judged], circumstances: &Circumstances) -> Self {
+        let is = |outcome: &&Outcome| holds(**outcome, judged, circumstances);
+        PRECEDENCE.iter().find(is).copied().unwrap_or(Outcome::Pass)
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut outcome = serializer.serialize_struct("Outcome", 3)?;
+        outcome.serialize_field("verdict", self.name())?;
+        outcome.serialize_field("exit_code", &self.code())?;
+        outcome.serialize_field("meaning", self.meaning())?;
+        outcome.end()
+    }
+}
+
+/// What happened to the run beside its verdicts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Why the preflight refused, if it did.
+    pub preflight_refused: Option<String>,
+    /// The signal that stopped the run.
+    pub stopped_by: Option<Signal>,
+    /// What is left in the cluster, one object a line, where the clean-up did not end.
+    pub left_behind: Option<String>,
+    /// The report that could not be written, and why.
+    pub report_error: Option<String>,
+    /// A panic outside of the checks.
+    pub internal_error: Option<String>,
+}
+
+/// A signal that stops a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT.
+    CtrlC,
+    /// SIGTERM.
+    Term,
+}
+
+impl Circumstances {
+    /// What the record alone tells: whether anything was begun. A replay knows no more than this.
+    pub fn of_record(histories: &[History]) -> Self {
+        let refusals: Option<Vec<&str>> = histories.iter().map(refusal).collect();
+        let preflight_refused = refusals.and_then(|all| all.first().map(|reason| (*reason).to_owned()));
+        Self { preflight_refused, ..Self::default() }
+    }
+}
+
+/// Why a scenario was never begun, unless that is because the run was interrupted.
+fn refusal(history: &History) -> Option<&str> {
+    history.steps().find_map(|step| match step.what {
+        Step::NotStarted { reason, interrupted: false } => Some(reason.as_str()),
+        _ => None,
+    })
+}
+
+fn holds(outcome: Outcome, judged: &[Judged], circumstances: &Circumstances) -> bool {
+    let any = |holds: fn(&Verdict) -> bool| judged.iter().any(|j| gates(j) && holds(&j.verdict));
+    let refused = circumstances.preflight_refused.is_some() && !judged.iter().any(was_tested);
+    match outcome {
+        Outcome::Violation => any(|verdict| matches!(verdict, Verdict::Fail)),
+        Outcome::Internal => {
+            circumstances.internal_error.is_some() || judged.iter().any(|j| j.panicked.is_some())
+        }
+        Outcome::ReportIo => circumstances.report_error.is_some(),
+        Outcome::Interrupted => circumstances.stopped_by == Some(Signal::CtrlC),
+        Outcome::Terminated => circumstances.stopped_by == Some(Signal::Term),
+        Outcome::Inconclusive => {
+            !refused && any(|v| matches!(v, Verdict::Inconclusive { .. } | Verdict::NotRun { .. }))
+        }
+        Outcome::Precondition => refused,
+        Outcome::NothingRan => !judged.iter().any(|j| matches!(j.verdict, Verdict::Pass { .. })),
+        Outcome::CleanupFailed => circumstances.left_behind.is_some(),
+        Outcome::Pass | Outcome::SelftestSurvivor | Outcome::Usage => false,
+    }
+}
+
+/// Whether its verdict counts for the run: an informational requirement is recorded and never fails it.
+pub(super) fn gates(judged: &Judged) -> bool {
+    judged.level != Level::Informational
+}
+
+fn was_tested(judged: &Judged) -> bool {
+    !matches!(judged.verdict, Verdict::NotRun { .. } | Verdict::NotApplicable { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn verdict(word: &str) -> Judged {
+        let reason = "why".to_owned();
+        let verdict = match word {
+            "pass" => Verdict::Pass { held: 3 },
+            "fail" => Verdict::Fail,
+            "inconclusive" => Verdict::Inconclusive { reason },
+            "not applicable" => Verdict::NotApplicable { reason },
+            "not run" => Verdict::NotRun { reason, interrupted: false },
+            other => panic!("no verdict is called {other}"),
+        };
+        sample::judged("some-requirement", verdict)
+    }
+
+    fn code(words: &[&str], circumstances: &Circumstances) -> u8 {
+        let judged: Vec<Judged> = words.iter().map(|word| verdict(word)).collect();
+        Outcome::of(&judged, circumstances).code()
+    }
+
+    fn everything_wrong() -> Circumstances {
+        let some = || Some("it did".to_owned());
+        Circumstances {
+            preflight_refused: some(),
+            stopped_by: Some(Signal::Term),
+            left_behind: some(),
+            report_error: some(),
+            internal_error: some(),
+        }
+    }
+
+    #[test]
+    fn codes_and_names_are_unique() {
+        let codes: std::collections::BTreeSet<u8> = Outcome::ALL.iter().map(|o| o.code()).collect();
+        let names: std::collections::BTreeSet<&str> = Outcome::ALL.iter().map(|o| o.name()).collect();
+        assert_eq!((codes.len(), names.len()), (Outcome::ALL.len(), Outcome::ALL.len()));
+        assert!(Outcome::ALL.iter().map(|o| o.code()).is_sorted());
+    }
+
+    #[test]
+    fn verdicts_alone() {
+        let calm = Circumstances::default();
+        for (words, expected) in [
+            (&["pass", "not applicable"][..], 0),
+            (&["pass", "fail", "inconclusive"], 1),
+            (&["pass", "inconclusive"], 2),
+            (&["pass", "not run"], 2),
+            (&["not run"], 2),
+            (&["not applicable", "not applicable"], 4),
+            (&[], 4),
+        ] {
+            assert_eq!(code(words, &calm), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn the_worse_hides_the_lesser() {
+        let mut trouble = everything_wrong();
+        assert_eq!(code(&["pass", "fail"], &trouble), 1);
+        assert_eq!(code(&["pass"], &trouble), 70);
+        trouble.internal_error = None;
+        assert_eq!(code(&["inconclusive"], &trouble), 74);
+        trouble.report_error = None;
+        assert_eq!(code(&["inconclusive"], &trouble), 143);
+        trouble.stopped_by = Some(Signal::CtrlC);
+        assert_eq!(code(&["inconclusive"], &trouble), 130);
+        trouble.stopped_by = None;
+        assert_eq!(code(&["pass", "not run"], &trouble), 2);
+        assert_eq!(code(&["not applicable", "not run"], &trouble), 3);
+        trouble.preflight_refused = None;
+        assert_eq!(code(&["not applicable"], &trouble), 4);
+        assert_eq!(code(&["pass"], &trouble), 5);
+    }
+
+    #[test]
+    fn informational_requirements_never_fail_the_run() {
+        let informational = |word| Judged { level: Level::Informational, ..verdict(word) };
+        for word in ["fail", "inconclusive", "not run"] {
+            let judged = [verdict("pass"), informational(word)];
+            assert_eq!(Outcome::of(&judged, &Circumstances::default()), Outcome::Pass, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_check_is_a_bug_of_ours() {
+        let panicked = Judged { panicked: Some("index".to_owned()), ..verdict("inconclusive") };
+        assert_eq!(Outcome::of(&[panicked], &Circumstances::default()), Outcome::Internal);
+    }
+}
