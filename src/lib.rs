@@ -4,11 +4,11 @@
 //! The modules, in reading order. Those marked *pure* touch no cluster, no clock and no file.
 
 pub mod spec; // pure: requirements, scenarios and manifests, as data
+pub mod plan; // pure: from a selection to what runs, and why not the rest
 pub mod history; // pure: what a scenario recorded
 pub mod checks; // pure: one function from a history to findings for each requirement
 pub mod judge; // pure: from findings to verdicts
 pub mod report; // pure but for `report::write`: what people and machines are told of a run
 pub mod limits; // pure: every wait and bound, with its reason
-pub mod plan; // pure: from a selection to what runs, and why not the rest
 pub mod options; // pure: what a run can be told
 pub mod cli; // the command line

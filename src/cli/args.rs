@@ -9,9 +9,12 @@ use clap::{
 };
 
 use super::values;
-use crate::options::{
-    Color, DEFAULT_IMAGE, DEFAULT_JOBS, DEFAULT_NAMESPACE_PREFIX, DEFAULT_PROBE_IMAGE, DnsBackends,
-    JunitDialect, Keep, Progress,
+use crate::{
+    options::{
+        Color, DEFAULT_IMAGE, DEFAULT_JOBS, DEFAULT_NAMESPACE_PREFIX, DEFAULT_PROBE_IMAGE, DnsBackends, Keep,
+        Progress,
+    },
+    report::junit::Dialect,
 };
 
 /// Does this Kubernetes cluster keep the promises of a StatefulSet?
@@ -185,7 +188,7 @@ pub(super) struct JunitArgs {
     /// How the JUnit file is written; `strict` is valid in the two schemas that are in use
     #[arg(long, value_name = "DIALECT", env = "STEADFAST_JUNIT_DIALECT", hide_env = true)]
     #[arg(default_value = "rich", value_parser = one_of(values::JUNIT_DIALECT))]
-    pub junit_dialect: JunitDialect,
+    pub junit_dialect: Dialect,
 }
 
 #[derive(Debug, Args)]

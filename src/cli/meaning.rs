@@ -14,6 +14,7 @@ use crate::{
     limits,
     options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Target, Voice},
     plan::{Plan, Selection},
+    report::junit,
     spec::Catalogue,
 };
 
@@ -59,6 +60,7 @@ pub(super) fn options(args: &RunArgs) -> Options {
         out: args.out.out.clone().or_else(artifacts),
         junit: args.junit.junit.clone(),
         junit_dialect: args.junit.junit_dialect,
+        hostname: hostname(),
         keep: subject.keep,
         images: images(&subject.images),
         storage_class: given(&subject.storage_class),
@@ -106,7 +108,17 @@ fn given(name: &Option<String>) -> Option<String> {
     name.clone().filter(|name| !name.is_empty())
 }
 
+/// The name of this host, as far as it is easily known.
+pub(super) fn hostname() -> String {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = kernel.or_else(|| std::env::var("HOSTNAME").ok()).map(|name| name.trim().to_owned());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| junit::Options::default().hostname)
+}
+
 /// Where Prow and others that know `$ARTIFACTS` look for reports.
 fn artifacts() -> Option<PathBuf> {
     std::env::var_os("ARTIFACTS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests;

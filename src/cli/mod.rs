@@ -12,6 +12,7 @@ mod plan;
 mod replay;
 mod run;
 mod steps;
+mod summary;
 mod text;
 mod values;
 
@@ -21,7 +22,7 @@ use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
 
-use crate::options::Options;
+use crate::{options::Options, report::Outcome};
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -51,9 +52,9 @@ fn dispatch(cli: Cli) -> Result<u8> {
 
 /// `--help` and `--version` are successes; everything else is 64, where clap itself would end with 2.
 fn refused(error: &clap::Error) -> u8 {
-    let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+    let code = if error.use_stderr() { Outcome::Usage.code() } else { exit::OK };
     match error.print() {
-        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => exit::REPORT_IO,
+        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => Outcome::ReportIo.code(),
         _ => code,
     }
 }

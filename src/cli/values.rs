@@ -3,15 +3,17 @@
 use jiff::SignedDuration;
 
 use super::args::Format;
-use crate::options::{Color, DnsBackends, JunitDialect, Keep, Progress};
+use crate::{
+    options::{Color, DnsBackends, Keep, Progress},
+    report::junit::Dialect,
+};
 
 /// The words of `--keep`.
 pub(super) const KEEP: &[(&str, Keep)] =
     &[("never", Keep::Never), ("on-failure", Keep::OnFailure), ("always", Keep::Always)];
 
 /// The words of `--junit-dialect`.
-pub(super) const JUNIT_DIALECT: &[(&str, JunitDialect)] =
-    &[("rich", JunitDialect::Rich), ("strict", JunitDialect::Strict)];
+pub(super) const JUNIT_DIALECT: &[(&str, Dialect)] = &[("rich", Dialect::Rich), ("strict", Dialect::Strict)];
 
 /// The words of `--color`.
 pub(super) const COLOR: &[(&str, Color)] =
