@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checks::{self, Finding, Findings, Kind, Measurement},
-    history::{History, Step, file::ClusterFacts},
+    history::{AbortCause, History, Step, file::ClusterFacts},
     spec::{Catalogue, Feature, Level, Requirement},
 };
 
@@ -218,7 +218,9 @@ fn judge(requirement: &Requirement, histories: &Histories<'_>) -> Judged {
         .iter()
         .map(|id| (id, histories.get(id.as_str()).map(|history| ask(requirement, history))))
         .collect();
-    conclude(&mut judged, said);
+    let ran = requirement.judged_on.iter().filter_map(|id| histories.get(id.as_str()));
+    let cut_short = ran.copied().find_map(cut_short);
+    conclude(&mut judged, said, cut_short);
     judged
 }
 
@@ -230,7 +232,7 @@ fn ask(requirement: &Requirement, history: &History) -> Result<Findings, String>
     catch_unwind(AssertUnwindSafe(|| {
         let mut findings = Findings::of(&history.scenario);
         (check.judge)(history, &mut findings);
-        if let Some((event, reason)) = history.aborted() {
+        if let Some((event, reason, _)) = history.aborted() {
             findings.blind(format!("the scenario {} ended early: {reason}", history.scenario), &[event]);
         } else if !history.is_completed() {
             findings.blind(format!("the record of {} has no end", history.scenario), &[history.last()]);
@@ -240,12 +242,13 @@ fn ask(requirement: &Requirement, history: &History) -> Result<Findings, String>
     .map_err(|panic| panic_message(panic.as_ref()))
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
 }
 
-fn conclude(judged: &mut Judged, said: Said<'_>) {
+fn conclude(judged: &mut Judged, said: Said<'_>, cut_short: Option<Verdict>) {
     let mut held = 0;
     let mut without_evidence = None;
     for (scenario, said) in said {
@@ -262,20 +265,34 @@ fn conclude(judged: &mut Judged, said: Said<'_>) {
             }
         }
     }
-    judged.verdict = verdict(judged, held, without_evidence);
+    judged.verdict = verdict(judged, held, without_evidence, cut_short);
 }
 
-fn verdict(judged: &Judged, held: u64, without_evidence: Option<String>) -> Verdict {
+fn verdict(
+    judged: &Judged,
+    held: u64,
+    without_evidence: Option<String>,
+    cut_short: Option<Verdict>,
+) -> Verdict {
     let first = |kind| judged.findings.iter().find(|finding| finding.kind == kind);
     if first(Kind::Broken).is_some() {
         return Verdict::Fail;
     }
     let panicked = judged.panicked.as_ref().map(|panic| format!("the check panicked: {panic}"));
     let blind = first(Kind::Blind).map(|finding| finding.what.clone());
-    match panicked.or(blind).or(without_evidence) {
-        Some(reason) => Verdict::Inconclusive { reason },
-        None => Verdict::Pass { held },
+    match (panicked.or(blind).or(without_evidence), cut_short) {
+        (Some(_), Some(cut_short)) => cut_short,
+        (Some(reason), None) => Verdict::Inconclusive { reason },
+        (None, _) => Verdict::Pass { held },
     }
+}
+
+/// The verdict on what was not broken in a scenario that its surroundings, and not the cluster's StatefulSets, ended.
+fn cut_short(history: &History) -> Option<Verdict> {
+    let (_, reason, cause) = history.aborted()?;
+    let reason = format!("the scenario {} ended early: {reason}", history.scenario);
+    (cause != AbortCause::Cluster)
+        .then(|| Verdict::NotRun { reason, interrupted: cause == AbortCause::Interrupted })
 }
 
 fn wall_secs(requirement: &Requirement, histories: &Histories<'_>) -> f64 {

@@ -81,6 +81,9 @@ limits! {
     /// How long a pod is kept from being ready only to make an order visible.
     ORDER_VISIBLE = "order-visible", 2_000,
         "long enough that a successor which does not wait is certainly created in it";
+    /// How long the API server may be silent before a scenario gives up.
+    SERVER_SILENT = "server-silent", 20_000,
+        "longer than a control plane's failover; a record with a longer hole proves nothing anyway";
     /// What a first contact with the API server may take.
     CONNECT = "connect", 10_000,
         "a server that does not accept in this time is down for a test's purposes";

@@ -11,9 +11,8 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::{
+    cli::judged_on_cluster,
     judge::{Judged, Verdict},
-    options::Options,
-    plan::{Plan, Selection},
     spec::{Catalogue, Level, Requirement},
 };
 
@@ -39,19 +38,12 @@ struct Pipeline {
 impl Pipeline {
     fn judged(&self, id: &str) -> Result<&Judged, Failed> {
         let selected = self.selected.get().expect("set before the first test begins");
-        let judged = self.judged.get_or_init(|| run_selected(selected).map_err(|error| format!("{error:#}")));
+        let judged =
+            self.judged.get_or_init(|| judged_on_cluster(selected).map_err(|error| format!("{error:#}")));
         let judged = judged.as_ref().map_err(Failed::from)?;
         let of_id = judged.iter().find(|judged| judged.id == id);
         of_id.ok_or_else(|| format!("the run said nothing of {id}: this is a bug in steadfast").into())
     }
-}
-
-/// Runs what these requirements need, on the cluster in `$KUBECONFIG`.
-fn run_selected(ids: &[String]) -> anyhow::Result<Vec<Judged>> {
-    let catalogue = Catalogue::built_in()?;
-    let plan = Plan::of(&catalogue, &Selection::of_ids(ids.iter().cloned()));
-    let options: Options = steadfast::cli::options_from_environment()?;
-    anyhow::bail!("not wired yet: {} scenarios, {} jobs", plan.scenarios.len(), options.jobs)
 }
 
 fn trial(requirement: &Requirement, pipeline: &Arc<Pipeline>) -> Trial {

@@ -26,9 +26,9 @@ use serde_json::{Value, json};
 
 use super::{Check, Findings, Kind};
 use crate::history::{
-    CLAIM_TEMPLATE, Change, DnsOutcome, DnsRecord, DnsSeen, Endpoint, Event, ExecOutcome, ExecSeen, History,
-    ObjectSeen, Observation, Observer, Place, Purpose, Requested, Resource, SERVICE, SET, Span, Started,
-    Step, Transport, Vantage, Verb,
+    AbortCause, CLAIM_TEMPLATE, Change, DnsOutcome, DnsRecord, DnsSeen, Endpoint, Event, ExecOutcome,
+    ExecSeen, History, ObjectSeen, Observation, Observer, Place, Purpose, Requested, Resource, SERVICE, SET,
+    Span, Started, Step, Transport, Vantage, Verb,
 };
 
 /// The namespace of every noted history.
@@ -167,7 +167,10 @@ impl Notes {
                 self.step(Step::Completed);
             }
             ["aborted"] => {
-                self.step(Step::Aborted { reason: "it could not go on".to_owned(), interrupted: false });
+                self.step(Step::Aborted {
+                    reason: "it could not go on".to_owned(),
+                    cause: AbortCause::Cluster,
+                });
             }
             ["set", fields @ ..] => self.set(fields),
             ["slice", endpoints @ ..] => self.slice(endpoints),

@@ -12,22 +12,28 @@ use crate::report::Outcome;
 /// The command did what it was asked to, and gave no verdict.
 pub(super) const OK: u8 = 0;
 
-/// Marks an error as one in what steadfast was given.
+/// An error that says how the command ends.
 #[derive(Debug)]
-pub(super) struct Usage(anyhow::Error);
-
-impl Usage {
-    /// The error, as one in what steadfast was given.
-    pub(super) fn error(error: impl Into<anyhow::Error>) -> anyhow::Error {
-        anyhow::Error::new(Usage(error.into()))
-    }
+struct Ending {
+    outcome: Outcome,
+    error: anyhow::Error,
 }
 
-impl std::error::Error for Usage {}
+/// The error, as one that ends the command so.
+pub(super) fn ending(outcome: Outcome, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    anyhow::Error::new(Ending { outcome, error: error.into() })
+}
 
-impl std::fmt::Display for Usage {
+/// The error, as one in what steadfast was given.
+pub(super) fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    ending(Outcome::Usage, error)
+}
+
+impl std::error::Error for Ending {}
+
+impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#}", self.0)
+        write!(f, "{:#}", self.error)
     }
 }
 
@@ -49,13 +55,12 @@ pub(super) fn guarded(work: impl FnOnce() -> Result<u8> + UnwindSafe) -> u8 {
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    if error.is::<Usage>() {
-        Outcome::Usage.code()
-    } else if error.is::<std::io::Error>() {
-        Outcome::ReportIo.code()
-    } else {
-        Outcome::Internal.code()
-    }
+    let outcome = match error.downcast_ref::<Ending>() {
+        Some(ending) => ending.outcome,
+        None if error.is::<std::io::Error>() => Outcome::ReportIo,
+        None => Outcome::Internal,
+    };
+    outcome.code()
 }
 
 /// Writes to standard output. A reader that has had enough (`steadfast list | head`) is no error.
@@ -78,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_was_given_wrong_is_64() {
-        assert_eq!(guarded(|| Err(Usage::error(anyhow::anyhow!("no such flag")))), 64);
+        assert_eq!(guarded(|| Err(usage(anyhow::anyhow!("no such flag")))), 64);
     }
 
     #[test]

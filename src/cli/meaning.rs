@@ -8,7 +8,7 @@ use super::{
     args::{
         CatalogueArgs, CleanupArgs, DetailArgs, ImageArgs, RunArgs, SelectionArgs, TargetArgs, VoiceArgs,
     },
-    exit::Usage,
+    exit,
 };
 use crate::{
     limits,
@@ -27,12 +27,12 @@ pub(super) fn catalogue(args: &CatalogueArgs) -> Result<Catalogue> {
     let folder = |flag: &str, path: &Option<PathBuf>| Some(format!("--{flag} {}", path.as_ref()?.display()));
     let given = [folder("specs", &args.specs), folder("manifests", &args.manifests)];
     let given: Vec<_> = given.into_iter().flatten().collect();
-    read.with_context(|| format!("the catalogue of {} does not read", given.join(" "))).map_err(Usage::error)
+    read.with_context(|| format!("the catalogue of {} does not read", given.join(" "))).map_err(exit::usage)
 }
 
 /// The plan for what was selected. One without a requirement is a mistake: it could only say that nothing failed.
 pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> {
-    let selection = Selection::parse(catalogue, &args.select, &args.skip).map_err(Usage::error)?;
+    let selection = Selection::parse(catalogue, &args.select, &args.skip).map_err(exit::usage)?;
     let plan = Plan::of(catalogue, &selection);
     if plan.is_empty() {
         let why = if args.skip.is_empty() {
@@ -40,7 +40,7 @@ pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> 
         } else {
             "--skip leaves out all that is selected"
         };
-        return Err(Usage::error(anyhow!("there is nothing to judge: {why}")));
+        return Err(exit::usage(anyhow!("there is nothing to judge: {why}")));
     }
     Ok(plan)
 }

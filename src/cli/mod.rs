@@ -3,6 +3,7 @@
 
 mod args;
 mod cleanup;
+mod destination;
 mod exit;
 mod explain;
 mod list;
@@ -22,7 +23,7 @@ use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
 
-use crate::{options::Options, report::Outcome};
+use crate::{judge::Judged, report::Outcome};
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -33,10 +34,11 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit::guarded(|| dispatch(cli)))
 }
 
-/// What a run is told by the `STEADFAST_*` variables alone, for tests that run the pipeline themselves.
-pub fn options_from_environment() -> Result<Options> {
-    let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::Usage::error)?;
-    Ok(meaning::options(&cli.run))
+/// Judges these requirements on the cluster that `run` would find, as the `STEADFAST_*` variables say, and leaves the
+/// same reports. For tests that offer each requirement as a test of its own.
+pub fn judged_on_cluster(ids: &[String]) -> Result<Vec<Judged>> {
+    let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::usage)?;
+    run::judged(&cli.run, ids)
 }
 
 fn dispatch(cli: Cli) -> Result<u8> {

@@ -1,40 +1,31 @@
 //! `steadfast replay DIR`: the same record, judged again, with no cluster.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    args::{JunitArgs, ReplayArgs},
-    exit::{self, Usage},
-    meaning,
+    args::ReplayArgs,
+    destination::Destination,
+    exit, meaning,
     summary::{self, Style},
 };
 use crate::{
     history::{History, file},
     judge::{self, Judged},
-    report::{
-        Circumstances, Report, junit,
-        write::{ReportFolder, write_atomically},
-    },
+    report::{Circumstances, Report, junit},
     spec::Catalogue,
 };
 
 /// Judges the recorded run in a folder, writes its reports anew, and ends with the exit code of the outcome.
 pub(super) fn handle(args: &ReplayArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
-    let (header, histories) = read(&args.dir).map_err(Usage::error)?;
-    let judged = judge_again(&catalogue, &header, &histories).map_err(Usage::error)?;
+    let (header, histories) = read(&args.dir).map_err(exit::usage)?;
+    let judged = judge_again(&catalogue, &header, &histories).map_err(exit::usage)?;
     let circumstances = Circumstances::of_record(&histories);
-    let report = |circumstances| Report::new(&header, &catalogue, judged.clone(), &histories, circumstances);
-    let first = report(circumstances.clone());
-    let (report, written) = match write(&first, args) {
-        Ok(written) => (first, written),
-        Err(error) => {
-            let report_error = Some(format!("{error:#}"));
-            (report(Circumstances { report_error, ..circumstances }), Vec::new())
-        }
-    };
+    let mut report = Report::new(&header, &catalogue, judged, &histories, circumstances);
+    let destination = destination(args)?;
+    let written = destination.deliver(&mut report);
     let detail = meaning::detail(&args.detail);
     exit::print(&summary::text(&report, Style { color: args.color, detail, written, ..Style::default() }))?;
     Ok(report.outcome.code())
@@ -64,29 +55,19 @@ fn judge_again(catalogue: &Catalogue, header: &file::Header, histories: &[Histor
     Ok(judge::judge_all(catalogue, &header.selected, &header.cluster, histories))
 }
 
-/// Every report in its folder, and the JUnit file wherever else it was asked for.
-fn write(report: &Report<'_>, args: &ReplayArgs) -> Result<Vec<PathBuf>> {
-    let folder = ReportFolder::create(args.out.as_deref().unwrap_or(&args.dir))?;
-    let options = junit_options(&args.junit);
-    let mut written = folder.write_all(report, &jiff::Timestamp::now().to_string(), &options)?;
-    copy_record(&args.dir, &folder)?;
-    if let Some(path) = &args.junit.junit {
-        write_atomically(path, junit::render(report, &options)?)?;
-        written.push(path.clone());
-    }
-    Ok(written)
-}
-
-/// The reports refer to the record beside them, so it comes along.
-fn copy_record(from: &Path, folder: &ReportFolder) -> Result<()> {
-    let (source, target) = (from.join(file::NAME), folder.path().join(file::NAME));
+/// Where the new reports go. They refer to the record beside them, so it comes along.
+fn destination(args: &ReplayArgs) -> Result<Destination> {
+    let folder = args.out.as_deref().unwrap_or(&args.dir);
+    let junit = junit::Options {
+        dialect: args.junit.junit_dialect,
+        hostname: meaning::hostname(),
+        ..junit::Options::default()
+    };
+    let destination = Destination::create(folder, junit, args.junit.junit.clone())?;
+    let (source, target) = (args.dir.join(file::NAME), folder.join(file::NAME));
     if source.canonicalize()? != target.canonicalize().unwrap_or_default() {
         std::fs::copy(&source, &target)
             .with_context(|| format!("failed to copy {} to {}", source.display(), target.display()))?;
     }
-    Ok(())
-}
-
-fn junit_options(args: &JunitArgs) -> junit::Options {
-    junit::Options { dialect: args.junit_dialect, hostname: meaning::hostname(), ..junit::Options::default() }
+    Ok(destination)
 }

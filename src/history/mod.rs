@@ -17,7 +17,7 @@ pub use observation::{
     Place, Purpose, ReadSeen, Resource, Transport, Vantage,
 };
 pub use query::Seen;
-pub use step::{Endpoint, Requested, Started, Step, Verb};
+pub use step::{AbortCause, Endpoint, Requested, Started, Step, Verb};
 
 /// The name of the StatefulSet in every scenario, as the documents have it.
 pub const SET: &str = "web";

@@ -52,6 +52,7 @@ pub enum Resource {
     EndpointSlices,
     Endpoints,
     ControllerRevisions,
+    ServiceAccounts,
     Events,
 }
 
@@ -65,6 +66,7 @@ impl Resource {
         Resource::EndpointSlices,
         Resource::Endpoints,
         Resource::ControllerRevisions,
+        Resource::ServiceAccounts,
         Resource::Events,
     ];
 
@@ -78,6 +80,7 @@ impl Resource {
             Resource::EndpointSlices => "endpointslices",
             Resource::Endpoints => "endpoints",
             Resource::ControllerRevisions => "controllerrevisions",
+            Resource::ServiceAccounts => "serviceaccounts",
             Resource::Events => "events",
         }
     }

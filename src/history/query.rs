@@ -1,8 +1,8 @@
 //! The questions that checks ask of a history.
 
 use super::{
-    Change, DnsSeen, Event, ExecSeen, History, ObjectSeen, Observation, PodLife, Purpose, ReadSeen,
-    Requested, Resource, SERVICE, SET, Started, Step, lives,
+    AbortCause, Change, DnsSeen, Event, ExecSeen, History, ObjectSeen, Observation, PodLife, Purpose,
+    ReadSeen, Requested, Resource, SERVICE, SET, Started, Step, lives,
 };
 
 /// An event together with what it holds, once its kind is known.
@@ -150,10 +150,10 @@ impl History {
         self.steps().any(|step| matches!(step.what, Step::Completed))
     }
 
-    /// Why the scenario ended before its time, if it did.
-    pub fn aborted(&self) -> Option<(&Event, &str)> {
+    /// Why the scenario ended before its time, if it did, and whose doing that is.
+    pub fn aborted(&self) -> Option<(&Event, &str, AbortCause)> {
         self.steps().find_map(|step| match step.what {
-            Step::Aborted { reason, .. } => Some((step.event, reason.as_str())),
+            Step::Aborted { reason, cause } => Some((step.event, reason.as_str(), *cause)),
             _ => None,
         })
     }

@@ -86,11 +86,24 @@ pub enum Step {
     Aborted {
         /// Why.
         reason: String,
-        /// Whether that is because the run was interrupted.
-        interrupted: bool,
+        /// Whose doing it is.
+        cause: AbortCause,
     },
     /// Every step was done.
     Completed,
+}
+
+/// Whose doing it is that a scenario could not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbortCause {
+    /// Something around the StatefulSet: an image that cannot be pulled, an admission plugin, a quota. What was to be
+    /// judged is *not run*.
+    Environment,
+    /// The run was interrupted. What was to be judged is *not run*.
+    Interrupted,
+    /// What the scenario waited for did not happen, or the API server stopped answering. The record is judged as it is.
+    Cluster,
 }
 
 /// What the driver knew when the scenario began.

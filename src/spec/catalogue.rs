@@ -189,3 +189,13 @@ fn read_folder(folder: &Path) -> Result<Files> {
     }
     Ok(files)
 }
+
+/// The images in a manifest's object: of a pod's containers, or of its template's.
+pub fn images(object: &Value) -> impl Iterator<Item = &str> {
+    ["/spec", "/spec/template/spec"]
+        .iter()
+        .flat_map(|spec| ["containers", "initContainers"].map(|list| format!("{spec}/{list}")))
+        .filter_map(|pointer| object.pointer(&pointer)?.as_array())
+        .flatten()
+        .filter_map(|container| container["image"].as_str())
+}

@@ -1,0 +1,108 @@
+//! Namespaces that a run makes, and their removal: by uid, and never anything else's.
+
+use anyhow::{Result, ensure};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::Server;
+
+/// The label that carries the id of the run on everything that it makes.
+pub const RUN_LABEL: &str = "steadfast/run-id";
+
+/// The label that carries the scenario's id.
+pub const SCENARIO_LABEL: &str = "steadfast/scenario";
+
+/// A namespace of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// Its uid, which a delete names.
+    pub uid: String,
+    /// The run that made it.
+    pub run_id: String,
+    /// The scenario that it is for.
+    pub scenario: String,
+    /// When it was made, RFC 3339, as the server says.
+    pub created_at: String,
+    /// Whether it is on its way out.
+    pub terminating: bool,
+}
+
+impl Namespace {
+    fn read(object: &Value) -> Option<Self> {
+        let metadata = &object["metadata"];
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Some(Self {
+            name: text(&metadata["name"])?,
+            uid: text(&metadata["uid"])?,
+            run_id: text(&metadata["labels"][RUN_LABEL])?,
+            scenario: text(&metadata["labels"][SCENARIO_LABEL]).unwrap_or_default(),
+            created_at: text(&metadata["creationTimestamp"]).unwrap_or_default(),
+            terminating: !metadata["deletionTimestamp"].is_null(),
+        })
+    }
+
+    /// Makes a namespace for a scenario.
+    pub async fn create(server: &Server, name: &str, run_id: &str, scenario: &str) -> Result<Self> {
+        let body = json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": name, "labels": {
+                RUN_LABEL: run_id, SCENARIO_LABEL: scenario, "app.kubernetes.io/managed-by": "steadfast",
+                "pod-security.kubernetes.io/enforce": "privileged",
+            }},
+        });
+        let reply =
+            server.send(Method::POST, "/api/v1/namespaces", Some(("application/json", &body))).await?;
+        ensure!(reply.is_ok(), "failed to create the namespace {name}: {}", reply.message());
+        Self::read(&reply.body)
+            .ok_or_else(|| anyhow::anyhow!("the server's answer is no namespace: {}", reply.body))
+    }
+
+    /// Asks for this namespace, and no other of the same name, to be deleted. Gone already is as good.
+    pub async fn delete(&self, server: &Server) -> Result<()> {
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": self.uid},
+            "propagationPolicy": "Background",
+        });
+        let path = format!("/api/v1/namespaces/{}", self.name);
+        let reply = server.send(Method::DELETE, &path, Some(("application/json", &options))).await?;
+        // 409 is the answer for another uid, and for one that is on its way out already.
+        ensure!(
+            reply.is_ok() || matches!(reply.code, 404 | 409),
+            "failed to delete the namespace {}: {}",
+            self.name,
+            reply.message()
+        );
+        Ok(())
+    }
+}
+
+/// The namespaces that runs have made and that still exist; with an id, only that run's.
+pub async fn namespaces_of_runs(server: &Server, run_id: Option<&str>) -> Result<Vec<Namespace>> {
+    let selector = run_id.map_or("steadfast%2Frun-id".to_owned(), |id| format!("steadfast%2Frun-id%3D{id}"));
+    let reply = server.get_patiently(&format!("/api/v1/namespaces?labelSelector={selector}")).await?;
+    ensure!(reply.is_ok(), "failed to list the namespaces of runs: {}", reply.message());
+    Ok(reply.body["items"].as_array().into_iter().flatten().filter_map(Namespace::read).collect())
+}
+
+/// What is still there of these namespaces: the namespaces themselves, and the volumes that were bound to claims in them.
+pub async fn left_behind(server: &Server, namespaces: &[String]) -> Result<Vec<String>> {
+    let mut left = Vec::new();
+    for name in namespaces {
+        let reply = server.get_patiently(&format!("/api/v1/namespaces/{name}")).await?;
+        if reply.code != 404 {
+            left.push(format!("namespace/{name}"));
+        }
+    }
+    let reply = server.get_patiently("/api/v1/persistentvolumes").await?;
+    for volume in reply.body["items"].as_array().into_iter().flatten() {
+        let of = volume["spec"]["claimRef"]["namespace"].as_str().unwrap_or_default();
+        if namespaces.iter().any(|name| name == of) {
+            let policy = volume["spec"]["persistentVolumeReclaimPolicy"].as_str().unwrap_or_default();
+            let name = volume["metadata"]["name"].as_str().unwrap_or_default();
+            left.push(format!("persistentvolume/{name} (reclaim policy {policy}, of {of})"));
+        }
+    }
+    Ok(left)
+}

@@ -1,0 +1,200 @@
+//! What has to be found out about a cluster: its nodes, its default StorageClass, its DNS zone and who answers for it.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::{Server, Unanswered};
+use crate::{history::Endpoint, options::DnsBackends};
+
+/// What the preflight found out, which every other scenario builds on.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The DNS zone, with neither leading nor trailing dot; none where there is no DNS.
+    pub zone: Option<String>,
+    /// The nameservers in a pod's resolv.conf.
+    pub nameservers: Vec<String>,
+    /// The DNS backend pods: their namespace, and each with its address.
+    pub backends: Vec<Backend>,
+    /// The probe pods' namespace, and each with its node.
+    pub probes: Vec<Probe>,
+    /// The StorageClass that class-less claims get, or the one named by flag.
+    pub storage_class: Option<String>,
+}
+
+/// One DNS backend pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub pod: String,
+    /// Its address.
+    pub address: String,
+}
+
+/// One probe pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub pod: String,
+    /// The node that it runs on.
+    pub node: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+impl Surroundings {
+    /// The backends as histories name them.
+    pub fn backend_endpoints(&self) -> Vec<Endpoint> {
+        let endpoint = |b: &Backend| Endpoint { name: b.pod.clone(), address: b.address.clone() };
+        self.backends.iter().map(endpoint).collect()
+    }
+
+    /// The probes as histories name them: by node.
+    pub fn probe_endpoints(&self) -> Vec<Endpoint> {
+        let endpoint = |p: &Probe| Endpoint { name: p.node.clone(), address: p.pod.clone() };
+        self.probes.iter().map(endpoint).collect()
+    }
+}
+
+fn items(list: &Value) -> &[Value] {
+    list["items"].as_array().map_or(&[], Vec::as_slice)
+}
+
+async fn list(server: &Server, path: &str) -> Result<Vec<Value>> {
+    let reply = server.get_patiently(path).await?;
+    anyhow::ensure!(reply.is_ok(), "failed to list {path}: {}", reply.message());
+    Ok(items(&reply.body).to_vec())
+}
+
+/// The names of the nodes that a pod without tolerations can be scheduled to.
+pub async fn schedulable_nodes(server: &Server) -> Result<Vec<String>> {
+    let nodes = list(server, "/api/v1/nodes").await?;
+    let mut names: Vec<String> = nodes.iter().filter(|node| takes_pods(node)).filter_map(name).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn takes_pods(node: &Value) -> bool {
+    let tainted = node["spec"]["taints"].as_array().is_some_and(|taints| {
+        taints.iter().any(|taint| taint["effect"] == "NoSchedule" || taint["effect"] == "NoExecute")
+    });
+    let conditions = node["status"]["conditions"].as_array();
+    let ready =
+        conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"));
+    ready && !tainted && node["spec"]["unschedulable"] != true
+}
+
+fn name(object: &Value) -> Option<String> {
+    object["metadata"]["name"].as_str().map(str::to_owned)
+}
+
+/// The default StorageClass; none where there is none. With several, the newest, as the API server does.
+pub async fn storage_class(server: &Server) -> Result<Option<String>> {
+    let classes = list(server, "/apis/storage.k8s.io/v1/storageclasses").await?;
+    let is_default = |class: &&Value| {
+        let annotations = &class["metadata"]["annotations"];
+        ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"]
+            .iter()
+            .any(|key| annotations[*key] == "true")
+    };
+    let made = |class: &&Value| class["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+    Ok(classes.iter().filter(is_default).max_by_key(made).and_then(name))
+}
+
+/// Reads a pod's resolv.conf: the zone, from the search path entry `<namespace>.svc.<zone>`, and the nameservers.
+pub fn zone_and_nameservers(resolver_config: &str, namespace: &str) -> (Option<String>, Vec<String>) {
+    let prefix = format!("{namespace}.svc.");
+    let (mut zone, mut nameservers) = (None, Vec::new());
+    for line in resolver_config.lines() {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("nameserver") => nameservers.extend(words.next().map(str::to_owned)),
+            Some("search") => {
+                zone = words
+                    .find_map(|word| word.trim_end_matches('.').strip_prefix(&prefix))
+                    .map(str::to_owned);
+            }
+            _ => {}
+        }
+    }
+    (zone, nameservers)
+}
+
+/// The DNS backends: the ready pods behind the Service that has one of these addresses, or those that a flag names.
+pub async fn backends_of(
+    server: &Server,
+    nameservers: &[String],
+    flag: Option<&DnsBackends>,
+) -> Result<Vec<Backend>> {
+    let (namespace, selector) = match flag {
+        Some(flag) => (flag.namespace.clone(), flag.selector.clone()),
+        None => match dns_service(server, nameservers).await? {
+            Some(found) => found,
+            None => return Ok(Vec::new()),
+        },
+    };
+    let selector = selector.replace('=', "%3D").replace(',', "%2C");
+    let pods = list(server, &format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")).await?;
+    let mut backends: Vec<Backend> = pods.iter().filter_map(|pod| ready_backend(&namespace, pod)).collect();
+    backends.sort_by(|a, b| a.pod.cmp(&b.pod));
+    Ok(backends)
+}
+
+/// The namespace and the selector of the Service that has one of these addresses.
+async fn dns_service(server: &Server, nameservers: &[String]) -> Result<Option<(String, String)>> {
+    let services = list(server, "/api/v1/services").await?;
+    let found = services.iter().find(|service| {
+        let address = service["spec"]["clusterIP"].as_str().unwrap_or_default();
+        nameservers.iter().any(|nameserver| nameserver == address)
+    });
+    Ok(found.and_then(|service| {
+        let selector = service["spec"]["selector"].as_object()?;
+        let terms: Vec<String> = selector
+            .iter()
+            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        Some((service["metadata"]["namespace"].as_str()?.to_owned(), terms.join(",")))
+    }))
+}
+
+fn ready_backend(namespace: &str, pod: &Value) -> Option<Backend> {
+    let conditions = pod["status"]["conditions"].as_array()?;
+    let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+    let leaving = !pod["metadata"]["deletionTimestamp"].is_null();
+    let address = pod["status"]["podIP"].as_str().filter(|address| !address.is_empty())?.to_owned();
+    (ready && !leaving).then(|| Backend {
+        namespace: namespace.to_owned(),
+        pod: name(pod).unwrap_or_default(),
+        address,
+    })
+}
+
+/// The server's version.
+pub async fn server_version(server: &Server) -> Result<String, Unanswered> {
+    let reply = server.get("/version").await?;
+    match reply.body["gitVersion"].as_str().filter(|_| reply.is_ok()) {
+        Some(version) => Ok(version.to_owned()),
+        None => Err(Unanswered { reason: format!("/version answered {}: {}", reply.code, reply.message()) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_zone_is_what_follows_the_namespace() {
+        let file = "search a.svc.corp.example svc.corp.example corp.example lan\nnameserver 169.254.20.10\noptions ndots:5\n";
+        let (zone, nameservers) = zone_and_nameservers(file, "a");
+        assert_eq!(zone.as_deref(), Some("corp.example"));
+        assert_eq!(nameservers, ["169.254.20.10"]);
+    }
+
+    #[test]
+    fn a_host_resolver_has_no_zone() {
+        assert_eq!(zone_and_nameservers("search lan\nnameserver 10.0.0.1\n", "a").0, None);
+    }
+}

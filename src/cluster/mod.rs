@@ -1,0 +1,21 @@
+//! Talking to a cluster: connections, raw requests, commands in containers, DNS, and what has to be found out about it.
+//!
+//! Nothing here decides or records; the recorder and the driver use it.
+
+mod cleanup;
+mod connect;
+mod discover;
+pub mod dns;
+mod exec;
+mod permissions;
+mod server;
+
+pub use cleanup::{Namespace, RUN_LABEL, SCENARIO_LABEL, left_behind, namespaces_of_runs};
+pub use connect::Connection;
+pub use discover::{
+    Backend, Probe, Surroundings, backends_of, schedulable_nodes, server_version, storage_class,
+    zone_and_nameservers,
+};
+pub use exec::{Printed, run_in_pod};
+pub use permissions::{Permission, missing as missing_permissions, needed as needed_permissions};
+pub use server::{Reply, Server, Unanswered, path};

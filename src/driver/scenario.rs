@@ -1,0 +1,142 @@
+//! One scenario from its namespace to its last step.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tokio::{sync::oneshot, task::JoinSet};
+
+use super::{Available, Done, Shared, Stop, dns::Question};
+use crate::{
+    cluster::{Namespace, Server},
+    history::{AbortCause, Resource, Started, Step},
+    limits,
+    recorder::{Missing, Recorder, watched_paths},
+    spec::Scenario,
+};
+
+/// Runs one scenario.
+pub struct Driver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) recorder: Recorder,
+    pub(super) server: Server,
+    pub(super) namespace: String,
+    pub(super) scenario: Scenario,
+    pub(super) available: Available,
+    /// The uids of the pods that were asked to be deleted.
+    pub(super) doomed: BTreeSet<String>,
+    /// The questions that followers ask.
+    pub(super) followed: Vec<Question>,
+    /// The event that ended the last wait, until the first request after it: its number and its delivery.
+    pub(super) woken: std::sync::Mutex<Option<(u64, u64)>>,
+    /// Watches and followers: they end with the scenario.
+    tasks: JoinSet<()>,
+}
+
+impl Driver {
+    /// Gets ready to run a scenario. Nothing is sent yet.
+    pub fn new(
+        shared: Arc<Shared>,
+        recorder: Recorder,
+        scenario: Scenario,
+        available: Available,
+    ) -> anyhow::Result<Self> {
+        let purpose = format!("run/{} scenario/{}", shared.run_id, scenario.id);
+        let server = Server::new(shared.connection.client(&purpose)?);
+        let namespace =
+            format!("{}{}-{}", shared.options.namespace_prefix, scenario.id, shared.random_word(5));
+        Ok(Self {
+            shared,
+            recorder,
+            server,
+            namespace,
+            scenario,
+            available,
+            doomed: BTreeSet::new(),
+            followed: Vec::new(),
+            woken: std::sync::Mutex::default(),
+            tasks: JoinSet::new(),
+        })
+    }
+
+    /// The namespace that it runs in.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Runs the scenario to its end, or until the run is to end. The record's last step says which.
+    pub async fn run(mut self) {
+        self.recorder.step(Step::Started(self.started()));
+        let mut stop = self.shared.stop.clone();
+        let outcome = tokio::select! {
+            outcome = self.steps() => outcome,
+            _ = stop.wait_for(|stop| *stop) => {
+                Err(Stop { reason: "the run was interrupted".to_owned(), cause: AbortCause::Interrupted })
+            }
+        };
+        self.tasks.abort_all();
+        self.recorder.step(match outcome {
+            Ok(()) => Step::Completed,
+            Err(Stop { reason, cause }) => Step::Aborted { reason, cause },
+        });
+    }
+
+    fn started(&self) -> Started {
+        let found = self.shared.surroundings();
+        Started {
+            namespace: self.namespace.clone(),
+            server_version: self.shared.facts.server_version.clone(),
+            zone: found.zone.clone(),
+            backends: found.backend_endpoints(),
+            probes: found.probe_endpoints(),
+            storage_class: found.storage_class,
+            dns_stale_secs: self.shared.options.dns_stale_secs,
+        }
+    }
+
+    async fn steps(&mut self) -> Done {
+        self.open().await?;
+        for action in self.scenario.steps.clone() {
+            self.act(&action).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the namespace and opens every watch before anything is in it.
+    async fn open(&mut self) -> Done {
+        let made =
+            Namespace::create(&self.server, &self.namespace, &self.shared.run_id, &self.scenario.id).await;
+        let namespace = made.map_err(|error| Stop::environment(format!("{error:#}")))?;
+        self.shared.namespaces.lock().expect("no holder panics").push(namespace);
+        let mut openings = Vec::new();
+        for watched in watched_paths(&self.namespace, &self.shared.slices_version) {
+            let (opened, opening) = oneshot::channel();
+            self.tasks.spawn(self.recorder.clone().watch(self.server.clone(), watched, opened));
+            openings.push(opening);
+        }
+        let all = futures::future::join_all(openings);
+        if tokio::time::timeout(self.shared.bound(limits::REQUEST), all).await.is_err() {
+            return Err(Stop::cluster(format!("the watches in {} could not be opened", self.namespace)));
+        }
+        self.wait_for_service_account().await
+    }
+
+    /// Pods are refused until the namespace has its default service account.
+    async fn wait_for_service_account(&self) -> Done {
+        let bound = self.shared.bound(limits::REQUEST);
+        let there =
+            self.recorder.wait(bound, |world| match world.get(Resource::ServiceAccounts, "default") {
+                Some(_) => Ok(()),
+                None => Err(Missing::Still("the service account `default`".to_owned())),
+            });
+        there.await.map(|_| ()).map_err(|_| {
+            Stop::environment(format!(
+                "the namespace {} got no service account within {bound:?}",
+                self.namespace
+            ))
+        })
+    }
+
+    /// Lets something run beside the steps until the scenario ends.
+    pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+}

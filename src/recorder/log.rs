@@ -1,0 +1,137 @@
+//! One scenario's log: gives each event its number, keeps the present up to date, and wakes those who wait for it.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{Clock, Disk, World};
+use crate::history::{AbortCause, Event, History, Observation, Observer, Span, Step};
+
+/// The log. Clones write to the same one.
+#[derive(Clone)]
+pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    scenario: String,
+    clock: Clock,
+    disk: Disk,
+    state: Mutex<State>,
+    /// The number of events so far.
+    length: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    events: Vec<Event>,
+    world: World,
+}
+
+/// What a wait still waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// It may still come.
+    Still(String),
+    /// It will not come.
+    Hopeless {
+        /// Why not, and what to do about it.
+        reason: String,
+        /// Whose doing it is.
+        cause: AbortCause,
+    },
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// The condition was true already.
+    AtOnce,
+    /// This event made it true, which was delivered at this time.
+    By {
+        /// Its number.
+        seq: u64,
+        /// Its delivery, in microseconds of the run's clock.
+        delivered_us: u64,
+    },
+}
+
+impl Recorder {
+    /// An empty log for a scenario.
+    pub fn new(scenario: &str, clock: Clock, disk: Disk) -> Self {
+        let (length, _) = watch::channel(0);
+        let state = Mutex::default();
+        Self { inner: Arc::new(Inner { scenario: scenario.to_owned(), clock, disk, state, length }) }
+    }
+
+    /// Microseconds of the run's clock.
+    pub fn now_us(&self) -> u64 {
+        self.inner.clock.now_us()
+    }
+
+    /// Writes down what was seen, and gives back the event's number.
+    pub fn record(&self, observer: Observer, span: Span, seen: Observation) -> u64 {
+        let mut state = self.inner.state.lock().expect("no holder panics");
+        let seq = state.events.len() as u64;
+        let event = Event { seq, span, observer, seen };
+        self.inner.disk.write(&self.inner.scenario, &event);
+        state.world.learn(&event);
+        state.events.push(event);
+        drop(state);
+        self.inner.length.send_replace(seq + 1);
+        seq
+    }
+
+    /// Writes down a step of the driver, now.
+    pub fn step(&self, step: Step) -> u64 {
+        self.record(Observer::Driver, Span::at(self.now_us()), Observation::Step(step))
+    }
+
+    /// Looks at the present.
+    pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.inner.state.lock().expect("no holder panics").world)
+    }
+
+    /// Waits until the condition says nothing is missing, looking again at every event.
+    ///
+    /// The error is what was missing when `bound` was over, or when the condition said that waiting is hopeless.
+    pub async fn wait(
+        &self,
+        bound: Duration,
+        condition: impl Fn(&World) -> Result<(), Missing>,
+    ) -> Result<Wake, Missing> {
+        let mut length = self.inner.length.subscribe();
+        if self.look(&condition).is_ok() {
+            return Ok(Wake::AtOnce);
+        }
+        let deadline = tokio::time::Instant::now() + bound;
+        loop {
+            length.borrow_and_update();
+            let missing = match self.try_wake(&condition) {
+                Ok(wake) => return Ok(wake),
+                Err(hopeless @ Missing::Hopeless { .. }) => return Err(hopeless),
+                Err(still) => still,
+            };
+            if !matches!(tokio::time::timeout_at(deadline, length.changed()).await, Ok(Ok(()))) {
+                return Err(missing);
+            }
+        }
+    }
+
+    fn try_wake(&self, condition: &impl Fn(&World) -> Result<(), Missing>) -> Result<Wake, Missing> {
+        let state = self.inner.state.lock().expect("no holder panics");
+        condition(&state.world)?;
+        let newest = state.events.last();
+        Ok(newest
+            .map_or(Wake::AtOnce, |event| Wake::By { seq: event.seq, delivered_us: event.span.until_us }))
+    }
+
+    /// The record so far.
+    pub fn history(&self) -> History {
+        let state = self.inner.state.lock().expect("no holder panics");
+        History { scenario: self.inner.scenario.clone(), events: state.events.clone() }
+    }
+}

@@ -1,0 +1,63 @@
+//! What has to be true before anything is created: a server that answers, rights that suffice, a node to run pods on.
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::{
+    cluster::{Connection, Server, missing_permissions, schedulable_nodes, server_version, storage_class},
+    history::file::ClusterFacts,
+    options::Options,
+};
+
+/// Asks for everything that a run depends on.
+pub(super) async fn facts(connection: &Connection, options: &Options) -> Result<ClusterFacts> {
+    let server = Server::new(connection.client("preconditions")?);
+    let version = server_version(&server)
+        .await
+        .map_err(|error| anyhow!("{error} (from {}); try `kubectl version`", connection.source))?;
+    permitted(&server).await?;
+    let nodes = schedulable_nodes(&server).await?;
+    anyhow::ensure!(
+        !nodes.is_empty(),
+        "no node takes pods: none is ready and untainted; try `kubectl get nodes`"
+    );
+    let storage_class = match &options.storage_class {
+        Some(named) => Some(existing_class(&server, named).await?),
+        None => storage_class(&server).await?,
+    };
+    Ok(ClusterFacts {
+        server_version: version,
+        nodes,
+        embedded: connection.embedded,
+        storage_class,
+        replaced_images: Default::default(),
+    })
+}
+
+async fn permitted(server: &Server) -> Result<()> {
+    let missing = missing_permissions(server).await.context("failed to ask for the user's rights")?;
+    let lines: Vec<String> = missing.iter().map(|permission| format!("\n  {permission}")).collect();
+    anyhow::ensure!(
+        missing.is_empty(),
+        "the user lacks these rights, in every namespace:{}\ntry `kubectl auth can-i --list`",
+        lines.concat()
+    );
+    Ok(())
+}
+
+async fn existing_class(server: &Server, name: &str) -> Result<String> {
+    let reply = server.get_patiently(&format!("/apis/storage.k8s.io/v1/storageclasses/{name}")).await?;
+    anyhow::ensure!(
+        reply.is_ok(),
+        "there is no StorageClass `{name}` ({}); try `kubectl get storageclass`",
+        reply.message()
+    );
+    Ok(name.to_owned())
+}
+
+/// The API version that serves EndpointSlices: v1 from Kubernetes 1.21 on, v1beta1 before.
+pub(super) async fn slices_version(connection: &Connection) -> Result<String> {
+    let server = Server::new(connection.client("preconditions")?);
+    let reply = server.get_patiently("/apis/discovery.k8s.io").await?;
+    let version = reply.body["preferredVersion"]["groupVersion"].as_str();
+    version.map(str::to_owned).context("the server serves no EndpointSlices (discovery.k8s.io)")
+}
