@@ -4,15 +4,15 @@
 //! The modules, in reading order. Those marked *pure* touch no cluster, no clock and no file.
 
 pub mod spec; // pure: requirements, scenarios and manifests, as data
+pub mod plan; // pure: from a selection to what runs, and why not the rest
 pub mod history; // pure: what a scenario recorded
 pub mod checks; // pure: one function from a history to findings for each requirement
 pub mod judge; // pure: from findings to verdicts
-pub mod limits; // pure: every wait and bound, with its reason
-pub mod plan; // pure: from a selection to what runs, and why not the rest
-pub mod options; // pure: what a run can be told
 pub mod report; // pure but for `report::write`: what people and machines are told of a run
 pub mod cluster; // touches the cluster: connections, requests, DNS
 pub mod recorder; // touches the cluster: writes down what happens
 pub mod driver; // touches the cluster: does what a scenario says
+pub mod limits; // pure: every wait and bound, with its reason
+pub mod options; // pure: what a run can be told
 pub mod run; // touches the cluster: the pipeline
 pub mod cli; // the command line

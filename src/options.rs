@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::limits;
+use crate::{limits, report::junit};
 
 /// How the cluster is found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,9 @@ pub struct Options {
     /// One more place for the JUnit file.
     pub junit: Option<PathBuf>,
     /// How the JUnit file is written.
-    pub junit_dialect: JunitDialect,
+    pub junit_dialect: junit::Dialect,
+    /// The host that this runs on, for the JUnit file.
+    pub hostname: String,
     /// Whether what was created stays.
     pub keep: Keep,
     /// The images that pods run.
@@ -50,6 +52,17 @@ pub struct Options {
     pub voice: Voice,
 }
 
+impl Options {
+    /// How JUnit files are written.
+    pub fn junit_options(&self) -> junit::Options {
+        junit::Options {
+            dialect: self.junit_dialect,
+            hostname: self.hostname.clone(),
+            ..junit::Options::default()
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -57,7 +70,8 @@ impl Default for Options {
             jobs: DEFAULT_JOBS,
             out: None,
             junit: None,
-            junit_dialect: JunitDialect::Rich,
+            junit_dialect: junit::Dialect::Rich,
+            hostname: junit::Options::default().hostname,
             keep: Keep::Never,
             images: Images::default(),
             storage_class: None,
@@ -138,15 +152,6 @@ pub enum Keep {
     OnFailure,
     /// Everything stays.
     Always,
-}
-
-/// How a JUnit file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JunitDialect {
-    /// With properties and output on each case, for consumers that do not validate.
-    Rich,
-    /// Valid in both of the schemas that are in use.
-    Strict,
 }
 
 /// Whether the terminal's output has colours.

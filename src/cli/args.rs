@@ -9,9 +9,12 @@ use clap::{
 };
 
 use super::values;
-use crate::options::{
-    Color, DEFAULT_IMAGE, DEFAULT_JOBS, DEFAULT_NAMESPACE_PREFIX, DEFAULT_PROBE_IMAGE, DnsBackends,
-    JunitDialect, Keep, Progress,
+use crate::{
+    options::{
+        Color, DEFAULT_IMAGE, DEFAULT_JOBS, DEFAULT_NAMESPACE_PREFIX, DEFAULT_PROBE_IMAGE, DnsBackends, Keep,
+        Progress,
+    },
+    report::junit::Dialect,
 };
 
 /// Does this Kubernetes cluster keep the promises of a StatefulSet?
@@ -28,16 +31,24 @@ pub(super) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 pass · 1 a promise was broken · 2 inconclusive or not run · 3 nothing could be tested ·
-4 nothing applied · 5 something was left behind · 64 usage · 70 a bug in steadfast · 74 a report could not be
-written · 130 SIGINT · 143 SIGTERM
+Exit codes:
+    0  every promise that applies was kept
+    1  a promise was broken
+    2  nothing was broken, and not everything could be judged or was run
+    3  nothing could be tested
+    4  nothing that was selected applies to the cluster
+    5  everything passed, and something is left in the cluster
+   64  the command line, or a file that it names, is wrong
+   70  a bug in steadfast
+   74  a report could not be written
+  130  stopped by SIGINT; 143 by SIGTERM
 
-Each flag --some-flag can be given as the variable STEADFAST_SOME_FLAG; the flag wins.";
+Every flag has a twin in the environment: --storage-class is STEADFAST_STORAGE_CLASS. The flag wins.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the scenarios on a cluster and judge what they recorded (the default)
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print the requirements; needs no cluster
     List(ListArgs),
     /// Print all that is known about one requirement; needs no cluster
@@ -177,7 +188,7 @@ pub(super) struct JunitArgs {
     /// How the JUnit file is written; `strict` is valid in the two schemas that are in use
     #[arg(long, value_name = "DIALECT", env = "STEADFAST_JUNIT_DIALECT", hide_env = true)]
     #[arg(default_value = "rich", value_parser = one_of(values::JUNIT_DIALECT))]
-    pub junit_dialect: JunitDialect,
+    pub junit_dialect: Dialect,
 }
 
 #[derive(Debug, Args)]

@@ -7,31 +7,33 @@ use std::{
 
 use anyhow::Result;
 
-/// The command ended as it should.
+use crate::report::Outcome;
+
+/// The command did what it was asked to, and gave no verdict.
 pub(super) const OK: u8 = 0;
-/// The command line, or a file that it names, is wrong. Nothing was done.
-pub(super) const USAGE: u8 = 64;
-/// A bug in steadfast.
-pub(super) const INTERNAL: u8 = 70;
-/// Something that was asked for could not be written.
-pub(super) const REPORT_IO: u8 = 74;
 
-/// Marks an error as one in what steadfast was given.
+/// An error that says how the command ends.
 #[derive(Debug)]
-pub(super) struct Usage(anyhow::Error);
-
-impl Usage {
-    /// The error, as one in what steadfast was given.
-    pub(super) fn error(error: impl Into<anyhow::Error>) -> anyhow::Error {
-        anyhow::Error::new(Usage(error.into()))
-    }
+struct Ending {
+    outcome: Outcome,
+    error: anyhow::Error,
 }
 
-impl std::error::Error for Usage {}
+/// The error, as one that ends the command so.
+pub(super) fn ending(outcome: Outcome, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    anyhow::Error::new(Ending { outcome, error: error.into() })
+}
 
-impl std::fmt::Display for Usage {
+/// The error, as one in what steadfast was given.
+pub(super) fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    ending(Outcome::Usage, error)
+}
+
+impl std::error::Error for Ending {}
+
+impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#}", self.0)
+        write!(f, "{:#}", self.error)
     }
 }
 
@@ -47,19 +49,18 @@ pub(super) fn guarded(work: impl FnOnce() -> Result<u8> + UnwindSafe) -> u8 {
             eprintln!(
                 "error: this is a bug in steadfast, and no verdict; please report it with the lines above"
             );
-            INTERNAL
+            Outcome::Internal.code()
         }
     }
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    if error.is::<Usage>() {
-        USAGE
-    } else if error.is::<std::io::Error>() {
-        REPORT_IO
-    } else {
-        INTERNAL
-    }
+    let outcome = match error.downcast_ref::<Ending>() {
+        Some(ending) => ending.outcome,
+        None if error.is::<std::io::Error>() => Outcome::ReportIo,
+        None => Outcome::Internal,
+    };
+    outcome.code()
 }
 
 /// Writes to standard output. A reader that has had enough (`steadfast list | head`) is no error.
@@ -77,21 +78,21 @@ mod tests {
 
     #[test]
     fn a_panic_is_70() {
-        assert_eq!(guarded(|| panic!("on purpose, in a test")), INTERNAL);
+        assert_eq!(guarded(|| panic!("on purpose, in a test")), 70);
     }
 
     #[test]
     fn what_was_given_wrong_is_64() {
-        assert_eq!(guarded(|| Err(Usage::error(anyhow::anyhow!("no such flag")))), USAGE);
+        assert_eq!(guarded(|| Err(usage(anyhow::anyhow!("no such flag")))), 64);
     }
 
     #[test]
     fn what_cannot_be_written_is_74() {
-        assert_eq!(guarded(|| Err(std::io::Error::other("disk full").into())), REPORT_IO);
+        assert_eq!(guarded(|| Err(std::io::Error::other("disk full").into())), 74);
     }
 
     #[test]
     fn any_other_error_is_never_a_success() {
-        assert_eq!(guarded(|| Err(anyhow::anyhow!("surprise"))), INTERNAL);
+        assert_eq!(guarded(|| Err(anyhow::anyhow!("surprise"))), 70);
     }
 }

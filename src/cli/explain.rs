@@ -4,8 +4,7 @@ use anyhow::{Context, Result};
 
 use super::{
     args::ExplainArgs,
-    exit::{self, Usage},
-    meaning, steps,
+    exit, meaning, steps,
     text::{count, millis, rows, section, wrapped},
 };
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
 pub(super) fn handle(args: &ExplainArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let requirement =
-        catalogue.requirement(&args.id).ok_or_else(|| Usage::error(Unknown::id(&catalogue, &args.id)))?;
+        catalogue.requirement(&args.id).ok_or_else(|| exit::usage(Unknown::id(&catalogue, &args.id)))?;
     exit::print(&page(&catalogue, requirement)?)?;
     Ok(exit::OK)
 }
@@ -31,7 +30,7 @@ fn page(catalogue: &Catalogue, requirement: &Requirement) -> Result<String> {
         .collect::<Result<_>>()?;
     let sections = [
         wrapped(&format!("{}: ", requirement.id), &requirement.title),
-        section("", rows(facts(requirement))),
+        format!("\n{}", rows(facts(requirement)).concat()),
         section("The promise", [wrapped("  ", &requirement.requirement)]),
         section("How it is judged", [wrapped("  ", &requirement.judged_by)]),
         section("Limits", rows(limits_of(requirement))),

@@ -8,12 +8,13 @@ use super::{
     args::{
         CatalogueArgs, CleanupArgs, DetailArgs, ImageArgs, RunArgs, SelectionArgs, TargetArgs, VoiceArgs,
     },
-    exit::Usage,
+    exit,
 };
 use crate::{
     limits,
     options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Target, Voice},
     plan::{Plan, Selection},
+    report::junit,
     spec::Catalogue,
 };
 
@@ -26,18 +27,20 @@ pub(super) fn catalogue(args: &CatalogueArgs) -> Result<Catalogue> {
     let folder = |flag: &str, path: &Option<PathBuf>| Some(format!("--{flag} {}", path.as_ref()?.display()));
     let given = [folder("specs", &args.specs), folder("manifests", &args.manifests)];
     let given: Vec<_> = given.into_iter().flatten().collect();
-    read.with_context(|| format!("the catalogue of {} does not read", given.join(" "))).map_err(Usage::error)
+    read.with_context(|| format!("the catalogue of {} does not read", given.join(" "))).map_err(exit::usage)
 }
 
 /// The plan for what was selected. One without a requirement is a mistake: it could only say that nothing failed.
 pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> {
-    let selection = Selection::parse(catalogue, &args.select, &args.skip).map_err(Usage::error)?;
+    let selection = Selection::parse(catalogue, &args.select, &args.skip).map_err(exit::usage)?;
     let plan = Plan::of(catalogue, &selection);
     if plan.is_empty() {
-        let why = plan.left_out.first().map_or("the catalogue is empty", |out| &out.reason);
-        return Err(Usage::error(anyhow!(
-            "no requirement is left to judge: {why}; `steadfast list` prints what there is"
-        )));
+        let why = if args.skip.is_empty() {
+            "what is selected is disruptive, and is run only when it is asked for by its id or as level:disruptive"
+        } else {
+            "--skip leaves out all that is selected"
+        };
+        return Err(exit::usage(anyhow!("there is nothing to judge: {why}")));
     }
     Ok(plan)
 }
@@ -57,6 +60,7 @@ pub(super) fn options(args: &RunArgs) -> Options {
         out: args.out.out.clone().or_else(artifacts),
         junit: args.junit.junit.clone(),
         junit_dialect: args.junit.junit_dialect,
+        hostname: hostname(),
         keep: subject.keep,
         images: images(&subject.images),
         storage_class: given(&subject.storage_class),
@@ -104,7 +108,17 @@ fn given(name: &Option<String>) -> Option<String> {
     name.clone().filter(|name| !name.is_empty())
 }
 
+/// The name of this host, as far as it is easily known.
+pub(super) fn hostname() -> String {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = kernel.or_else(|| std::env::var("HOSTNAME").ok()).map(|name| name.trim().to_owned());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| junit::Options::default().hostname)
+}
+
 /// Where Prow and others that know `$ARTIFACTS` look for reports.
 fn artifacts() -> Option<PathBuf> {
     std::env::var_os("ARTIFACTS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests;

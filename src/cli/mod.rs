@@ -3,6 +3,7 @@
 
 mod args;
 mod cleanup;
+mod destination;
 mod exit;
 mod explain;
 mod list;
@@ -12,6 +13,7 @@ mod plan;
 mod replay;
 mod run;
 mod steps;
+mod summary;
 mod text;
 mod values;
 
@@ -20,6 +22,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
+
+use crate::{judge::Judged, report::Outcome};
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -30,8 +34,15 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit::guarded(|| dispatch(cli)))
 }
 
+/// Judges these requirements on the cluster that `run` would find, as the `STEADFAST_*` variables say, and leaves the
+/// same reports. For tests that offer each requirement as a test of its own.
+pub fn judged_on_cluster(ids: &[String]) -> Result<Vec<Judged>> {
+    let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::usage)?;
+    run::judged(&cli.run, ids)
+}
+
 fn dispatch(cli: Cli) -> Result<u8> {
-    match cli.command.unwrap_or(Command::Run(cli.run)) {
+    match cli.command.unwrap_or(Command::Run(Box::new(cli.run))) {
         Command::Run(args) => run::handle(&args),
         Command::List(args) => list::handle(&args),
         Command::Explain(args) => explain::handle(&args),
@@ -43,9 +54,9 @@ fn dispatch(cli: Cli) -> Result<u8> {
 
 /// `--help` and `--version` are successes; everything else is 64, where clap itself would end with 2.
 fn refused(error: &clap::Error) -> u8 {
-    let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+    let code = if error.use_stderr() { Outcome::Usage.code() } else { exit::OK };
     match error.print() {
-        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => exit::REPORT_IO,
+        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => Outcome::ReportIo.code(),
         _ => code,
     }
 }

@@ -19,9 +19,9 @@ pub(super) fn created(catalogue: &Catalogue, scenario: &Scenario) -> Vec<String>
 }
 
 /// The manifests that are sent as a dry run alone.
-pub(super) fn dry_run(scenario: &Scenario) -> Vec<&str> {
-    let manifest = |step| match step {
-        &Action::DryRun(ref dry_run) => Some(dry_run.manifest.as_str()),
+pub(super) fn dry_run<'c>(scenario: &'c Scenario) -> Vec<&'c str> {
+    let manifest = |step: &'c Action| match step {
+        Action::DryRun(dry_run) => Some(dry_run.manifest.as_str()),
         _ => None,
     };
     scenario.steps.iter().filter_map(manifest).collect()

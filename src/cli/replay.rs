@@ -1,43 +1,73 @@
 //! `steadfast replay DIR`: the same record, judged again, with no cluster.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use super::{
     args::ReplayArgs,
-    exit::{self, Usage},
-    meaning,
+    destination::Destination,
+    exit, meaning,
+    summary::{self, Style},
 };
 use crate::{
     history::{History, file},
     judge::{self, Judged},
+    report::{Circumstances, Report, junit},
     spec::Catalogue,
 };
 
-/// Judges the recorded run in a folder, rewrites its reports, and ends with the exit code of the outcome.
+/// Judges the recorded run in a folder, writes its reports anew, and ends with the exit code of the outcome.
 pub(super) fn handle(args: &ReplayArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
-    let (header, histories) = read(&args.dir).map_err(Usage::error)?;
-    let judged = judge_again(&catalogue, &header, &histories).map_err(Usage::error)?;
-    exit::print(&format!("{} judged\n", judged.len()))?;
-    Ok(exit::OK)
+    let (header, histories) = read(&args.dir).map_err(exit::usage)?;
+    let judged = judge_again(&catalogue, &header, &histories).map_err(exit::usage)?;
+    let circumstances = Circumstances::of_record(&histories);
+    let mut report = Report::new(&header, &catalogue, judged, &histories, circumstances);
+    let destination = destination(args)?;
+    let written = destination.deliver(&mut report);
+    let detail = meaning::detail(&args.detail);
+    exit::print(&summary::text(&report, Style { color: args.color, detail, written, ..Style::default() }))?;
+    Ok(report.outcome.code())
 }
 
 fn read(dir: &Path) -> Result<(file::Header, Vec<History>)> {
-    let path: PathBuf = dir.join(file::NAME);
+    let path = dir.join(file::NAME);
     let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("failed to read {}: a run's folder has it; `ls reports` shows the runs here", path.display())
+        format!(
+            "failed to read {}; give the folder of a run, such as those that `ls reports` shows",
+            path.display()
+        )
     })?;
-    file::parse(&text).with_context(|| format!("{} is no history that can be judged", path.display()))
+    file::parse(&text).with_context(|| format!("{} cannot be judged", path.display()))
 }
 
 fn judge_again(catalogue: &Catalogue, header: &file::Header, histories: &[History]) -> Result<Vec<Judged>> {
-    let unknown: Vec<_> = header.selected.iter().filter(|id| catalogue.requirement(id).is_none()).collect();
+    let unknown: Vec<_> =
+        header.selected.iter().map(String::as_str).filter(|id| catalogue.requirement(id).is_none()).collect();
     ensure!(
         unknown.is_empty(),
-        "the run judged {unknown:?}, which this catalogue does not have; replay it with steadfast {}",
+        "the run was to judge {}, which this catalogue does not have; replay it with the version that recorded it, \
+         {}, or give its --specs",
+        unknown.join(", "),
         header.recorded_by
     );
     Ok(judge::judge_all(catalogue, &header.selected, &header.cluster, histories))
+}
+
+/// Where the new reports go. They refer to the record beside them, so it comes along.
+fn destination(args: &ReplayArgs) -> Result<Destination> {
+    let folder = args.out.as_deref().unwrap_or(&args.dir);
+    let junit = junit::Options {
+        dialect: args.junit.junit_dialect,
+        hostname: meaning::hostname(),
+        ..junit::Options::default()
+    };
+    let destination = Destination::create(folder, junit, args.junit.junit.clone())?;
+    let (source, target) = (args.dir.join(file::NAME), folder.join(file::NAME));
+    if source.canonicalize()? != target.canonicalize().unwrap_or_default() {
+        std::fs::copy(&source, &target)
+            .with_context(|| format!("failed to copy {} to {}", source.display(), target.display()))?;
+    }
+    Ok(destination)
 }

@@ -1,46 +1,134 @@
-//! `steadfast run`: the main job. This file turns flags into options; the pipeline is `src/run`.
+//! `steadfast run`: the main job. This file brings flags, pipeline and reports together; the pipeline is `src/run`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::{args::RunArgs, meaning};
+use super::{
+    args::RunArgs,
+    destination::Destination,
+    exit, meaning,
+    summary::{self, Style},
+};
 use crate::{
     cluster::Connection,
     history::{History, file::Header},
     judge::Judged,
-    run,
+    options::Options,
+    plan::{Plan, Selection},
+    report::{Circumstances, Report, Signal},
+    run::{self, Finished, Reporter, Stopping},
+    spec::Catalogue,
 };
-
-struct Quiet(PathBuf);
-impl run::Reporter for Quiet {
-    fn folder(&self) -> &Path {
-        &self.0
-    }
-    fn update(&self, _: &Header, _: &[Judged], _: &[History]) {}
-}
 
 /// Runs what is selected on the cluster, and ends with the exit code of its outcome.
 pub(super) fn handle(args: &RunArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
-    let mut plan = crate::plan::Plan::of(&catalogue, &Default::default());
-    for idle in std::mem::take(&mut plan.idle) {
-        plan.scenarios.push(crate::plan::PlannedScenario { id: idle.id, judges: vec![] });
-    }
+    let plan = meaning::plan(&catalogue, &args.selection)?;
     let options = meaning::options(args);
+    let (finished, live) = on_cluster(&catalogue, &plan, &options)?;
+    let mut report = Report::new(
+        &finished.header,
+        &catalogue,
+        finished.judged.clone(),
+        &finished.histories,
+        circumstances(&finished, &live),
+    );
+    let written = live.destination.deliver(&mut report);
+    let style = Style {
+        color: options.voice.color,
+        detail: options.voice.detail,
+        namespaces_kept: !finished.kept.is_empty(),
+        written,
+    };
+    exit::print(&(kept(&finished) + &summary::text(&report, style)))?;
+    Ok(report.outcome.code())
+}
+
+/// Runs what these requirements need, writes the reports, and gives the verdicts.
+pub(super) fn judged(args: &RunArgs, ids: &[String]) -> Result<Vec<Judged>> {
+    let catalogue = meaning::catalogue(&args.catalogue)?;
+    let plan = Plan::of(&catalogue, &Selection::of_ids(ids.iter().cloned()));
+    let (finished, live) = on_cluster(&catalogue, &plan, &meaning::options(args))?;
+    let circumstances = circumstances(&finished, &live);
+    let Finished { header, histories, judged, .. } = finished;
+    live.destination.deliver(&mut Report::new(
+        &header,
+        &catalogue,
+        judged.clone(),
+        &histories,
+        circumstances,
+    ));
+    Ok(judged)
+}
+
+fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> Result<(Finished, Live<'c>)> {
     let seed = options.seed.unwrap_or_else(rand::random);
     let run_id = run::new_run_id(Timestamp::now(), seed);
-    let folder = PathBuf::from("reports").join(&run_id);
-    std::fs::create_dir_all(&folder)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let finished = runtime.block_on(async {
+    let folder = options.out.clone().unwrap_or_else(|| Path::new("reports").join(&run_id));
+    let destination = Destination::create(&folder, options.junit_options(), options.junit.clone())?;
+    let live = Live { catalogue, destination, failure: Mutex::default() };
+    let finished = tokio::runtime::Runtime::new()?.block_on(async {
         let connection = Connection::find(&options.target).await;
-        run::run(&catalogue, &plan, &options, &run_id, seed, connection, &Quiet(folder)).await
+        run::run(catalogue, plan, options, &run_id, seed, connection, &live).await
     })?;
-    for judged in &finished.judged {
-        println!("{} {:?}", judged.id, judged.verdict);
+    Ok((finished, live))
+}
+
+/// Keeps the JUnit file true while the run lasts, so that no way of dying leaves a green one.
+struct Live<'c> {
+    catalogue: &'c Catalogue,
+    destination: Destination,
+    failure: Mutex<Option<String>>,
+}
+
+impl Reporter for Live<'_> {
+    fn folder(&self) -> &Path {
+        self.destination.path()
     }
-    println!("{:?} {:?} {:?}", finished.refused, finished.left_behind, finished.internal_error);
-    Ok(0)
+
+    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) {
+        let circumstances = Circumstances::default();
+        let report = Report::new(header, self.catalogue, judged.to_vec(), histories, circumstances);
+        let written: Result<Vec<PathBuf>> = self.destination.junit(&report);
+        if let Err(error) = written {
+            self.failure.lock().expect("no holder panics").get_or_insert(format!("{error:#}"));
+        }
+    }
+}
+
+fn circumstances(finished: &Finished, live: &Live<'_>) -> Circumstances {
+    let of_record = Circumstances::of_record(&finished.histories);
+    let failure = live.failure.lock().expect("no holder panics").clone();
+    Circumstances {
+        preflight_refused: finished.refused.clone().or(of_record.preflight_refused),
+        stopped_by: finished.stopped.and_then(signal),
+        left_behind: Some(finished.left_behind.join("\n")).filter(|left| !left.is_empty()),
+        report_error: finished.report_error.clone().or(failure),
+        internal_error: finished.internal_error.clone(),
+    }
+}
+
+/// The signal that stopped the run, if it was one. A deadline leaves requirements unjudged, which says enough.
+fn signal(stopping: Stopping) -> Option<Signal> {
+    match stopping {
+        Stopping::Interrupt => Some(Signal::CtrlC),
+        Stopping::Terminate => Some(Signal::Term),
+        Stopping::Deadline | Stopping::Disk => None,
+    }
+}
+
+/// What stays in the cluster because it was asked for, and how it goes.
+fn kept(finished: &Finished) -> String {
+    let run_id = &finished.header.run_id;
+    match finished.kept.as_slice() {
+        [] => String::new(),
+        kept => {
+            format!("kept: {}; `steadfast cleanup --run-id {run_id}` deletes them\n\n", kept.join(", "))
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub(super) fn describe(step: &Action) -> String {
             format!("read the tokens {} of {}", place(tokens.place), pods(&tokens.pods))
         }
         Action::Inspect(of) => format!("read host name, /etc/hosts and /etc/resolv.conf in {}", pods(of)),
-        Action::Connect(of) => format!("from every node, fetch what {} say of themselves by name", pods(of)),
+        Action::Connect(of) => format!("from every node, fetch by name who answers for {}", pods(of)),
         Action::FollowDns(names) => {
             format!("from now on, ask every DNS backend again and again for {}", describe_names(names))
         }
@@ -65,10 +65,10 @@ fn describe_apply(apply: &Apply) -> String {
 
 fn describe_condition(condition: &Condition) -> String {
     match condition {
-        Condition::PodsRunning(of) => format!("{} run", pods(of)),
-        Condition::PodsReady(of) => format!("{} are ready", pods(of)),
-        Condition::PodsUnready(of) => format!("{} run and are not ready", pods(of)),
-        Condition::PodsGone(of) => format!("{} are gone", pods(of)),
+        Condition::PodsRunning(of) => format!("{} running", pods_are(of)),
+        Condition::PodsReady(of) => format!("{} ready", pods_are(of)),
+        Condition::PodsUnready(of) => format!("{} running and not ready", pods_are(of)),
+        Condition::PodsGone(of) => format!("{} gone", pods_are(of)),
         Condition::PodReady(name) => format!("{name} is ready"),
         Condition::StatusSettled(replicas) => format!("the set's status says {replicas} of everything"),
         Condition::EndpointsSettled => "EndpointSlices and Endpoints say what the pods say".to_owned(),
@@ -92,6 +92,10 @@ fn describe_names(names: &Names) -> String {
 
 fn pods(ordinals: &[u32]) -> String {
     ordinals.iter().map(|ordinal| format!("web-{ordinal}")).collect::<Vec<_>>().join(", ")
+}
+
+fn pods_are(ordinals: &[u32]) -> String {
+    format!("{} {}", pods(ordinals), if ordinals.len() == 1 { "is" } else { "are" })
 }
 
 fn place(place: Place) -> &'static str {

@@ -3,15 +3,17 @@
 use jiff::SignedDuration;
 
 use super::args::Format;
-use crate::options::{Color, DnsBackends, JunitDialect, Keep, Progress};
+use crate::{
+    options::{Color, DnsBackends, Keep, Progress},
+    report::junit::Dialect,
+};
 
 /// The words of `--keep`.
 pub(super) const KEEP: &[(&str, Keep)] =
     &[("never", Keep::Never), ("on-failure", Keep::OnFailure), ("always", Keep::Always)];
 
 /// The words of `--junit-dialect`.
-pub(super) const JUNIT_DIALECT: &[(&str, JunitDialect)] =
-    &[("rich", JunitDialect::Rich), ("strict", JunitDialect::Strict)];
+pub(super) const JUNIT_DIALECT: &[(&str, Dialect)] = &[("rich", Dialect::Rich), ("strict", Dialect::Strict)];
 
 /// The words of `--color`.
 pub(super) const COLOR: &[(&str, Color)] =
@@ -61,9 +63,7 @@ pub(super) fn namespace_prefix(text: &str) -> Result<String, String> {
     if starts && text.len() <= PREFIX_MOST && text.chars().all(allowed) {
         return Ok(text.to_owned());
     }
-    Err(format!(
-        "expected at most {PREFIX_MOST} of a-z, 0-9 and -, the first no -: what a namespace's name begins with"
-    ))
+    Err(format!("expected at most {PREFIX_MOST} characters of a-z, 0-9 and -, and no - at the beginning"))
 }
 
 /// An age such as `2h`, `90m` or `1h 30m`, in seconds.

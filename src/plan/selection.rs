@@ -5,7 +5,7 @@ use std::fmt;
 use crate::spec::{AREAS, Catalogue, Level, Requirement};
 
 /// How alike two words must be, from 0 to 1, for one to be offered in place of the other.
-const ALIKE: f64 = 0.75;
+const ALIKE: f64 = 0.6;
 
 /// One expression that selects requirements.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,16 +138,22 @@ fn ids(catalogue: &Catalogue) -> impl Iterator<Item = String> {
     catalogue.requirements.iter().map(|requirement| requirement.id.clone())
 }
 
-/// The candidate most like the text, if any is like it at all. `dns` is like `area:dns`.
+/// The candidate most like the text, if any is like it at all. `dns` is like `area:dns`, and `area:` like no `level:`.
 fn nearest(text: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
-    let bare = text.rsplit(':').next().unwrap_or(text);
-    let alike = |candidate: &str| {
-        let word = candidate.rsplit(':').next().unwrap_or(candidate);
-        strsim::jaro_winkler(text, candidate).max(strsim::jaro_winkler(bare, word) - 0.01)
-    };
+    let (kind, word) = split(text);
     candidates
-        .map(|candidate| (alike(&candidate), candidate))
+        .filter(|candidate| kind.is_none() || split(candidate).0 == kind)
+        .map(|candidate| (likeness(word, split(&candidate).1), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+fn split(expression: &str) -> (Option<&str>, &str) {
+    expression.split_once(':').map_or((None, expression), |(kind, word)| (Some(kind), word))
+}
+
+/// From 0 to 1: few letters differ, or one begins like the other, which counts for a little less.
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(a, b).max(strsim::jaro_winkler(a, b) - 0.2)
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::figures::harness_wait_secs;
 use crate::{
-    history::{Change, History, Observation, Resource, Step},
+    history::{AbortCause, Change, History, Observation, Resource, Step},
     spec::Catalogue,
 };
 
@@ -162,7 +162,10 @@ impl ScenarioSummary {
     fn add(&mut self, step: &Step, at_us: u64) {
         match step.clone() {
             Step::Completed => self.ended = Ended::Completed,
-            Step::Aborted { reason, interrupted } => self.ended = Ended::Aborted { reason, interrupted },
+            Step::Aborted { reason, cause } => {
+                let interrupted = cause == AbortCause::Interrupted;
+                self.ended = Ended::Aborted { reason, interrupted };
+            }
             Step::NotStarted { reason, interrupted } => {
                 self.ended = Ended::NotStarted { reason, interrupted };
             }

@@ -66,6 +66,7 @@ const fn short(resource: Resource) -> &'static str {
         Resource::EndpointSlices => "slices",
         Resource::Endpoints => "ep",
         Resource::ControllerRevisions => "revs",
+        Resource::ServiceAccounts => "sa",
         Resource::Pods | Resource::Events => resource.plural(),
     }
 }

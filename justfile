@@ -1,0 +1,48 @@
+# The chores. `just` lists them; CI runs the same ones through .ci/run.
+
+# Lists the chores
+default:
+    @just --list
+
+# Everything that needs no cluster, in the order in which it fails soonest
+check: fmt-check clippy test
+
+# Formats
+fmt:
+    cargo fmt --all
+
+# Complains about formatting
+fmt-check:
+    cargo fmt --all --check
+
+# Lints; a warning is an error
+clippy:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# All tests that need no cluster, even where KUBECONFIG is set
+test *args:
+    env -u KUBECONFIG cargo test --workspace {{args}}
+
+# Rewrites what tests/cli/*.trycmd expect; read the difference
+test-cli-accept:
+    env -u KUBECONFIG TRYCMD=overwrite cargo test --test cli
+
+# The main job, on the cluster in KUBECONFIG
+run *args:
+    cargo run --release -- {{args}}
+
+# Each requirement as a test of the cluster in KUBECONFIG
+conformance *args:
+    cargo test --release --test conformance -- {{args}}
+
+# Judges a recorded run again
+replay dir:
+    cargo run --release -- replay {{dir}}
+
+# Licences, advisories and sources of the dependencies; needs cargo-deny
+deny:
+    cargo deny check
+
+# What CI runs, real clusters included where there is a way to start them
+ci:
+    .ci/run

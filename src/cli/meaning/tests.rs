@@ -1,0 +1,106 @@
+//! No flag is without effect, and every flag has its twin in the environment.
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+use crate::cli::args::{Cli, Command};
+
+/// A value for each flag of `run` that is not its default; none for a switch.
+const VALUES: &[(&str, Option<&str>)] = &[
+    ("kubeconfig", Some("/tmp/kubeconfig")),
+    ("context", Some("other")),
+    ("storage-class", Some("fast")),
+    ("cluster-domain", Some("k8s.example")),
+    ("dns-backends", Some("kube-system/k8s-app=kube-dns")),
+    ("dns-stale-secs", Some("90")),
+    ("namespace-prefix", Some("mine-")),
+    ("keep", Some("always")),
+    ("image", Some("as-documented")),
+    ("probe-image", Some("mirror/busybox:1")),
+    ("jobs", Some("3")),
+    ("timeout-scale", Some("2")),
+    ("deadline-secs", Some("60")),
+    ("seed", Some("7")),
+    ("out", Some("/tmp/out")),
+    ("junit", Some("/tmp/junit.xml")),
+    ("junit-dialect", Some("strict")),
+    ("color", Some("never")),
+    ("progress", Some("none")),
+    ("quiet", None),
+    ("verbose", None),
+];
+
+/// The flags that say what to run, and not how: the catalogue and the selection. `tests/cli` shows what they do.
+const WHAT_TO_RUN: &[&str] = &["select", "skip", "specs", "manifests"];
+
+fn parsed(arguments: &[&str]) -> Options {
+    let cli = Cli::try_parse_from([&["steadfast"], arguments].concat()).unwrap();
+    match cli.command {
+        Some(Command::Run(args)) => options(&args),
+        _ => options(&cli.run),
+    }
+}
+
+fn flags(command: &clap::Command) -> impl Iterator<Item = &clap::Arg> {
+    command.get_arguments().filter(|arg| !matches!(arg.get_long(), None | Some("help" | "version")))
+}
+
+#[test]
+fn every_flag_of_run_has_an_effect() {
+    let command = Cli::command();
+    let run = command.find_subcommand("run").unwrap();
+    for flag in flags(run).filter_map(|flag| flag.get_long()).filter(|flag| !WHAT_TO_RUN.contains(flag)) {
+        let value = VALUES.iter().find(|(name, _)| *name == flag);
+        let (_, value) = value.unwrap_or_else(|| panic!("give --{flag} a value in VALUES"));
+        let typed = format!("--{flag}");
+        let arguments: Vec<&str> = std::iter::once(typed.as_str()).chain(*value).collect();
+        assert_ne!(parsed(&arguments), parsed(&[]), "--{flag} changes nothing");
+    }
+}
+
+#[test]
+fn run_means_the_same_with_and_without_its_name() {
+    assert_eq!(
+        parsed(&["run", "--jobs", "3", "--keep", "always"]),
+        parsed(&["--jobs", "3", "--keep", "always"])
+    );
+}
+
+#[test]
+fn what_is_not_typed_is_the_default() {
+    let hostname = hostname();
+    let out = artifacts();
+    assert_eq!(parsed(&[]), Options { hostname, out, ..Options::default() });
+}
+
+#[test]
+fn every_flag_has_its_twin_in_the_environment() {
+    for command in Cli::command().get_subcommands() {
+        for flag in flags(command) {
+            let name = flag.get_long().unwrap_or_default();
+            let twin = format!("STEADFAST_{}", name.to_uppercase().replace('-', "_"));
+            assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(twin.as_str()), "--{name}");
+        }
+    }
+}
+
+#[test]
+fn a_deadline_that_is_not_given_stretches_with_the_waits() {
+    assert_eq!(parsed(&["--timeout-scale", "2"]).deadline_secs, 2.0 * limits::RUN.wait_secs());
+    assert_eq!(parsed(&["--timeout-scale", "2", "--deadline-secs", "60"]).deadline_secs, 60.0);
+}
+
+#[test]
+fn the_promise_about_dns_is_not_stretched() {
+    assert_eq!(parsed(&["--timeout-scale", "2"]).dns_stale_secs, limits::DNS_STALE_HARD.wait_secs());
+}
+
+#[test]
+fn an_empty_name_is_no_name() {
+    assert_eq!(parsed(&["--storage-class", "", "--context", ""]), parsed(&[]));
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Cli::command().debug_assert();
+}

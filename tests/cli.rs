@@ -1,0 +1,76 @@
+//! The command line as scripts see it: what is printed, where, and with which exit code.
+//!
+//! The cases are in `tests/cli/*.trycmd`. `TRYCMD=overwrite cargo test --test cli` rewrites what they expect; read the
+//! difference before you commit it. The records that they replay are in `tests/cli/histories/`; when the format of
+//! records changes, `cargo test --features notation --test cli -- --ignored` writes them again.
+
+/// Every case, on a small catalogue of its own, so that a new requirement changes none of them.
+#[test]
+fn commands_print_and_exit_as_documented() {
+    trycmd::TestCases::new()
+        .env("STEADFAST_SPECS", "tests/cli/catalogue/specs")
+        .env("STEADFAST_MANIFESTS", "tests/cli/catalogue/manifests")
+        .case("tests/cli/*.trycmd");
+}
+
+#[cfg(feature = "notation")]
+mod histories {
+    use std::{fs, path::Path};
+
+    use steadfast::{
+        checks::notation::history,
+        history::file::{self, ClusterFacts, Header},
+    };
+
+    const FOLDER: &str = "tests/cli/histories";
+
+    /// The lines of a run of the one scenario `first-start`, in which that happened.
+    fn lines(statements: &str) -> Vec<String> {
+        let cluster = ClusterFacts {
+            server_version: "v1.37.1".to_owned(),
+            nodes: vec!["node-0".to_owned()],
+            storage_class: Some("standard".to_owned()),
+            ..ClusterFacts::default()
+        };
+        let header = Header {
+            format: file::FORMAT,
+            run_id: "k3v9x2".to_owned(),
+            started_at: "2026-01-02T03:04:05Z".to_owned(),
+            recorded_by: "0.1.0".to_owned(),
+            cluster,
+            selected: vec!["ordered-creation".to_owned()],
+        };
+        let events = history(statements).events;
+        let events = events.iter().map(|event| file::line("first-start", event));
+        std::iter::once(file::header_line(&header)).chain(events).collect()
+    }
+
+    fn save(name: &str, text: &str) {
+        let folder = Path::new(FOLDER).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(file::NAME), text).unwrap();
+    }
+
+    fn text(lines: &[String]) -> String {
+        lines.join("\n") + "\n"
+    }
+
+    #[test]
+    #[ignore = "writes tests/cli/histories"]
+    fn write_them_again() {
+        let two = "web-0 created; web-0 scheduled; web-0 running; web-0 ready; \
+                   web-1 created; web-1 scheduled; web-1 running; web-1 ready; completed";
+        let pass = lines(two);
+        save("pass", &text(&pass));
+        save(
+            "fail",
+            &text(&lines("web-0 created; web-0 running; web-1 created; web-0 ready; web-1 ready; completed")),
+        );
+        save("blind", &text(&lines("web-0 created; web-0 ready; gap pods; web-1 listed; completed")));
+        let whole = text(&pass);
+        save("truncated", &whole[..whole.len() - 20]);
+        save("gap", &text(&[&pass[..8], &pass[9..]].concat()));
+        save("unknown-format", &text(&pass[..2]).replacen("\"format\":1", "\"format\":9", 1));
+        save("unknown-requirement", &text(&pass[..2]).replacen("ordered-creation", "order-of-tomorrow", 1));
+    }
+}
