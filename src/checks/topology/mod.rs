@@ -3,6 +3,7 @@
 use super::Check;
 
 mod ordered_creation;
+mod predecessor_gates_successor;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[ordered_creation::CHECK];
+pub const CHECKS: &[Check] = &[ordered_creation::CHECK, predecessor_gates_successor::CHECK];
