@@ -2,8 +2,11 @@
 
 use super::Check;
 
+mod neglect;
 mod ordered_creation;
+mod ordinals_exact;
 mod predecessor_gates_successor;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[ordered_creation::CHECK, predecessor_gates_successor::CHECK];
+pub const CHECKS: &[Check] =
+    &[ordered_creation::CHECK, predecessor_gates_successor::CHECK, ordinals_exact::CHECK];
