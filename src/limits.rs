@@ -60,6 +60,9 @@ limits! {
     /// Until EndpointSlices and Endpoints list what the pods say.
     ENDPOINTS_SETTLED = "endpoints-settled", 60_000,
         "the endpoint controllers batch by at most a few seconds; a minute means that they do not follow";
+    /// By how much two observers may learn of one change at different times.
+    OBSERVER_SLACK = "observer-slack", 5_000,
+        "a DNS backend, a kubelet and the harness each have a watch of their own, and a busy machine delivers late; spans of different observers are compared with this to spare";
     /// Old DNS answers that are worth a remark.
     DNS_STALE_SOFT = "dns-stale-soft", 30_000,
         "the TTL and cache time that kubeadm configures; longer is reported as a number";

@@ -11,7 +11,7 @@
 //! | `set replicas=3 ready=2 current=3 updated=3 available=2 observed=1 generation=1` | a version of the StatefulSet; what is left out stays |
 //! | `set revision=web-7` | likewise, its current and its update revision |
 //! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
-//! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute) |
+//! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute) |
 //! | `exec web-0 hostname -> web-0` · `-> fails` | also `init-hostname`, `fqdn`, `addresses`, `hosts`, `resolv`, `open-gate` |
 //! | `token web-0 volume abc` · `tokens web-0 volume -> web-0 abc` | a token is written · what is found there later (`,` between several, empty for none) |
 //! | `connect web-0 -> web-0 UID` | what answers behind that pod's name; `UID` alone stands for the pod's present uid |
@@ -400,6 +400,7 @@ impl Notes {
         let outcome = match answer {
             ["nxdomain"] => answered("NXDOMAIN", Vec::new()),
             ["nothing"] => answered("NOERROR", Vec::new()),
+            ["servfail"] => answered("SERVFAIL", Vec::new()),
             ["no-answer"] => DnsOutcome::NoAnswer { reason: "timed out".to_owned() },
             data => answered("NOERROR", data.iter().map(|data| record(data)).collect()),
         };
