@@ -2,5 +2,7 @@
 
 use super::Check;
 
+mod preflight_storage;
+
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[preflight_storage::CHECK];
