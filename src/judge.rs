@@ -132,6 +132,8 @@ impl Judging<'_> {
     }
 
     fn not_applicable(&self, requirement: &Requirement) -> Option<Verdict> {
+        // Nothing was found out about a cluster that was refused, so nothing is known not to apply.
+        minor(&self.facts.server_version)?;
         let reason = match requirement.applies_to {
             Some(Feature::StorageClass) if self.facts.storage_class.is_none() => {
                 "the cluster has no default StorageClass; name one with --storage-class".to_owned()

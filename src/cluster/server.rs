@@ -35,7 +35,13 @@ impl Reply {
 
     /// Whether the same request may succeed a little later: 429 and the server's own troubles.
     pub fn is_worth_another_try(&self) -> bool {
-        matches!(self.code, 429 | 500 | 502 | 503 | 504)
+        matches!(self.code, 429 | 500 | 502 | 503 | 504) && !self.lacks_defaults_for_apply()
+    }
+
+    /// Whether an old server refuses to apply what it would accept in a plain create: before Kubernetes 1.21 server-side
+    /// apply knew no defaults of the keys of lists, such as a port's protocol (structured-merge-diff, `omits key field`).
+    pub fn lacks_defaults_for_apply(&self) -> bool {
+        self.code == 500 && self.message().contains("omits key field")
     }
 }
 

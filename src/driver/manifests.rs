@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Done, Driver,
-    requests::{APPLY, JSON, Sent},
+    requests::{APPLY, JSON, Sent, granted},
 };
 use crate::{
     cluster::{RUN_LABEL, path},
@@ -42,9 +42,19 @@ impl Driver {
         let resource = path::plural(object["kind"].as_str().unwrap_or_default());
         label(&mut object, &self.shared.run_id);
         object["metadata"]["namespace"] = json!(self.namespace);
-        let path = format!("{}?fieldManager=steadfast&force=true", path::of(&object, &self.namespace));
+        let own = path::of(&object, &self.namespace);
+        let path = format!("{own}?fieldManager=steadfast&force=true");
         let requested = Requested { verb: Verb::Apply, resource, name, uid: None, body: object };
-        Ok(self.request(requested, Sent { method: Method::PATCH, path, content: APPLY }).await?.body)
+        let reply = self.attempt(requested.clone(), Sent { method: Method::PATCH, path, content: APPLY }).await?;
+        if !reply.lacks_defaults_for_apply() {
+            return granted(&format!("apply {own}"), reply).map(|reply| reply.body);
+        }
+        let (action, reason) = (format!("apply {own}"), format!("created instead: {}", reply.message()));
+        self.recorder.step(Step::Skipped { action, reason });
+        let collection = own.rsplit_once('/').map_or(own.as_str(), |(collection, _)| collection);
+        let path = format!("{collection}?fieldManager=steadfast");
+        let requested = Requested { verb: Verb::Create, ..requested };
+        Ok(self.request(requested, Sent { method: Method::POST, path, content: JSON }).await?.body)
     }
 
     /// A manifest's objects, with the images and the StorageClass in them that the user has chosen.

@@ -35,13 +35,7 @@ impl Driver {
     /// Sends a request; a refusal ends the scenario.
     pub(super) async fn request(&self, requested: Requested, sent: Sent<'_>) -> Done<Reply> {
         let shown = format!("{} {}", sent.method, sent.path);
-        let reply = self.attempt(requested, sent).await?;
-        if reply.is_ok() {
-            return Ok(reply);
-        }
-        let reason = format!("{shown} was refused with {}: {}", reply.code, reply.message());
-        // What an admission plugin, a quota or missing rights refuse is not the StatefulSet's doing.
-        Err(if reply.code == 403 { Stop::environment(reason) } else { Stop::cluster(reason) })
+        granted(&shown, self.attempt(requested, sent).await?)
     }
 
     /// Sends a request, again where the server was too busy, and gives back the answer whatever it is.
@@ -111,6 +105,16 @@ impl Driver {
         self.recorder.record(Observer::Reader, span, Observation::Read(seen));
         Ok(reply.body)
     }
+}
+
+/// The answer, if it is not a refusal; a refusal ends the scenario.
+pub(super) fn granted(shown: &str, reply: Reply) -> Done<Reply> {
+    if reply.is_ok() {
+        return Ok(reply);
+    }
+    let reason = format!("{shown} was refused with {}: {}", reply.code, reply.message());
+    // What an admission plugin, a quota or missing rights refuse is not the StatefulSet's doing.
+    Err(if reply.code == 403 { Stop::environment(reason) } else { Stop::cluster(reason) })
 }
 
 /// Whether a request to which no answer came may be sent again: it asks for a state, not for a change.
