@@ -2,5 +2,7 @@
 
 use super::Check;
 
+mod apps_v1_served;
+
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[apps_v1_served::CHECK];
