@@ -134,6 +134,12 @@ impl<'h> PodLife<'h> {
         before.get(last_ready + 1).map(|v| v.event)
     }
 
+    /// The event at which it became ready, if it has been so from then until event `seq`.
+    pub fn ready_since(&self, seq: u64) -> Option<&'h Event> {
+        let before = self.versions.iter().rev().skip_while(|v| v.event.seq > seq);
+        before.take_while(|v| Phase::of(v.what) == Phase::Ready).last().map(|v| v.event)
+    }
+
     /// Its newest version.
     pub fn last(&self) -> Seen<'h, ObjectSeen> {
         *self.versions.last().expect("a life begins with a version")

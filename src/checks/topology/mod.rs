@@ -7,6 +7,7 @@ mod neglect;
 mod ordered_creation;
 mod ordinals_exact;
 mod predecessor_gates_successor;
+mod survivor_undisturbed;
 
 /// The checks of this area.
 pub const CHECKS: &[Check] = &[
@@ -14,4 +15,5 @@ pub const CHECKS: &[Check] = &[
     predecessor_gates_successor::CHECK,
     ordinals_exact::CHECK,
     mass_delete_ordered_recreate::CHECK,
+    survivor_undisturbed::CHECK,
 ];

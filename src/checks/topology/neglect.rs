@@ -1,7 +1,7 @@
 //! A pod that does not come: by the controller's own doing, or because something stands in its way.
 
 use crate::{
-    history::{Event, History, Phase, PodLife, Resource},
+    history::{Event, History, PodLife, Resource},
     limits,
 };
 
@@ -29,7 +29,7 @@ pub(super) fn neglected<'h>(
         let born = |life: &&PodLife<'h>| life.ordinal == Some(ordinal) && life.birth().seq < given_up.seq;
         let latest = lives.iter().rfind(born);
         if let Some(present) = latest.filter(|life| life.at(given_up.seq).is_some()) {
-            since = later(since, ready_since(present, given_up)?);
+            since = later(since, present.ready_since(given_up.seq)?);
             continue;
         }
         since = latest.and_then(PodLife::deleted).map_or(since, |gone| later(since, gone));
@@ -50,12 +50,6 @@ fn unexplained<'h>(
         && !refused
         && history.gap_between(Resource::Pods, since, given_up).is_none();
     is_unexplained.then_some(Neglected { ordinal, since, secs: idle_us as f64 / 1e6 })
-}
-
-/// The event at which it became ready, if it has been so from then until that event.
-fn ready_since<'h>(life: &PodLife<'h>, until: &Event) -> Option<&'h Event> {
-    let before = life.versions.iter().rev().skip_while(|v| v.event.seq > until.seq);
-    before.take_while(|v| Phase::of(v.what) == Phase::Ready).last().map(|v| v.event)
 }
 
 fn later<'h>(one: &'h Event, other: &'h Event) -> &'h Event {

@@ -1,0 +1,204 @@
+//! `apps-v1-served`: StatefulSets are served in apps/v1, and from Kubernetes 1.16 on in no older version.
+
+use serde_json::Value;
+
+use crate::{
+    checks::{Check, Findings},
+    history::{History, ReadSeen, Seen},
+};
+
+/// Judges `specs/api/apps-v1-served.yaml`.
+pub(super) const CHECK: Check = Check { id: "apps-v1-served", judge };
+
+/// The group version's resources that a StatefulSet needs, and what must be possible with each.
+const RESOURCES: &[(&str, &[&str])] = &[
+    ("statefulsets", &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]),
+    ("statefulsets/scale", &["get", "patch", "update"]),
+    ("statefulsets/status", &["get", "patch", "update"]),
+    ("controllerrevisions", &["create", "delete", "get", "list", "patch", "update", "watch"]),
+];
+
+/// The versions that are gone, and the minor version of Kubernetes from which on they are.
+const REMOVED: &[&str] = &["v1beta1", "v1beta2"];
+const REMOVED_SINCE: u32 = 16;
+
+fn judge(history: &History, findings: &mut Findings) {
+    let read = |path: &str| history.reads().filter(|read| read.path == path).last();
+    match (read("/apis"), read("/apis/apps/v1")) {
+        (None, None) => {}
+        (Some(groups), Some(resources)) => {
+            versions(history, findings, groups);
+            served(findings, resources);
+        }
+        (groups, resources) => {
+            let read = groups.or(resources).expect("one of them is there");
+            findings.blind(format!("only {} was read", read.path), &[read.event]);
+        }
+    }
+}
+
+/// Which versions of the group `apps` there are.
+fn versions(history: &History, findings: &mut Findings, read: Seen<'_, ReadSeen>) {
+    let Some(groups) = list(read, "groups") else { return unreadable(findings, read) };
+    let apps = groups.iter().filter(|group| group["name"] == "apps");
+    let versions: Vec<&str> = apps
+        .flat_map(|group| group["versions"].as_array().into_iter().flatten())
+        .filter_map(|version| version["version"].as_str())
+        .collect();
+    findings.expect(
+        versions.contains(&"v1"),
+        "the group apps has the version v1",
+        format!("the group apps has the versions {versions:?}, and v1 is not among them"),
+        &[read.event],
+    );
+    let Some(minor) = minor(history) else {
+        return findings.blind("the server's version is not known", &[read.event]);
+    };
+    for removed in REMOVED.iter().filter(|_| minor >= REMOVED_SINCE) {
+        findings.expect(
+            !versions.contains(removed),
+            format!("apps/{removed} is not served"),
+            format!("apps/{removed} is still served by Kubernetes 1.{minor}"),
+            &[read.event],
+        );
+    }
+}
+
+/// Whether apps/v1 has what a StatefulSet needs.
+fn served(findings: &mut Findings, read: Seen<'_, ReadSeen>) {
+    if read.code == 404 {
+        return findings.broken("apps/v1 is not served", &[read.event]);
+    }
+    let Some(resources) = list(read, "resources") else { return unreadable(findings, read) };
+    for (name, needed) in RESOURCES {
+        let Some(resource) = resources.iter().find(|resource| resource["name"] == *name) else {
+            findings.broken(format!("apps/v1 has no {name}"), &[read.event]);
+            continue;
+        };
+        let has = |verb: &str| resource["verbs"].as_array().is_some_and(|all| all.iter().any(|v| v == verb));
+        let missing: Vec<&str> = needed.iter().copied().filter(|verb| !has(verb)).collect();
+        findings.expect(
+            missing.is_empty(),
+            format!("apps/v1 has {name}"),
+            format!("apps/v1 has {name} without {}", missing.join(", ")),
+            &[read.event],
+        );
+    }
+}
+
+/// The list in an answer; none where the answer is not one.
+fn list<'h>(read: Seen<'h, ReadSeen>, key: &str) -> Option<&'h Vec<Value>> {
+    (read.code == 200).then(|| read.what.body.get(key)?.as_array()).flatten()
+}
+
+fn unreadable(findings: &mut Findings, read: Seen<'_, ReadSeen>) {
+    let what = format!("GET {} was answered with {} and no list", read.path, read.code);
+    findings.blind(what, &[read.event]);
+}
+
+/// The minor version in `v1.37.1` or `v1.20+`.
+fn minor(history: &History) -> Option<u32> {
+    let version = history.started().server_version;
+    let digits = version.trim_start_matches('v').strip_prefix("1.")?;
+    digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{CHECK, RESOURCES};
+    use crate::{
+        checks::{
+            Findings, Kind,
+            notation::{Notes, assert_silent, judge, started},
+        },
+        history::{Observation, Observer, ReadSeen, Started, Step},
+    };
+
+    /// What the check says of a server of this version with these versions of `apps` and these resources in apps/v1.
+    fn judged(server: &str, versions: &[&str], resources: (u16, Value)) -> Findings {
+        let mut notes = Notes::new();
+        let versions: Vec<Value> = versions.iter().map(|version| json!({"version": version})).collect();
+        let groups =
+            json!({"groups": [{"name": "batch", "versions": []}, {"name": "apps", "versions": versions}]});
+        for (path, code, body) in [("/apis", 200, groups), ("/apis/apps/v1", resources.0, resources.1)] {
+            let read = ReadSeen { path: path.to_owned(), code, body };
+            notes.see(Observer::Reader, Observation::Read(read));
+        }
+        let mut history = notes.history();
+        let server_version = server.to_owned();
+        history.events[0].seen = Observation::Step(Step::Started(Started { server_version, ..started() }));
+        judge(&CHECK, &history)
+    }
+
+    fn whole() -> Value {
+        let resource = |(name, verbs): &(&str, &[&str])| json!({"name": name, "verbs": verbs});
+        json!({"resources": RESOURCES.iter().map(resource).collect::<Vec<_>>()})
+    }
+
+    fn says(findings: &Findings, kind: Kind, words: &str) {
+        let said: Vec<_> = findings.of_kind(kind).map(|finding| finding.what.as_str()).collect();
+        assert!(said.iter().any(|what| what.contains(words)), "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn only_the_present_version_is_served() {
+        for server in ["v1.37.1", "v1.20.2+k3s1", "v1.16+"] {
+            let findings = judged(server, &["v1"], (200, whole()));
+            assert_eq!((findings.held, findings.findings.len()), (7, 7), "{:#?}", findings.findings);
+        }
+    }
+
+    #[test]
+    fn older_versions_were_allowed_before_they_were_removed() {
+        let findings = judged("v1.15.3", &["v1", "v1beta2", "v1beta1"], (200, whole()));
+        assert_eq!((findings.held, findings.findings.len()), (5, 5), "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn a_removed_version_is_still_served() {
+        let findings = judged("v1.20.2", &["v1", "v1beta1"], (200, whole()));
+        says(&findings, Kind::Broken, "apps/v1beta1 is still served by Kubernetes 1.20");
+        says(&judged("v1.37.1", &["v1", "v1beta2"], (200, whole())), Kind::Broken, "apps/v1beta2");
+    }
+
+    #[test]
+    fn the_present_version_is_not_served() {
+        says(&judged("v1.37.1", &[], (200, whole())), Kind::Broken, "v1 is not among them");
+        says(&judged("v1.37.1", &["v1"], (404, json!({}))), Kind::Broken, "apps/v1 is not served");
+    }
+
+    #[test]
+    fn a_subresource_or_a_verb_is_missing() {
+        let mut without_scale = whole();
+        without_scale["resources"].as_array_mut().expect("a list").remove(1);
+        let findings = judged("v1.37.1", &["v1"], (200, without_scale));
+        says(&findings, Kind::Broken, "apps/v1 has no statefulsets/scale");
+        let mut read_only = whole();
+        read_only["resources"][0]["verbs"] = json!(["get", "list", "watch"]);
+        let findings = judged("v1.37.1", &["v1"], (200, read_only));
+        says(&findings, Kind::Broken, "statefulsets without create, delete");
+    }
+
+    #[test]
+    fn an_answer_that_is_none_shows_nothing() {
+        let findings = judged("v1.37.1", &["v1"], (503, json!({})));
+        says(&findings, Kind::Blind, "answered with 503");
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0);
+        says(&judged("nonsense", &["v1"], (200, whole())), Kind::Blind, "version is not known");
+    }
+
+    #[test]
+    fn one_answer_of_the_two_shows_nothing() {
+        let mut notes = Notes::new();
+        let read = ReadSeen { path: "/apis/apps/v1".to_owned(), code: 200, body: whole() };
+        notes.see(Observer::Reader, Observation::Read(read));
+        says(&judge(&CHECK, &notes.history()), Kind::Blind, "only /apis/apps/v1 was read");
+    }
+
+    #[test]
+    fn without_a_read_nothing_is_said() {
+        assert_silent(&CHECK, "wait 1s");
+    }
+}
