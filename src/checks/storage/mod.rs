@@ -7,6 +7,7 @@ mod preflight_storage;
 mod pvc_before_pod;
 mod pvc_bound_distinct;
 mod pvc_naming;
+mod pvc_reattach;
 mod pvc_shape;
 mod tokens;
 
@@ -17,4 +18,5 @@ pub const CHECKS: &[Check] = &[
     pvc_shape::CHECK,
     pvc_bound_distinct::CHECK,
     pvc_before_pod::CHECK,
+    pvc_reattach::CHECK,
 ];
