@@ -3,6 +3,8 @@
 use super::Check;
 
 mod claims;
+mod data_survives_recreate;
+mod ephemeral_contrast;
 mod preflight_storage;
 mod pvc_before_pod;
 mod pvc_bound_distinct;
@@ -19,4 +21,6 @@ pub const CHECKS: &[Check] = &[
     pvc_bound_distinct::CHECK,
     pvc_before_pod::CHECK,
     pvc_reattach::CHECK,
+    data_survives_recreate::CHECK,
+    ephemeral_contrast::CHECK,
 ];

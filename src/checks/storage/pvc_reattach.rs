@@ -84,6 +84,8 @@ fn same_volume(history: &History, findings: &mut Findings, pod: &PodLife<'_>, cl
             ),
             &[bound.event, pod.birth(), ready],
         ),
+        // Another took its place: that one counts.
+        None if pod.deleted().is_some() => {}
         None => {
             findings.blind(format!("{name} came back and was never ready on its claim {own}"), &[pod.birth()])
         }
