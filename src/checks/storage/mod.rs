@@ -11,6 +11,7 @@ mod pvc_bound_distinct;
 mod pvc_naming;
 mod pvc_reattach;
 mod pvc_shape;
+mod scale_cycle_reattach;
 mod tokens;
 
 /// The checks of this area.
@@ -22,5 +23,6 @@ pub const CHECKS: &[Check] = &[
     pvc_before_pod::CHECK,
     pvc_reattach::CHECK,
     data_survives_recreate::CHECK,
+    scale_cycle_reattach::CHECK,
     ephemeral_contrast::CHECK,
 ];
