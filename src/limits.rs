@@ -45,15 +45,12 @@ limits! {
     /// How long the controller may act on a readiness that the API server has already taken back.
     READINESS_LAG = "readiness-lag", 5_000,
         "the controller acts on its own cache (kubernetes#41889): a pod that stopped being ready less than this before its successor was created proves nothing";
-<<<<<<< HEAD
     /// How long the controller may leave something undone that nothing stands in the way of.
     CONTROLLER_ACTS = "controller-acts", 30_000,
         "a sync takes milliseconds and follows each event; half a minute in which nothing is done, and nothing refused, means that it does not come";
-=======
     /// How much later than another watch a watch may deliver what happened at the same time.
     WATCH_LAG = "watch-lag", 5_000,
         "each resource has its own cache and stream in the API server: between two watches, deliveries closer than this prove no order";
->>>>>>> checks-c
     /// From the request that asks for a pod to the pod being Ready.
     POD_READY = "pod-ready", 120_000,
         "scheduling, volume provisioning and image pull on a slow node; beyond it the wait is given up";

@@ -45,7 +45,8 @@ impl Driver {
         let own = path::of(&object, &self.namespace);
         let path = format!("{own}?fieldManager=steadfast&force=true");
         let requested = Requested { verb: Verb::Apply, resource, name, uid: None, body: object };
-        let reply = self.attempt(requested.clone(), Sent { method: Method::PATCH, path, content: APPLY }).await?;
+        let reply =
+            self.attempt(requested.clone(), Sent { method: Method::PATCH, path, content: APPLY }).await?;
         if !reply.lacks_defaults_for_apply() {
             return granted(&format!("apply {own}"), reply).map(|reply| reply.body);
         }
