@@ -13,6 +13,42 @@ fn commands_print_and_exit_as_documented() {
         .case("tests/cli/*.trycmd");
 }
 
+/// How a command with the small catalogue ends.
+fn exit_code(arguments: &[&str]) -> Option<i32> {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_steadfast"));
+    command
+        .env("STEADFAST_SPECS", "tests/cli/catalogue/specs")
+        .env("STEADFAST_MANIFESTS", "tests/cli/catalogue/manifests");
+    command.args(arguments).output().expect("steadfast starts").status.code()
+}
+
+#[test]
+fn a_server_that_is_down_leaves_red_reports_that_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    assert_eq!(exit_code(&["--kubeconfig", "tests/cli/kubeconfig.yaml", "--out", out]), Some(3));
+    let report = || std::fs::read_to_string(folder.path().join("report.json")).unwrap();
+    let junit = std::fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    for id in ["ordered-creation", "dns-follows-recreate", "pvc-naming", "preflight-storage"] {
+        assert!(junit.contains(id), "junit.xml lacks {id}:\n{junit}");
+    }
+    let root = junit.lines().find(|line| line.starts_with("<testsuites")).unwrap();
+    assert!(!root.contains("errors=\"0\""), "junit.xml is green: {root}");
+    let first = report();
+    assert_eq!(exit_code(&["replay", out]), Some(3));
+    let judged_at = |line: &&str| !line.contains("\"judged_at\"");
+    assert!(first.lines().filter(judged_at).eq(report().lines().filter(judged_at)));
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_error() {
+    let binary = env!("CARGO_BIN_EXE_steadfast");
+    let line = format!("'{binary}' list --format json | true; '{binary}' list > /dev/full; echo $?");
+    let output = std::process::Command::new("bash").args(["-c", &line]).output().expect("bash starts");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "74", "a full disk is one");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+}
+
 #[cfg(feature = "notation")]
 mod histories {
     use std::{fs, path::Path};
