@@ -45,6 +45,9 @@ limits! {
     /// How long the controller may act on a readiness that the API server has already taken back.
     READINESS_LAG = "readiness-lag", 5_000,
         "the controller acts on its own cache (kubernetes#41889): a pod that stopped being ready less than this before its successor was created proves nothing";
+    /// How long the controller may leave something undone that nothing stands in the way of.
+    CONTROLLER_ACTS = "controller-acts", 30_000,
+        "a sync takes milliseconds and follows each event; half a minute in which nothing is done, and nothing refused, means that it does not come";
     /// From the request that asks for a pod to the pod being Ready.
     POD_READY = "pod-ready", 120_000,
         "scheduling, volume provisioning and image pull on a slow node; beyond it the wait is given up";
@@ -57,6 +60,9 @@ limits! {
     /// Until EndpointSlices and Endpoints list what the pods say.
     ENDPOINTS_SETTLED = "endpoints-settled", 60_000,
         "the endpoint controllers batch by at most a few seconds; a minute means that they do not follow";
+    /// By how much two observers may learn of one change at different times.
+    OBSERVER_SLACK = "observer-slack", 5_000,
+        "a DNS backend, a kubelet and the harness each have a watch of their own, and a busy machine delivers late; spans of different observers are compared with this to spare";
     /// Old DNS answers that are worth a remark.
     DNS_STALE_SOFT = "dns-stale-soft", 30_000,
         "the TTL and cache time that kubeadm configures; longer is reported as a number";
@@ -69,6 +75,9 @@ limits! {
     /// One DNS question and its answer.
     DNS_ANSWER = "dns-answer", 5_000,
         "the resolver's own default; a backend that needs longer did not answer";
+    /// How long a connection to a nameserver may have been idle and still be used.
+    DNS_IDLE = "dns-idle", 4_000,
+        "nameservers close idle connections, CoreDNS after 10 s; a question into a closed one gets no answer";
     /// A command in a container.
     EXEC = "exec", 20_000,
         "every command that the harness runs ends at once; more than this is a broken stream";

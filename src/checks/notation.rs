@@ -9,13 +9,16 @@
 //! | `web-0 address 10.0.0.7` · `web-0 label k=v` · `web-0 unlabel k` | a version with that changed |
 //! | `www-web-0 claimed` · `bound [pv-x]` · `claim-terminating` · `unclaimed` | versions of a PersistentVolumeClaim |
 //! | `set replicas=3 ready=2 current=3 updated=3 available=2 observed=1 generation=1` | a version of the StatefulSet; what is left out stays |
+//! | `set revision=web-7` | likewise, its current and its update revision |
 //! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
-//! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute) |
-//! | `exec web-0 hostname -> web-0` · `-> fails` | also `init-hostname`, `fqdn`, `addresses`, `hosts`, `resolv` |
+//! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute) |
+//! | `exec web-0 hostname -> web-0` · `-> fails` | also `init-hostname`, `fqdn`, `addresses`, `hosts`, `resolv`, `open-gate` |
 //! | `token web-0 volume abc` · `tokens web-0 volume -> web-0 abc` | a token is written · what is found there later (`,` between several, empty for none) |
 //! | `connect web-0 -> web-0 UID` | what answers behind that pod's name; `UID` alone stands for the pod's present uid |
+//! | `web-0 container c0 [1]` | it runs container `c0`, restarted that often (never, if left out) |
+//! | `read pods/web-1 -> 404` | a read in the namespace, and the code that came back |
 //! | `delete web-0` · `delete all` · `scale 3` | the driver's requests |
-//! | `quiet x` · `quiet-over x` · `timed-out pods-ready [0]` · `gap pods` · `completed` · `aborted` | steps and gaps |
+//! | `quiet x` · `quiet-over x` · `waited pods-ready [0]` · `timed-out pods-ready [0]` · `gap pods` · `completed` · `aborted` | steps and gaps |
 //! | `wait 5s` · `wait 300ms` | the clock goes on |
 //!
 //! What it cannot say is added with [`Notes::object`], [`Notes::see`] and [`Notes::step`].
@@ -27,8 +30,8 @@ use serde_json::{Value, json};
 use super::{Check, Findings, Kind};
 use crate::history::{
     AbortCause, CLAIM_TEMPLATE, Change, DnsOutcome, DnsRecord, DnsSeen, Endpoint, Event, ExecOutcome,
-    ExecSeen, History, ObjectSeen, Observation, Observer, Place, Purpose, Requested, Resource, SERVICE, SET,
-    Span, Started, Step, Transport, Vantage, Verb,
+    ExecSeen, History, ObjectSeen, Observation, Observer, Place, Purpose, ReadSeen, Requested, Resource,
+    SERVICE, SET, Span, Started, Step, Transport, Vantage, Verb,
 };
 
 /// The namespace of every noted history.
@@ -163,6 +166,10 @@ impl Notes {
                 let (wait, missing) = (wait.join(" "), "it did not happen".to_owned());
                 self.step(Step::TimedOut { wait, bound_secs: 120.0, missing });
             }
+            ["waited", wait @ ..] => {
+                self.step(Step::Waited { wait: wait.join(" "), ended_by: None });
+            }
+            ["read", path, "->", code] => self.read(path, code),
             ["completed"] => {
                 self.step(Step::Completed);
             }
@@ -330,6 +337,11 @@ impl Notes {
         };
         for field in fields {
             let (name, value) = field.split_once('=').expect("a field is name=value");
+            if name == "revision" {
+                raw["status"]["currentRevision"] = json!(value);
+                raw["status"]["updateRevision"] = json!(value);
+                continue;
+            }
             let value: i64 = value.parse().expect("a field's value is a number");
             match name {
                 "generation" => raw["metadata"]["generation"] = json!(value),
@@ -388,6 +400,7 @@ impl Notes {
         let outcome = match answer {
             ["nxdomain"] => answered("NXDOMAIN", Vec::new()),
             ["nothing"] => answered("NOERROR", Vec::new()),
+            ["servfail"] => answered("SERVFAIL", Vec::new()),
             ["no-answer"] => DnsOutcome::NoAnswer { reason: "timed out".to_owned() },
             data => answered("NOERROR", data.iter().map(|data| record(data)).collect()),
         };
@@ -405,6 +418,7 @@ impl Notes {
             "addresses" => Purpose::OwnAddresses,
             "hosts" => Purpose::HostsFile,
             "resolv" => Purpose::ResolverConfig,
+            "open-gate" => Purpose::OpenGate,
             _ => return false,
         };
         self.run(pod, purpose, output);
@@ -451,6 +465,12 @@ impl Notes {
             })
             .collect();
         self.run(pod, Purpose::ReadTokens { place: place_of(place) }, &lines.join("\n"));
+    }
+
+    fn read(&mut self, path: &str, code: &str) {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/{path}");
+        let code = code.parse().expect("an HTTP status");
+        self.see(Observer::Reader, Observation::Read(ReadSeen { path, code, body: Value::Null }));
     }
 
     fn connect(&mut self, pod: &str, answer: &[&str]) {
@@ -501,6 +521,14 @@ fn change_pod(pod: &mut Value, name: &str, what: &str, rest: &[&str]) -> bool {
         ("terminating", []) => pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
         ("failed", []) => pod["status"]["phase"] = json!("Failed"),
         ("address", [address]) => pod["status"]["podIPs"] = json!([{"ip": address}]),
+        ("container", [id, restarts @ ..]) => {
+            let restarts: i64 = restarts.first().map_or(0, |r| r.parse().expect("a number of restarts"));
+            let started = format!("2026-01-01T00:00:{restarts:02}Z");
+            pod["status"]["containerStatuses"] = json!([{
+                "name": "nginx", "containerID": id, "restartCount": restarts,
+                "state": {"running": {"startedAt": started}},
+            }]);
+        }
         ("label", [label]) => {
             let (key, value) = label.split_once('=').expect("a label is key=value");
             pod["metadata"]["labels"][key] = json!(value);

@@ -66,7 +66,7 @@ impl Driver {
         for object in &self.shared.catalogue.manifests[&dry_run.manifest] {
             let own = path::of(object, &self.namespace);
             let collection = own.rsplit_once('/').map_or(own.as_str(), |(collection, _)| collection);
-            let path = format!("{collection}?dryRun=All&fieldValidation=Strict");
+            let path = format!("{collection}?dryRun=All");
             self.sending();
             let (code, message) = match self.server.send(Method::POST, &path, Some((JSON, object))).await {
                 Ok(reply) if reply.is_ok() => (reply.code, "accepted".to_owned()),

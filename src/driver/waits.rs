@@ -122,6 +122,8 @@ impl Driver {
         let slowest = Duration::from_micros(3 * self.shared.slowest_start_us());
         let wait = if *limit == limits::QUIET { limit.duration().max(slowest) } else { limit.duration() };
         let name = quiet.name.clone();
+        // What is sent after a quiet period is no reaction to what came before it.
+        self.woken.lock().expect("no holder panics").take();
         self.recorder.step(Step::QuietBegan { name: name.clone(), wait_secs: wait.as_secs_f64() });
         tokio::time::sleep(wait).await;
         self.recorder.step(Step::QuietEnded { name });

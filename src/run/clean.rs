@@ -28,7 +28,12 @@ pub(super) async fn delete(server: &Server, namespace: &Namespace) -> Result<()>
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match namespace.delete(server).await {
+        let deleted = match namespace.delete(server).await {
+            Ok(true) => namespace.hurry(server).await,
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match deleted {
             Err(_) if attempts < 4 => tokio::time::sleep(Duration::from_millis(250 << attempts)).await,
             outcome => return outcome,
         }

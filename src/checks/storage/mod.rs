@@ -2,5 +2,10 @@
 
 use super::Check;
 
+mod claims;
+mod preflight_storage;
+mod pvc_naming;
+mod pvc_shape;
+
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[preflight_storage::CHECK, pvc_naming::CHECK, pvc_shape::CHECK];

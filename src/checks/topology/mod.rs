@@ -2,7 +2,16 @@
 
 use super::Check;
 
+mod mass_delete_ordered_recreate;
+mod neglect;
 mod ordered_creation;
+mod ordinals_exact;
+mod predecessor_gates_successor;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[ordered_creation::CHECK];
+pub const CHECKS: &[Check] = &[
+    ordered_creation::CHECK,
+    predecessor_gates_successor::CHECK,
+    ordinals_exact::CHECK,
+    mass_delete_ordered_recreate::CHECK,
+];

@@ -13,7 +13,7 @@ use hickory_resolver::{
     },
 };
 use kube::Client;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use super::{through_exec::ThroughExec, through_forward::ThroughForward};
 use crate::{
@@ -35,7 +35,7 @@ pub struct Asker {
 enum Either {
     Forward(Resolver<ThroughForward>),
     /// Datagrams of several questions could run together in one stream, so there is one question at a time.
-    Exec(Mutex<Resolver<ThroughExec>>),
+    Exec(Mutex<Netcat>),
 }
 
 impl Asker {
@@ -55,9 +55,10 @@ impl Asker {
             Transport::Udp => NameServerConfig::udp(server),
             Transport::Tcp => NameServerConfig::tcp(server),
         };
-        let resolver = resolver(config, ThroughExec::new(client, probe))?;
+        let provider = ThroughExec::new(client, probe);
+        let netcat = Netcat { config, provider, open: None };
         let vantage = Vantage::Node { node: probe.node.clone(), nameserver: nameserver.to_owned() };
-        Ok(Self { vantage, transport, resolver: Arc::new(Either::Exec(Mutex::new(resolver))) })
+        Ok(Self { vantage, transport, resolver: Arc::new(Either::Exec(Mutex::new(netcat))) })
     }
 
     /// Asks for an absolute name. Whatever comes back, nothing included, is an outcome and not an error.
@@ -68,7 +69,7 @@ impl Asker {
         let question = async {
             match &*self.resolver {
                 Either::Forward(resolver) => ask(resolver, name, kind).await,
-                Either::Exec(resolver) => ask(&*resolver.lock().await, name, kind).await,
+                Either::Exec(netcat) => netcat.lock().await.ask(name, kind).await,
             }
         };
         let bound = limits::DNS_ANSWER.duration() * 2;
@@ -76,6 +77,32 @@ impl Asker {
             Ok(outcome) => outcome,
             Err(_) => DnsOutcome::NoAnswer { reason: format!("none within {bound:?}") },
         }
+    }
+}
+
+/// A resolver over `nc`, which does not tell when the server has closed the connection: one that was idle for long is
+/// not used again.
+struct Netcat {
+    config: NameServerConfig,
+    provider: ThroughExec,
+    open: Option<(Resolver<ThroughExec>, Instant)>,
+}
+
+impl Netcat {
+    async fn ask(&mut self, name: &str, kind: RecordType) -> DnsOutcome {
+        self.open.take_if(|(_, used)| used.elapsed() > limits::DNS_IDLE.duration());
+        let resolver = match self.open.take() {
+            Some((resolver, _)) => resolver,
+            None => match resolver(self.config.clone(), self.provider.renewed()) {
+                Ok(resolver) => resolver,
+                Err(error) => return DnsOutcome::NoAnswer { reason: format!("{error:#}") },
+            },
+        };
+        let outcome = ask(&resolver, name, kind).await;
+        if matches!(outcome, DnsOutcome::Answer { .. }) {
+            self.open = Some((resolver, Instant::now()));
+        }
+        outcome
     }
 }
 

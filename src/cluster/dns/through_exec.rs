@@ -43,6 +43,11 @@ impl ThroughExec {
         }
     }
 
+    /// The same without any open socket.
+    pub(super) fn renewed(&self) -> Self {
+        Self { socket: Arc::default(), handle: TokioHandle::default(), ..self.clone() }
+    }
+
     async fn netcat(&self, flag: &[&str], server: SocketAddr) -> io::Result<Netcat> {
         let (address, port) = (server.ip().to_string(), server.port().to_string());
         let command: Vec<&str> =

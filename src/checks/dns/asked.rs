@@ -1,0 +1,311 @@
+//! The DNS questions of a history about the set, each with how its answer fits to the truth, and what follows from them
+//! for a kind of name: held, broken or blind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::truth::{Fit, State, Truth, words};
+use crate::{
+    checks::Findings,
+    history::{DnsOutcome, DnsSeen, Event, History, SERVICE, Seen, Transport, Vantage},
+};
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Subject<'h> {
+    /// The pod of that name.
+    Pod(&'h str),
+    /// The headless Service.
+    Service,
+    /// The SRV records of the Service's port: one for each ready pod.
+    Targets,
+}
+
+impl Subject<'_> {
+    /// Whether an answer tells what is true in this state.
+    pub(super) fn is_told(&self, answer: &BTreeSet<&str>, state: &State<'_>) -> bool {
+        match self {
+            Subject::Pod(name) => match state.ready.get(name) {
+                Some(addresses) => addresses == answer,
+                None => answer.is_empty(),
+            },
+            Subject::Service => state.all == *answer,
+            Subject::Targets => state.ready.keys().eq(answer),
+        }
+    }
+
+    /// What should be told in this state.
+    pub(super) fn truth<'s>(&self, state: &State<'s>) -> BTreeSet<&'s str> {
+        match self {
+            Subject::Pod(name) => state.ready.get(name).cloned().unwrap_or_default(),
+            Subject::Service => state.all.clone(),
+            Subject::Targets => state.ready.keys().copied().collect(),
+        }
+    }
+}
+
+/// Who was asked for what: answers to one key follow one another in the record.
+pub(super) type Key<'h> = (&'h Vantage, Transport, &'h str);
+
+/// One question, and what came back.
+#[derive(Debug, Clone)]
+pub(super) struct Asked<'h> {
+    /// The exchange.
+    pub(super) event: &'h Event,
+    /// The question.
+    pub(super) dns: &'h DnsSeen,
+    /// What its name stands for.
+    pub(super) subject: Subject<'h>,
+    /// The answer: addresses, or the pods that the SRV records name; or why there is none.
+    pub(super) answer: Result<BTreeSet<&'h str>, &'h str>,
+    /// How it fits; nothing where there is no answer.
+    pub(super) fit: Option<Fit<'h>>,
+}
+
+impl<'h> Asked<'h> {
+    /// Who was asked for what.
+    pub(super) fn key(&self) -> Key<'h> {
+        (&self.dns.vantage, self.dns.transport, &self.dns.name)
+    }
+
+    /// Whether it came from one backend by itself, and not through the Service.
+    pub(super) fn of_backend(&self) -> bool {
+        matches!(self.dns.vantage, Vantage::Backend { .. })
+    }
+
+    /// Whether the answer was true when it was asked.
+    pub(super) fn is_current(&self) -> bool {
+        matches!(self.fit, Some(Fit::Current))
+    }
+
+    /// Whether it named anything.
+    pub(super) fn is_positive(&self) -> bool {
+        self.answer.as_ref().is_ok_and(|answer| !answer.is_empty())
+    }
+
+    /// Who said what of which name, for a person to read.
+    pub(super) fn told(&self, truth: &Truth<'_>) -> String {
+        let name = short(&self.dns.name);
+        let who = format!("{} ({:?})", self.dns.vantage, self.dns.transport).to_lowercase();
+        match &self.answer {
+            Err(reason) => format!("{who} gave no answer for {name}: {reason}"),
+            Ok(answer) if answer.is_empty() => format!("{who} answered that {name} does not exist"),
+            Ok(answer) => {
+                let each: Vec<String> = answer.iter().map(|a| format!("{a}{}", truth.owner(a))).collect();
+                format!("{who} answered {} for {name}", each.join(", "))
+            }
+        }
+    }
+}
+
+/// The part of a name that a reader needs: up to the Service.
+pub(super) fn short(name: &str) -> &str {
+    let end = name.find(&format!("{SERVICE}.")).map(|at| at + SERVICE.len());
+    end.map_or(name.trim_end_matches('.'), |end| &name[..end])
+}
+
+impl<'h> Truth<'h> {
+    /// What a question is about, if it is about the set.
+    pub(super) fn subject(&self, dns: &'h DnsSeen) -> Option<Subject<'h>> {
+        let service = self.service.as_deref()?;
+        let labels = dns.name.strip_suffix(service)?;
+        match (dns.record_type.as_str(), labels.strip_suffix('.')) {
+            ("A", None) if labels.is_empty() => Some(Subject::Service),
+            ("A", Some(pod)) if !pod.contains('.') => Some(Subject::Pod(pod)),
+            ("SRV", Some("_web._tcp")) => Some(Subject::Targets),
+            _ => None,
+        }
+    }
+
+    /// Every question about the set, in the order in which the answers came.
+    pub(super) fn asked(&self, history: &'h History) -> Vec<Asked<'h>> {
+        history.dns().filter_map(|seen| self.ask(seen)).collect()
+    }
+
+    fn ask(&self, seen: Seen<'h, DnsSeen>) -> Option<Asked<'h>> {
+        let (event, dns) = (seen.event, seen.what);
+        let subject = self.subject(dns)?;
+        let mut answer = answer(dns);
+        if let (Subject::Targets, Ok(records)) = (subject, &answer) {
+            answer = Ok(records.iter().map(|record| self.target(record)).collect());
+        }
+        let fit = answer.as_ref().ok().map(|told| self.fit(event.span, |state| subject.is_told(told, state)));
+        Some(Asked { event, dns, subject, answer, fit })
+    }
+
+    /// The pod that an SRV record names, if it names one and its port; else the whole record, which no pod is called.
+    fn target<'r>(&self, record: &'r str) -> &'r str {
+        let fields: Vec<&str> = record.split_whitespace().collect();
+        let service = self.service.as_deref().unwrap_or_default();
+        match fields[..] {
+            [_, _, "80", target] => target.strip_suffix(service).and_then(|pod| pod.strip_suffix('.')),
+            _ => None,
+        }
+        .unwrap_or(record)
+    }
+}
+
+/// The data of a response; for one that says neither yes nor no, and for none, the reason.
+pub(super) fn answer(dns: &DnsSeen) -> Result<BTreeSet<&str>, &str> {
+    match &dns.outcome {
+        DnsOutcome::NoAnswer { reason } => Err(reason),
+        DnsOutcome::Answer { code, .. } if code == "NOERROR" || code == "NXDOMAIN" => {
+            Ok(dns.data().unwrap_or_default())
+        }
+        DnsOutcome::Answer { code, .. } => Err(code),
+    }
+}
+
+/// The last question to each key, in the order of the keys.
+pub(super) fn last_of_each<'a, 'h>(
+    asked: impl IntoIterator<Item = &'a Asked<'h>>,
+) -> BTreeMap<Key<'h>, &'a Asked<'h>>
+where
+    'h: 'a,
+{
+    asked.into_iter().map(|one| (one.key(), one)).collect()
+}
+
+/// What the questions about some names say of the promise that those names tell the truth.
+///
+/// Held, once for each asked and each answer: something true was told. Broken: something that never was true, or that is
+/// longer over than caches may take; what had not settled when the wait for it was given up; nothing but refusals.
+pub(super) fn names_tell_the_truth<'h>(
+    history: &'h History,
+    truth: &Truth<'h>,
+    asked: &[Asked<'h>],
+    findings: &mut Findings,
+) {
+    each_answer(truth, asked, findings);
+    gave_up(history, truth, asked, findings);
+    never_answered(truth, asked, findings);
+    asked_too_early(truth, asked, findings);
+}
+
+fn each_answer<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
+    let mut said = BTreeSet::new();
+    for one in asked {
+        let (Ok(answer), Some(fit)) = (&one.answer, &one.fit) else { continue };
+        let is_new = |kind: u8, said: &mut BTreeSet<_>| said.insert((kind, one.key(), answer.clone()));
+        match fit {
+            Fit::Current if one.is_positive() && is_new(0, &mut said) => {
+                findings.held(one.told(truth), &[one.event]);
+            }
+            Fit::Outdated { .. } | Fit::Wrong if is_new(1, &mut said) => say_broken(truth, one, findings),
+            Fit::Unknown { gap } if is_new(2, &mut said) => {
+                let what = format!(
+                    "{}, and a gap in the watch of pods hides whether that was true",
+                    one.told(truth)
+                );
+                findings.blind(what, &[gap, one.event]);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Says that an answer is wrong or outdated, and what was true.
+pub(super) fn say_broken(truth: &Truth<'_>, one: &Asked<'_>, findings: &mut Findings) {
+    let state = truth.at(one.event.span.from_us);
+    let right = one.subject.truth(state);
+    let right = if right.is_empty() { "nothing".to_owned() } else { words(&right) };
+    match one.fit {
+        Some(Fit::Outdated { over, late_us }) => findings.broken(
+            format!(
+                "{}, {:.1} s after that was over; right was {right}",
+                one.told(truth),
+                late_us as f64 / 1e6
+            ),
+            &[over, one.event],
+        ),
+        _ => findings.broken(
+            format!("{}, which never was true; right was {right}", one.told(truth)),
+            &[state.event, one.event],
+        ),
+    }
+}
+
+/// A wait for DNS that was given up: the names that backends then did not tell as they were.
+fn gave_up<'h>(history: &'h History, truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
+    for (given_up, _, _) in history.timed_out("dns-settled") {
+        let until_then = asked.iter().filter(|one| one.of_backend() && one.event.seq < given_up.seq);
+        for (_, one) in last_of_each(until_then) {
+            if matches!(one.fit, Some(Fit::Stale { .. })) {
+                let what = format!("{} when the wait for DNS to settle was given up", one.told(truth));
+                findings.broken(what, &[one.event, given_up]);
+            }
+        }
+    }
+}
+
+/// A vantage that was asked for a name and never said yes or no.
+fn never_answered(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
+    let answered: BTreeSet<Key<'_>> = asked.iter().filter(|a| a.answer.is_ok()).map(Asked::key).collect();
+    for (key, one) in last_of_each(asked) {
+        if answered.contains(&key) {
+            continue;
+        }
+        match one.dns.code() {
+            Some(code) => {
+                findings.broken(format!("{}, and never anything but {code}", one.told(truth)), &[one.event]);
+            }
+            None => findings.blind(one.told(truth), &[one.event]),
+        }
+    }
+}
+
+/// A backend whose last word on a name was one that caches may still tell: it was not asked late enough.
+fn asked_too_early(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
+    for (_, one) in last_of_each(asked.iter().filter(|one| one.of_backend() && one.answer.is_ok())) {
+        if let Some(Fit::Stale { over }) = one.fit {
+            let what = format!("{}, which a cache may still say, and was not asked again", one.told(truth));
+            findings.blind(what, &[over, one.event]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::notation::history;
+
+    /// The subjects of the questions, and the answers, in order.
+    fn asked(statements: &str) -> Vec<String> {
+        let history = history(statements);
+        let truth = Truth::of(&history);
+        let line = |one: &Asked<'_>| format!("{:?} {:?}", one.subject, one.answer);
+        truth.asked(&history).iter().map(line).collect()
+    }
+
+    #[test]
+    fn names_stand_for_pods_for_the_service_and_for_its_targets() {
+        assert_eq!(
+            asked("dns a A web-0 -> 10.0.0.7; dns a A nginx -> nothing; dns b A web-9 -> nxdomain"),
+            ["Pod(\"web-0\") Ok({\"10.0.0.7\"})", "Service Ok({})", "Pod(\"web-9\") Ok({})"]
+        );
+        assert_eq!(
+            asked(
+                "dns a SRV _web._tcp -> 0_50_80_web-0.nginx.ns.svc.cluster.local. 0_50_81_web-1.nginx.ns.svc.cluster.local."
+            ),
+            ["Targets Ok({\"0 50 81 web-1.nginx.ns.svc.cluster.local.\", \"web-0\"})"]
+        );
+    }
+
+    #[test]
+    fn other_names_are_not_of_the_set() {
+        let others = "dns a A kubernetes.default.svc.cluster.local. -> 10.96.0.1; \
+                      dns a A web-0.nginx.svc.cluster.local. -> nxdomain; dns a AAAA web-0 -> nothing";
+        assert!(asked(others).is_empty());
+    }
+
+    #[test]
+    fn no_answer_is_not_an_empty_answer() {
+        assert_eq!(asked("dns a A web-0 -> no-answer"), ["Pod(\"web-0\") Err(\"timed out\")"]);
+    }
+
+    #[test]
+    fn names_are_told_up_to_the_service() {
+        assert_eq!(short("web-0.nginx.ns.svc.cluster.local."), "web-0.nginx");
+        assert_eq!(short("nginx.ns.svc.cluster.local."), "nginx");
+        assert_eq!(short("kubernetes.default.svc.x."), "kubernetes.default.svc.x");
+    }
+}

@@ -1,0 +1,107 @@
+//! What EndpointSlices and Endpoints list, in one form: both API versions of the one, and the older other.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::history::{ObjectSeen, Resource};
+
+/// One endpoint of a Service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::checks) struct Listed<'h> {
+    /// The pod that it refers to.
+    pub(in crate::checks) pod: &'h str,
+    /// Its uid.
+    pub(in crate::checks) uid: &'h str,
+    /// The host name under which DNS serves it; empty where there is none.
+    pub(in crate::checks) hostname: &'h str,
+    /// Its addresses.
+    pub(in crate::checks) addresses: BTreeSet<&'h str>,
+    /// Whether traffic and DNS may use it.
+    pub(in crate::checks) ready: bool,
+}
+
+/// The Service that an EndpointSlice or an Endpoints object is of.
+pub(in crate::checks) fn service_of(object: &ObjectSeen) -> Option<&str> {
+    match object.resource {
+        Resource::EndpointSlices => object.label("kubernetes.io/service-name"),
+        Resource::Endpoints => Some(&object.name),
+        _ => None,
+    }
+}
+
+/// What one EndpointSlice or Endpoints object lists.
+pub(in crate::checks) fn listed(object: &ObjectSeen) -> Vec<Listed<'_>> {
+    match object.resource {
+        Resource::EndpointSlices => object.list("/endpoints").iter().map(of_slice).collect(),
+        _ => object.list("/subsets").iter().flat_map(of_subset).collect(),
+    }
+}
+
+fn of_slice(endpoint: &Value) -> Listed<'_> {
+    let addresses = endpoint["addresses"].as_array().map_or(&[][..], Vec::as_slice);
+    // Unknown readiness is to be taken for ready, says the API.
+    let ready = endpoint.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(true);
+    of(endpoint, addresses.iter().filter_map(Value::as_str).collect(), ready)
+}
+
+fn of_subset(subset: &Value) -> impl Iterator<Item = Listed<'_>> {
+    let all = |key: &str, ready| {
+        let addresses = subset[key].as_array().map_or(&[][..], Vec::as_slice);
+        addresses.iter().map(move |address| of(address, address["ip"].as_str().into_iter().collect(), ready))
+    };
+    all("addresses", true).chain(all("notReadyAddresses", false))
+}
+
+fn of<'h>(endpoint: &'h Value, addresses: BTreeSet<&'h str>, ready: bool) -> Listed<'h> {
+    let text = |pointer: &str| endpoint.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    Listed {
+        pod: text("/targetRef/name"),
+        uid: text("/targetRef/uid"),
+        hostname: text("/hostname"),
+        addresses,
+        ready,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::history::Change;
+
+    fn endpoint(hostname: &str, ready: bool) -> Listed<'_> {
+        Listed { pod: "web-0", uid: "u", hostname, addresses: ["10.0.0.7"].into(), ready }
+    }
+
+    #[test]
+    fn slices_are_read_in_both_versions() {
+        let target = json!({"kind": "Pod", "name": "web-0", "uid": "u"});
+        let raw = json!({
+            "metadata": {"name": "nginx-x", "labels": {"kubernetes.io/service-name": "nginx"}},
+            "endpoints": [
+                {"addresses": ["10.0.0.7"], "hostname": "web-0", "conditions": {"ready": true}, "targetRef": target,
+                 "topology": {"kubernetes.io/hostname": "node-0"}},
+                {"addresses": ["10.0.0.7"], "conditions": {"ready": false, "serving": true}, "targetRef": target},
+                {"addresses": ["10.0.0.7"], "conditions": {}, "targetRef": target},
+            ],
+        });
+        let slice = ObjectSeen::new(Change::Added, Resource::EndpointSlices, raw);
+        assert_eq!(service_of(&slice), Some("nginx"));
+        assert_eq!(listed(&slice), [endpoint("web-0", true), endpoint("", false), endpoint("", true)]);
+    }
+
+    #[test]
+    fn endpoints_are_read_with_those_that_are_not_ready() {
+        let address =
+            json!({"ip": "10.0.0.7", "hostname": "web-0", "targetRef": {"name": "web-0", "uid": "u"}});
+        let raw = json!({
+            "metadata": {"name": "nginx"},
+            "subsets": [{"addresses": [address], "notReadyAddresses": [address]}, {"ports": []}],
+        });
+        let endpoints = ObjectSeen::new(Change::Added, Resource::Endpoints, raw);
+        assert_eq!(service_of(&endpoints), Some("nginx"));
+        assert_eq!(listed(&endpoints), [endpoint("web-0", true), endpoint("web-0", false)]);
+    }
+}

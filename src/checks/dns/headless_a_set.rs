@@ -1,0 +1,68 @@
+//! `headless-a-set`: the headless Service's name resolves to the addresses of exactly the ready pods.
+
+use super::{
+    asked::{Subject, names_tell_the_truth},
+    truth::Truth,
+};
+use crate::{
+    checks::{Check, Findings},
+    history::History,
+};
+
+/// Judges `specs/dns/headless-a-set.yaml`.
+pub(super) const CHECK: Check = Check { id: "headless-a-set", judge };
+
+fn judge(history: &History, findings: &mut Findings) {
+    let truth = Truth::of(history);
+    let mut asked = truth.asked(history);
+    asked.retain(|one| one.subject == Subject::Service);
+    names_tell_the_truth(history, &truth, &asked, findings);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::checks::notation::{assert_blind, assert_broken, assert_held};
+
+    const BOTH: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
+
+    #[test]
+    fn the_whole_set_in_any_order() {
+        let answers = "dns a A nginx -> 10.0.0.11 10.0.0.10; dns b A nginx -> 10.0.0.10 10.0.0.11";
+        assert_held(&CHECK, &format!("{BOTH}; {answers}"), 2);
+    }
+
+    #[test]
+    fn it_grows_with_the_set() {
+        let growing = "web-0 created; dns a A nginx -> nothing; web-0 ready; dns a A nginx -> 10.0.0.10; \
+                       web-1 created; web-1 ready; dns a A nginx -> 10.0.0.10; dns a A nginx -> 10.0.0.10 10.0.0.11";
+        assert_held(&CHECK, growing, 2);
+    }
+
+    #[test]
+    fn one_address_of_two() {
+        assert_broken(&CHECK, &format!("{BOTH}; dns a A nginx -> 10.0.0.11"), "never was true");
+        assert_broken(
+            &CHECK,
+            &format!("{BOTH}; wait 70s; dns a A nginx -> 10.0.0.10"),
+            "right was 10.0.0.10, 10.0.0.11",
+        );
+    }
+
+    #[test]
+    fn a_virtual_address() {
+        assert_broken(&CHECK, &format!("{BOTH}; dns a A nginx -> 10.96.3.4"), "answered 10.96.3.4");
+    }
+
+    #[test]
+    fn a_pod_that_is_gone_is_still_among_them() {
+        let gone = "web-1 terminating; web-1 deleted; wait 66s; dns a A nginx -> 10.0.0.10 10.0.0.11";
+        assert_broken(&CHECK, &format!("{BOTH}; {gone}"), "after that was over; right was 10.0.0.10");
+    }
+
+    #[test]
+    fn no_answer_and_old_answers_alone_do_not_judge() {
+        assert_blind(&CHECK, &format!("{BOTH}; dns a A nginx -> no-answer"), "gave no answer");
+        assert_blind(&CHECK, &format!("{BOTH}; dns a A nginx -> 10.0.0.10"), "which a cache may still say");
+    }
+}

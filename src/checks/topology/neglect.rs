@@ -1,0 +1,101 @@
+//! A pod that does not come: by the controller's own doing, or because something stands in its way.
+
+use crate::{
+    history::{Event, History, Phase, PodLife, Resource},
+    limits,
+};
+
+/// An ordinal that has no pod although nothing keeps the controller from creating it.
+#[derive(Debug)]
+pub(super) struct Neglected<'h> {
+    /// The ordinal.
+    pub ordinal: u32,
+    /// Since when it was for the controller to act.
+    pub since: &'h Event,
+    /// For how long it did not.
+    pub secs: f64,
+}
+
+/// Whether, when a wait was given up, the lowest ordinal without a pod was the controller's to create: all lower ones
+/// have been ready, and its last incarnation gone, for longer than the controller may take, and no creation was refused.
+pub(super) fn neglected<'h>(
+    history: &'h History,
+    lives: &[PodLife<'h>],
+    replicas: u32,
+    given_up: &'h Event,
+) -> Option<Neglected<'h>> {
+    let mut since = history.set().next()?.event;
+    for ordinal in 0..replicas {
+        let born = |life: &&PodLife<'h>| life.ordinal == Some(ordinal) && life.birth().seq < given_up.seq;
+        let latest = lives.iter().rfind(born);
+        if let Some(present) = latest.filter(|life| life.at(given_up.seq).is_some()) {
+            since = later(since, ready_since(present, given_up)?);
+            continue;
+        }
+        since = latest.and_then(PodLife::deleted).map_or(since, |gone| later(since, gone));
+        return unexplained(history, ordinal, since, given_up);
+    }
+    None
+}
+
+fn unexplained<'h>(
+    history: &'h History,
+    ordinal: u32,
+    since: &'h Event,
+    given_up: &Event,
+) -> Option<Neglected<'h>> {
+    let idle_us = given_up.span.until_us.saturating_sub(since.span.until_us);
+    let refused = history.objects(Resource::Events).any(|e| e.text("/reason") == Some("FailedCreate"));
+    let is_unexplained = idle_us >= limits::CONTROLLER_ACTS.wait_us()
+        && !refused
+        && history.gap_between(Resource::Pods, since, given_up).is_none();
+    is_unexplained.then_some(Neglected { ordinal, since, secs: idle_us as f64 / 1e6 })
+}
+
+/// The event at which it became ready, if it has been so from then until that event.
+fn ready_since<'h>(life: &PodLife<'h>, until: &Event) -> Option<&'h Event> {
+    let before = life.versions.iter().rev().skip_while(|v| v.event.seq > until.seq);
+    before.take_while(|v| Phase::of(v.what) == Phase::Ready).last().map(|v| v.event)
+}
+
+fn later<'h>(one: &'h Event, other: &'h Event) -> &'h Event {
+    if one.seq < other.seq { other } else { one }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::neglected;
+    use crate::checks::notation::history;
+
+    const GONE: &str = "set replicas=2; web-0 created; web-0 ready; web-1 created; web-1 ready; web-1 terminating; \
+        web-1 deleted;";
+
+    fn missing(statements: &str) -> Option<u32> {
+        let history = history(statements);
+        neglected(&history, &history.pods(), 2, history.last()).map(|neglected| neglected.ordinal)
+    }
+
+    #[test]
+    fn a_pod_that_is_not_created_for_half_a_minute() {
+        assert_eq!(missing(&format!("{GONE} wait 120s; timed-out pods-ready [0, 1]")), Some(1));
+        assert_eq!(missing("set replicas=2; wait 120s; timed-out pods-ready [0, 1]"), Some(0));
+    }
+
+    #[test]
+    fn one_that_went_a_moment_ago_may_still_come() {
+        assert_eq!(missing(&format!("{GONE} wait 3s; timed-out pods-ready [0, 1]")), None);
+    }
+
+    #[test]
+    fn a_lower_one_that_is_not_ready_stands_in_its_way() {
+        let pending = "set replicas=2; web-0 created; wait 120s; timed-out pods-ready [0, 1]";
+        assert_eq!(missing(pending), None);
+        let late = format!("{GONE} web-0 unready; wait 120s; web-0 ready; timed-out pods-ready [0, 1]");
+        assert_eq!(missing(&late), None);
+    }
+
+    #[test]
+    fn all_there_and_none_is_missing() {
+        assert_eq!(missing("set replicas=2; web-0 created; web-0 ready; web-1 created; wait 120s"), None);
+    }
+}

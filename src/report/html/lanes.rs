@@ -1,0 +1,431 @@
+//! What a timeline shows of one scenario, as stretches of time. Thousands of DNS answers become a few runs here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    history::{
+        CLAIM_TEMPLATE, Change, DnsSeen, History, ObjectSeen, Observation, Phase, PodLife, Purpose, Resource,
+        SERVICE, Step, Vantage, Verb, lives,
+    },
+    report::{scenarios::secs, witness},
+};
+
+/// One scenario, ready to be drawn.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    /// When the record begins.
+    pub(super) from_us: u64,
+    /// When it ends.
+    pub(super) until_us: u64,
+    /// One for each pod that the set had, then the Service.
+    pub(super) lanes: Vec<Lane>,
+    /// What the driver did.
+    pub(super) steps: Vec<Mark>,
+    /// When nothing was done on purpose.
+    pub(super) quiet: Vec<Run>,
+    /// When a watch lost events.
+    pub(super) gaps: Vec<Mark>,
+    /// Commands in containers, reads, requests that failed.
+    pub(super) commands: Vec<Mark>,
+}
+
+/// A pod by its name, through all its incarnations; or the Service.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// The name at the left.
+    pub(super) name: String,
+    /// Its incarnations.
+    pub(super) bars: Vec<Bar>,
+    /// The claim, and each DNS backend.
+    pub(super) strips: Vec<Strip>,
+}
+
+/// One incarnation.
+#[derive(Debug, Default)]
+pub(super) struct Bar {
+    /// Its phases.
+    pub(super) phases: Vec<Run>,
+    /// When it was bound to a node.
+    pub(super) scheduled_us: Option<u64>,
+    /// When it was removed.
+    pub(super) deleted_us: Option<u64>,
+    /// Each address, from when on it had it.
+    pub(super) addresses: Vec<Mark>,
+    /// All of it in words.
+    pub(super) title: String,
+}
+
+/// A thin line below a bar.
+#[derive(Debug, Default)]
+pub(super) struct Strip {
+    /// The short name at the left.
+    pub(super) label: String,
+    /// Whose it is, in full.
+    pub(super) of: String,
+    /// What it was when.
+    pub(super) runs: Vec<Run>,
+}
+
+/// A stretch of time in which something was so.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Run {
+    /// Its begin.
+    pub(super) from_us: u64,
+    /// Its end.
+    pub(super) until_us: u64,
+    /// Its CSS class.
+    pub(super) class: &'static str,
+    /// In words.
+    pub(super) title: String,
+}
+
+/// A moment.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Mark {
+    /// When.
+    pub(super) at_us: u64,
+    /// Its CSS class.
+    pub(super) class: &'static str,
+    /// A few words to write beside it; none for a mark that is only hovered over.
+    pub(super) label: Option<String>,
+    /// In words.
+    pub(super) title: String,
+}
+
+impl Lanes {
+    /// Reads a history; none where there is nothing to draw.
+    pub(super) fn of(history: &History) -> Option<Self> {
+        let (first, last) = (history.events.first()?, history.events.last()?);
+        let mut lanes = Self { from_us: first.span.from_us, until_us: last.span.until_us, ..Self::default() };
+        if lanes.from_us >= lanes.until_us {
+            return None;
+        }
+        lanes.add_pods(history);
+        lanes.add_claims(history);
+        lanes.add_dns(history);
+        lanes.add_marks(history);
+        Some(lanes)
+    }
+
+    fn add_pods(&mut self, history: &History) {
+        let lives = history.pods();
+        let names: BTreeSet<(Option<u32>, &str)> =
+            lives.iter().map(|life| (life.ordinal, life.name)).collect();
+        self.lanes = names
+            .into_iter()
+            .map(|(_, name)| {
+                let of_name = lives.iter().filter(|life| life.name == name);
+                let bars = of_name.map(|life| bar(life, self.until_us)).collect();
+                Lane { name: name.to_owned(), bars, strips: Vec::new() }
+            })
+            .collect();
+    }
+
+    fn add_claims(&mut self, history: &History) {
+        let mut strips: BTreeMap<&str, Strip> = BTreeMap::new();
+        for claim in history.objects(Resource::PersistentVolumeClaims) {
+            let Some(pod) =
+                claim.what.name.strip_prefix(CLAIM_TEMPLATE).and_then(|rest| rest.strip_prefix('-'))
+            else {
+                continue;
+            };
+            let strip = strips.entry(pod).or_insert_with(|| strip("claim", &claim.what.name));
+            let at_us = claim.event.span.until_us;
+            end_run(&mut strip.runs, at_us);
+            if claim.change != Change::Deleted {
+                let (class, what) = claim_state(claim.what);
+                begin_run(&mut strip.runs, at_us, class, format!("{}: {what}", claim.name));
+            }
+        }
+        for (pod, mut strip) in strips {
+            end_run(&mut strip.runs, self.until_us);
+            if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.name == pod) {
+                lane.strips.push(strip);
+            }
+        }
+    }
+
+    /// For each name and backend, what was told, compared with what was so.
+    fn add_dns(&mut self, history: &History) {
+        let mut so = Truth::default();
+        let mut told: BTreeMap<(String, String), Strip> = BTreeMap::new();
+        let Some(service) = history.service_fqdn() else { return };
+        for event in &history.events {
+            match &event.seen {
+                Observation::Object(object) if object.resource == Resource::Pods => so.learn(object),
+                Observation::Dns(dns) if matches!(dns.record_type.as_str(), "A" | "AAAA") => {
+                    let Some(name) = asked_for(&dns.name, &service) else { continue };
+                    let (label, of) = vantage(&dns.vantage);
+                    let strip =
+                        told.entry((name.to_owned(), label.clone())).or_insert_with(|| strip(&label, &of));
+                    let (class, words) = so.compare(name, dns);
+                    let title = format!("{of} told for {name}: {words}");
+                    extend_run(&mut strip.runs, event.span.until_us, class, title);
+                }
+                _ => {}
+            }
+        }
+        for ((name, _), strip) in told {
+            match self.lanes.iter_mut().find(|lane| lane.name == name) {
+                Some(lane) => lane.strips.push(strip),
+                None if name == SERVICE => {
+                    self.lanes.push(Lane { name, bars: Vec::new(), strips: vec![strip] });
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn add_marks(&mut self, history: &History) {
+        for event in &history.events {
+            let at_us = event.span.until_us;
+            let title = format!("{:.3} s: {}", secs(at_us), witness::Line::of(event).what);
+            let mark = |class, label| Mark { at_us, class, label, title: title.clone() };
+            match &event.seen {
+                Observation::WatchGap { resource, .. } => {
+                    self.gaps.push(mark("gap", Some(format!("lost {}", resource.plural()))));
+                }
+                Observation::ApiError(_) => self.commands.push(mark("bad", None)),
+                Observation::Exec(exec) => match exec.purpose {
+                    Purpose::OpenGate => {
+                        self.steps.push(mark("step", Some(format!("open gate {}", exec.pod))))
+                    }
+                    Purpose::CloseGate => {
+                        self.steps.push(mark("step", Some(format!("close gate {}", exec.pod))))
+                    }
+                    _ => self.commands.push(mark("command", None)),
+                },
+                Observation::Read(_) => self.commands.push(mark("command", None)),
+                Observation::Step(step) => self.add_step(history, step, mark),
+                _ => {}
+            }
+        }
+    }
+
+    fn add_step(
+        &mut self,
+        history: &History,
+        step: &Step,
+        mark: impl Fn(&'static str, Option<String>) -> Mark,
+    ) {
+        match step {
+            Step::Requested(request) => {
+                let disturbs = matches!(request.verb, Verb::Delete | Verb::DeleteCollection | Verb::Scale);
+                let label = (disturbs || request.resource == Resource::StatefulSets.plural())
+                    .then(|| witness::request(request));
+                self.steps.push(mark("step", label));
+            }
+            Step::TimedOut { wait, .. } => self.steps.push(mark("bad", Some(format!("gave up: {wait}")))),
+            Step::Aborted { .. } => self.steps.push(mark("bad", Some("ended early".to_owned()))),
+            Step::Waited { .. } => self.steps.push(mark("waited", None)),
+            Step::QuietBegan { name, .. } => {
+                let until = history.quiet(name).and_then(|(_, ended)| ended).map(|event| event.span.until_us);
+                let from_us = mark("", None).at_us;
+                let until_us = until.unwrap_or(self.until_us);
+                let title = format!("quiet for {:.1} s: {name}", secs(until_us.saturating_sub(from_us)));
+                self.quiet.push(Run { from_us, until_us, class: "quiet", title });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn strip(label: &str, of: &str) -> Strip {
+    Strip { label: label.to_owned(), of: of.to_owned(), runs: Vec::new() }
+}
+
+fn begin_run(runs: &mut Vec<Run>, at_us: u64, class: &'static str, title: String) {
+    runs.push(Run { from_us: at_us, until_us: at_us, class, title });
+}
+
+/// Ends the last run if it has not ended before.
+fn end_run(runs: &mut [Run], at_us: u64) {
+    if let Some(run) = runs.last_mut().filter(|run| run.from_us == run.until_us) {
+        run.until_us = at_us;
+    }
+}
+
+/// One more sample: the last run goes on up to here, and a new one begins if it is another.
+fn extend_run(runs: &mut Vec<Run>, at_us: u64, class: &'static str, title: String) {
+    if let Some(run) = runs.last_mut() {
+        run.until_us = at_us;
+        if run.class == class && run.title == title {
+            return;
+        }
+    }
+    begin_run(runs, at_us, class, title);
+}
+
+fn bar(life: &PodLife<'_>, until_us: u64) -> Bar {
+    let mut bar = Bar {
+        scheduled_us: life.scheduled().map(|event| event.span.until_us),
+        deleted_us: life.deleted().map(|event| event.span.until_us),
+        title: biography(life),
+        ..Bar::default()
+    };
+    for version in &life.versions {
+        let at_us = version.event.span.until_us;
+        if version.change == Change::Deleted {
+            continue;
+        }
+        let (class, what) = phase(Phase::of(version.what));
+        extend_run(&mut bar.phases, at_us, class, format!("{} {what}", life.name));
+        let address = lives::addresses(version.what).join(" ");
+        let last = bar.addresses.last().and_then(|mark| mark.label.as_deref()).unwrap_or_default();
+        if !address.is_empty() && address != last {
+            let title = format!("{} has the address {address}", life.name);
+            bar.addresses.push(Mark { at_us, class: "address", label: Some(address), title });
+        }
+    }
+    if let Some(run) = bar.phases.last_mut() {
+        run.until_us = bar.deleted_us.unwrap_or(until_us);
+    }
+    bar
+}
+
+const fn phase(phase: Phase) -> (&'static str, &'static str) {
+    match phase {
+        Phase::Pending => ("pending", "is pending"),
+        Phase::Running => ("running", "runs and is not ready"),
+        Phase::Ready => ("ready", "is ready"),
+        Phase::Terminating => ("terminating", "is terminating"),
+        Phase::Terminal => ("ended", "has ended"),
+    }
+}
+
+/// An incarnation from birth to removal, one line for each turn.
+fn biography(life: &PodLife<'_>) -> String {
+    let node =
+        life.first(|pod| pod.text("/spec/nodeName").is_some()).and_then(|v| v.what.text("/spec/nodeName"));
+    let born = if life.birth_was_seen() { "created" } else { "listed" };
+    let turns = [
+        (born, Some(life.birth())),
+        ("scheduled", life.scheduled()),
+        ("running", life.running()),
+        ("ready", life.first_ready()),
+        ("terminating", life.terminating()),
+        ("deleted", life.deleted()),
+    ];
+    let turns = turns.into_iter().filter_map(|(what, event)| Some((what, event?.span.until_us)));
+    let mut text = format!("{}  uid {}", life.name, life.uid);
+    for (what, at_us) in turns {
+        text += &format!("\n{:.3} s  {what}", secs(at_us));
+    }
+    text + &format!("\non {}, {}", node.unwrap_or("no node"), life.addresses().join(" "))
+}
+
+fn claim_state(claim: &ObjectSeen) -> (&'static str, String) {
+    let volume = claim.text("/spec/volumeName").unwrap_or("no volume");
+    match claim.text("/status/phase") {
+        _ if claim.is_terminating() => ("claim-terminating", "terminating".to_owned()),
+        Some("Bound") => ("bound", format!("bound to {volume}")),
+        other => ("unbound", other.unwrap_or("no phase").to_lowercase()),
+    }
+}
+
+/// The pod or the Service that a name in the Service means; none for any other name.
+fn asked_for<'n>(name: &'n str, service: &str) -> Option<&'n str> {
+    if name == service {
+        return Some(SERVICE);
+    }
+    name.strip_suffix(service)?.strip_suffix('.').filter(|pod| !pod.contains('.'))
+}
+
+/// A short name and the full one. What pods see on their nodes is one strip.
+fn vantage(vantage: &Vantage) -> (String, String) {
+    match vantage {
+        Vantage::Backend { pod } => {
+            let from = pod.char_indices().rev().nth(4).map_or(0, |(index, _)| index);
+            (format!("dns {}", &pod[from..]), pod.clone())
+        }
+        Vantage::Node { .. } => ("dns, nodes".to_owned(), "the nameserver, from the nodes".to_owned()),
+    }
+}
+
+/// What is so, as the watch of pods tells it.
+#[derive(Default)]
+struct Truth {
+    /// Each pod's addresses, and whether it is ready.
+    pods: BTreeMap<String, (BTreeSet<String>, bool)>,
+}
+
+impl Truth {
+    fn learn(&mut self, pod: &ObjectSeen) {
+        if pod.change == Change::Deleted {
+            self.pods.remove(&pod.name);
+        } else if lives::ordinal(&pod.name).is_some() {
+            let addresses = lives::addresses(pod).into_iter().map(str::to_owned).collect();
+            self.pods.insert(pod.name.clone(), (addresses, Phase::of(pod) == Phase::Ready));
+        }
+    }
+
+    fn of(&self, name: &str) -> BTreeSet<&str> {
+        let counts = |pod: &str, ready: bool| pod == name || (name == SERVICE && ready);
+        let pods = self.pods.iter().filter(|(pod, (_, ready))| counts(pod, *ready));
+        pods.flat_map(|(_, (addresses, _))| addresses.iter().map(String::as_str)).collect()
+    }
+
+    fn compare(&self, name: &str, dns: &DnsSeen) -> (&'static str, String) {
+        let Some(told) = dns.data() else { return ("no-answer", witness::answer(&dns.outcome)) };
+        let words = || told.iter().copied().collect::<Vec<_>>().join(" ");
+        if told.is_empty() {
+            return ("absent", format!("nothing ({})", dns.code().unwrap_or_default()));
+        }
+        if told == self.of(name) {
+            ("present", words())
+        } else {
+            ("other", format!("{}, which is not so", words()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::notation::history;
+
+    fn classes(runs: &[Run]) -> Vec<&'static str> {
+        runs.iter().map(|run| run.class).collect()
+    }
+
+    #[test]
+    fn phases_of_each_incarnation() {
+        let lanes = Lanes::of(&history(
+            "web-0 created; web-0 scheduled; web-0 running; web-0 ready; web-0 unready; web-0 terminating; \
+             web-0 deleted; web-0 created",
+        ));
+        let lane = &lanes.unwrap().lanes[0];
+        assert_eq!(classes(&lane.bars[0].phases), ["pending", "running", "ready", "running", "terminating"]);
+        assert_eq!(classes(&lane.bars[1].phases), ["pending"]);
+        assert!(lane.bars[0].title.contains("scheduled") && lane.bars[0].deleted_us.is_some());
+    }
+
+    #[test]
+    fn many_answers_are_few_runs() {
+        let asked = "dns a A web-0 -> 10.0.0.10; dns b A web-0 -> 10.0.0.9;".repeat(500);
+        let lanes = Lanes::of(&history(&format!(
+            "dns a A web-0 -> nxdomain; web-0 created; web-0 ready; {asked} dns b A web-0 -> no-answer"
+        )));
+        let strips = &lanes.unwrap().lanes[0].strips;
+        assert_eq!(strips.iter().map(|strip| strip.label.as_str()).collect::<Vec<_>>(), ["dns a", "dns b"]);
+        assert_eq!(classes(&strips[0].runs), ["absent", "present"]);
+        assert_eq!(classes(&strips[1].runs), ["other", "no-answer"]);
+    }
+
+    #[test]
+    fn a_claim_is_pending_then_bound() {
+        let lanes =
+            Lanes::of(&history("web-0 created; www-web-0 claimed; wait 1s; www-web-0 bound; web-0 ready"));
+        let strip = &lanes.unwrap().lanes[0].strips[0];
+        assert_eq!((classes(&strip.runs), strip.label.as_str()), (vec!["unbound", "bound"], "claim"));
+    }
+
+    #[test]
+    fn only_names_in_the_service_have_a_lane() {
+        let service = "nginx.ns.svc.cluster.local.";
+        assert_eq!(asked_for("web-0.nginx.ns.svc.cluster.local.", service), Some("web-0"));
+        assert_eq!(asked_for(service, service), Some("nginx"));
+        assert_eq!(asked_for("a.web-0.nginx.ns.svc.cluster.local.", service), None);
+        assert_eq!(asked_for("kubernetes.default.svc.cluster.local.", service), None);
+    }
+}
