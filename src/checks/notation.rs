@@ -11,6 +11,7 @@
 //! | `set replicas=3 ready=2 current=3 updated=3 available=2 observed=1 generation=1` | a version of the StatefulSet; what is left out stays |
 //! | `set revision=web-7` | likewise, its current and its update revision |
 //! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
+//! | `endpoints web-0=10.0.0.7 web-1=10.0.0.8!` | the same as the older object `nginx` |
 //! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute) |
 //! | `exec web-0 hostname -> web-0` · `-> fails` | also `init-hostname`, `fqdn`, `addresses`, `hosts`, `resolv`, `open-gate` |
 //! | `token web-0 volume abc` · `tokens web-0 volume -> web-0 abc` | a token is written · what is found there later (`,` between several, empty for none) |
@@ -181,6 +182,7 @@ impl Notes {
             }
             ["set", fields @ ..] => self.set(fields),
             ["slice", endpoints @ ..] => self.slice(endpoints),
+            ["endpoints", addresses @ ..] => self.endpoints(addresses),
             ["dns", backend, kind, name, "->", answer @ ..] => self.dns(backend, kind, name, answer),
             ["exec", pod, what, "->", output @ ..] => return self.exec(pod, what, &output.join(" ")),
             ["token", pod, place, token] => self.token(pod, place, token),
@@ -377,6 +379,22 @@ impl Notes {
             "ports": [{"name": "web", "port": 80, "protocol": "TCP"}],
         });
         self.object(Resource::EndpointSlices, if known { Change::Modified } else { Change::Added }, raw);
+    }
+
+    fn endpoints(&mut self, addresses: &[&str]) {
+        let known = self.objects.contains_key(&(Resource::Endpoints, SERVICE.to_owned()));
+        let mut subset = json!({"addresses": [], "notReadyAddresses": []});
+        for text in addresses {
+            let (pod, address) = text.split_once('=').expect("an endpoint is pod=address");
+            let uid = self.present(Resource::Pods, pod)["metadata"]["uid"].clone();
+            let place = if address.ends_with('!') { "notReadyAddresses" } else { "addresses" };
+            subset[place].as_array_mut().expect("a list").push(json!({
+                "ip": address.trim_end_matches('!'), "hostname": pod,
+                "targetRef": {"kind": "Pod", "name": pod, "namespace": NAMESPACE, "uid": uid},
+            }));
+        }
+        let raw = json!({"metadata": {"name": SERVICE, "namespace": NAMESPACE, "uid": "uid-endpoints"}, "subsets": [subset]});
+        self.object(Resource::Endpoints, if known { Change::Modified } else { Change::Added }, raw);
     }
 
     fn dns(&mut self, backend: &str, kind: &str, name: &str, answer: &[&str]) {

@@ -72,11 +72,6 @@ impl<'h> Asked<'h> {
         matches!(self.dns.vantage, Vantage::Backend { .. })
     }
 
-    /// Whether the answer was true when it was asked.
-    pub(super) fn is_current(&self) -> bool {
-        matches!(self.fit, Some(Fit::Current))
-    }
-
     /// Whether it named anything.
     pub(super) fn is_positive(&self) -> bool {
         self.answer.as_ref().is_ok_and(|answer| !answer.is_empty())
@@ -225,20 +220,47 @@ pub(super) fn say_broken(truth: &Truth<'_>, one: &Asked<'_>, findings: &mut Find
 }
 
 /// A wait for DNS that was given up: the names that backends then did not tell as they were.
-fn gave_up<'h>(history: &'h History, truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
+pub(super) fn gave_up<'h>(
+    history: &'h History,
+    truth: &Truth<'h>,
+    asked: &[Asked<'h>],
+    findings: &mut Findings,
+) {
     for (given_up, _, _) in history.timed_out("dns-settled") {
         let until_then = asked.iter().filter(|one| one.of_backend() && one.event.seq < given_up.seq);
         for (_, one) in last_of_each(until_then) {
-            if matches!(one.fit, Some(Fit::Stale { .. })) {
-                let what = format!("{} when the wait for DNS to settle was given up", one.told(truth));
-                findings.broken(what, &[one.event, given_up]);
+            let what = format!("{} when the wait for DNS to settle was given up", one.told(truth));
+            match one.fit {
+                None => findings.blind(what, &[one.event, given_up]),
+                Some(Fit::Stale { .. }) => findings.broken(what, &[one.event, given_up]),
+                _ => {}
             }
         }
     }
 }
 
+/// What each vantage said last. A backend must have come to the truth; a node may still be told what a cache between it
+/// and the backends holds.
+pub(super) fn last_words_are_right<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
+    for (_, one) in last_of_each(asked.iter().filter(|one| one.answer.is_ok())) {
+        match one.fit {
+            Some(Fit::Current) if one.is_positive() => findings.held(one.told(truth), &[one.event]),
+            Some(Fit::Outdated { .. } | Fit::Wrong) => say_broken(truth, one, findings),
+            Some(Fit::Unknown { gap }) => {
+                let what = format!(
+                    "{}, and a gap in the watch of pods hides whether that was true",
+                    one.told(truth)
+                );
+                findings.blind(what, &[gap, one.event]);
+            }
+            _ => {}
+        }
+    }
+    asked_too_early(truth, asked, findings);
+}
+
 /// A vantage that was asked for a name and never said yes or no.
-fn never_answered(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
+pub(super) fn never_answered(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
     let answered: BTreeSet<Key<'_>> = asked.iter().filter(|a| a.answer.is_ok()).map(Asked::key).collect();
     for (key, one) in last_of_each(asked) {
         if answered.contains(&key) {
@@ -254,7 +276,7 @@ fn never_answered(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Finding
 }
 
 /// A backend whose last word on a name was one that caches may still tell: it was not asked late enough.
-fn asked_too_early(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
+pub(super) fn asked_too_early(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
     for (_, one) in last_of_each(asked.iter().filter(|one| one.of_backend() && one.answer.is_ok())) {
         if let Some(Fit::Stale { over }) = one.fit {
             let what = format!("{}, which a cache may still say, and was not asked again", one.told(truth));

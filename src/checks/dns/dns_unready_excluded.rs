@@ -77,7 +77,9 @@ fn concerns(one: &Asked<'_>, period: &Period<'_>) -> bool {
 
 fn answers<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], period: &Period<'h>, findings: &mut Findings) {
     let mut said: BTreeMap<_, bool> = BTreeMap::new();
-    for one in asked.iter().filter(|one| concerns(one, period)) {
+    let since = asked.partition_point(|one| one.event.seq < period.from.seq);
+    let until = period.until.map_or(asked.len(), |end| asked.partition_point(|one| one.event.seq < end.seq));
+    for one in asked[since..until].iter().filter(|one| concerns(one, period)) {
         let key = (one.key(), names(one, period));
         match one.fit {
             Some(Fit::Current) if !key.1 && said.insert(key, true).is_none() => {

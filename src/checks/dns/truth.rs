@@ -76,6 +76,11 @@ impl<'h> Truth<'h> {
         }
     }
 
+    /// The same, as the endpoints of the Service tell it instead of the pods.
+    pub(super) fn with_states(self, states: Vec<State<'h>>) -> Self {
+        Self { states, ..self }
+    }
+
     /// The states, in the order of time; the first is that nothing is ready.
     pub(super) fn states(&self) -> &[State<'h>] {
         &self.states

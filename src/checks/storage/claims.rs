@@ -32,6 +32,11 @@ impl<'h> ClaimLife<'h> {
         self.versions.iter().find(end).map(|version| version.event)
     }
 
+    /// Its removal.
+    pub(super) fn removed(&self) -> Option<&'h Event> {
+        Some(self.last()).filter(|last| last.change == Change::Deleted).map(|last| last.event)
+    }
+
     /// The first version in which it was bound.
     pub(super) fn bound(&self) -> Option<Seen<'h, ObjectSeen>> {
         self.versions.iter().copied().find(|claim| claim.text("/status/phase") == Some("Bound"))

@@ -1,0 +1,274 @@
+//! `ip-churn`: a pod that comes back with another address is known by the new one everywhere, and by the old one nowhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    asked::{Subject, gave_up, last_words_are_right, never_answered},
+    dns_follows_recreate::recreated,
+    endpoints::{Listed, listed, service_of},
+    hosts,
+    truth::{Truth, words},
+};
+use crate::{
+    checks::{Check, Findings},
+    history::{Change, Event, History, PodLife, Purpose, Resource, SERVICE, Seen, lives},
+};
+
+/// Judges `specs/dns/ip-churn.yaml`.
+pub(super) const CHECK: Check = Check { id: "ip-churn", judge };
+
+fn judge(history: &History, findings: &mut Findings) {
+    let pods = history.pods();
+    count_addresses(&pods, findings);
+    let mut churned = 0;
+    for life in recreated(&pods).into_values() {
+        let moved = Moved::of(life, &pods);
+        inside(history, &moved, findings);
+        if !moved.old.is_empty() {
+            churned += 1;
+            everywhere(history, &moved, findings);
+        }
+    }
+    if churned == 0 {
+        findings.blind("no recreated pod had another address than before", &[history.last()]);
+    }
+}
+
+fn count_addresses(pods: &[PodLife<'_>], findings: &mut Findings) {
+    let mut of_each: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for life in pods {
+        of_each.entry(life.name).or_default().extend(life.addresses());
+    }
+    for (pod, addresses) in of_each {
+        findings.measure("ip_distinct_count", pod, addresses.len() as f64);
+    }
+}
+
+/// A recreated pod.
+struct Moved<'p, 'h> {
+    life: &'p PodLife<'h>,
+    /// The addresses that it has.
+    new: Vec<&'h str>,
+    /// Those that earlier incarnations had and it has not.
+    old: BTreeSet<&'h str>,
+    /// The uids of all pods that the set ever had.
+    members: BTreeSet<&'h str>,
+}
+
+impl<'p, 'h> Moved<'p, 'h> {
+    fn of(life: &'p PodLife<'h>, pods: &[PodLife<'h>]) -> Self {
+        let new = lives::addresses(life.last().what);
+        let earlier = pods.iter().filter(|other| other.name == life.name && other.uid != life.uid);
+        let old = earlier.flat_map(PodLife::addresses).filter(|address| !new.contains(address)).collect();
+        Self { life, new, old, members: pods.iter().map(|other| other.uid).collect() }
+    }
+
+    fn from_to(&self) -> String {
+        format!("{}, which went from {} to {}", self.life.name, words(&self.old), words(&self.new))
+    }
+}
+
+fn everywhere(history: &History, moved: &Moved<'_, '_>, findings: &mut Findings) {
+    let Some(ready) = moved.life.first_ready() else {
+        let what = format!("{} was not ready again", moved.from_to());
+        return findings.blind(what, &[moved.life.birth()]);
+    };
+    status(moved, findings);
+    for resource in [Resource::EndpointSlices, Resource::Endpoints] {
+        endpoints(history, resource, moved, findings);
+    }
+    dns(history, moved, ready, findings);
+}
+
+fn status(moved: &Moved<'_, '_>, findings: &mut Findings) {
+    let last = moved.life.last();
+    let first = last.what.text("/status/podIP").unwrap_or_default();
+    findings.expect(
+        !moved.new.is_empty() && (first.is_empty() || moved.new.contains(&first)),
+        format!("the status of {} tells the new address", moved.from_to()),
+        format!("the status of {} has podIP {first} and podIPs {}", moved.life.name, words(&moved.new)),
+        &[moved.life.birth(), last.event],
+    );
+}
+
+/// The last version of each object of the Service.
+fn last_versions(history: &History, resource: Resource) -> Vec<Seen<'_, crate::history::ObjectSeen>> {
+    let mut last = BTreeMap::new();
+    for object in history.objects(resource).filter(|object| service_of(object.what) == Some(SERVICE)) {
+        last.insert(&object.what.name, object);
+    }
+    last.into_values().filter(|object| object.change != Change::Deleted).collect()
+}
+
+fn endpoints(history: &History, resource: Resource, moved: &Moved<'_, '_>, findings: &mut Findings) {
+    let kind = resource.plural();
+    let mut found = false;
+    for object in last_versions(history, resource) {
+        for endpoint in listed(object.what) {
+            let name = moved.life.name;
+            let own = endpoint.pod == name || endpoint.hostname == name;
+            let right = endpoint.uid == moved.life.uid && hosts::are_own(&endpoint.addresses, &moved.new);
+            found |= own && right;
+            if (own && !right) || is_strange(&endpoint, moved) {
+                let what = format!(
+                    "{kind} list {} under {name}, for the pod {} ({}); right is {}",
+                    words(&endpoint.addresses),
+                    endpoint.pod,
+                    endpoint.uid,
+                    words(&moved.new)
+                );
+                findings.broken(what, &[moved.life.last().event, object.event]);
+            } else if own {
+                findings.held(format!("{kind} list {}", moved.from_to()), &[object.event]);
+            }
+        }
+    }
+    if !found {
+        missing(history, kind, moved, findings);
+    }
+}
+
+/// Whether an endpoint has the old address and is no pod of the set.
+fn is_strange(endpoint: &Listed<'_>, moved: &Moved<'_, '_>) -> bool {
+    !endpoint.addresses.is_disjoint(&moved.old) && !moved.members.contains(endpoint.uid)
+}
+
+fn missing(history: &History, kind: &str, moved: &Moved<'_, '_>, findings: &mut Findings) {
+    let what = format!("{kind} do not list {}", moved.from_to());
+    let ready = moved.life.first_ready().unwrap_or(moved.life.birth());
+    match history.timed_out("endpoints-settled").find(|(given_up, _, _)| given_up.seq > ready.seq) {
+        Some((given_up, _, _)) => findings.broken(what, &[ready, given_up]),
+        None => findings.blind(what, &[ready]),
+    }
+}
+
+fn dns(history: &History, moved: &Moved<'_, '_>, ready: &Event, findings: &mut Findings) {
+    let truth = Truth::of(history);
+    let mut asked = truth.asked(history);
+    asked.retain(|one| {
+        let name = matches!(one.subject, Subject::Pod(name) if name == moved.life.name);
+        (name || one.subject == Subject::Service) && ready.span.until_us <= one.event.span.from_us
+    });
+    if asked.is_empty() {
+        findings.blind(format!("DNS was not asked for {}", moved.from_to()), &[ready]);
+    }
+    last_words_are_right(&truth, &asked, findings);
+    gave_up(history, &truth, &asked, findings);
+    never_answered(&truth, &asked, findings);
+}
+
+/// What the recreated pod itself says: its name, and its addresses by `hostname -i` and `/etc/hosts`.
+fn inside(history: &History, moved: &Moved<'_, '_>, findings: &mut Findings) {
+    let name = moved.life.name;
+    let mut asked = false;
+    for exec in history.execs().filter(|exec| exec.pod_uid == moved.life.uid) {
+        let Some(said) = exec.printed() else { continue };
+        let told = match exec.purpose {
+            Purpose::OwnAddresses => said.split_whitespace().collect(),
+            Purpose::HostsFile => hosts::addresses_of(said, name),
+            _ => continue,
+        };
+        let place = if exec.purpose == Purpose::HostsFile { "/etc/hosts" } else { "hostname -i" };
+        asked = true;
+        findings.expect(
+            hosts::are_own(&told, &moved.new),
+            format!("{place} in {name} tells {}", words(&told)),
+            format!("{place} in {name} tells `{}`, and its status {}", words(&told), words(&moved.new)),
+            &[moved.life.last().event, exec.event],
+        );
+    }
+    if !asked {
+        findings.blind(format!("{name} was not looked into after it was recreated"), &[moved.life.birth()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::checks::notation::{assert_blind, assert_broken, assert_held, history, judge};
+
+    const MOVED: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; slice web-0=10.0.0.10 web-1=10.0.0.11; \
+                         web-0 terminating; web-0 deleted; web-0 created; web-0 address 10.0.0.77; web-0 ready; wait 1s";
+    const SLICE: &str = "slice web-0=10.0.0.77 web-1=10.0.0.11; endpoints web-0=10.0.0.77 web-1=10.0.0.11";
+    const INSIDE: &str = "exec web-0 addresses -> 10.0.0.77; exec web-0 hosts -> 10.0.0.77 web-0.nginx web-0";
+    const DNS: &str = "dns a A web-0 -> 10.0.0.77; dns a A nginx -> 10.0.0.11 10.0.0.77";
+
+    #[test]
+    fn the_new_address_everywhere() {
+        let all = format!("{MOVED}; {SLICE}; {INSIDE}; {DNS}");
+        assert_held(&CHECK, &all, 7);
+        let measured = judge(&CHECK, &history(&all)).measurements;
+        let counts: Vec<_> = measured.iter().map(|m| (m.of.as_str(), m.value)).collect();
+        assert_eq!(counts, [("web-0", 2.0), ("web-1", 1.0)]);
+    }
+
+    #[test]
+    fn the_same_address_again_proves_nothing() {
+        let same = "web-0 created; web-0 ready; web-0 deleted; web-0 created; web-0 ready";
+        assert_blind(&CHECK, same, "no recreated pod had another address");
+        assert_blind(&CHECK, "web-0 created; web-0 ready", "no recreated pod had another address");
+    }
+
+    #[test]
+    fn endpoints_keep_the_old_address() {
+        let old = "slice web-0=10.0.0.10 web-1=10.0.0.11; endpoints web-0=10.0.0.77";
+        let all = format!("{MOVED}; {old}; {INSIDE}; {DNS}");
+        assert_broken(&CHECK, &all, "endpointslices list 10.0.0.10 under web-0");
+        let old = "slice web-0=10.0.0.77; endpoints web-0=10.0.0.10";
+        assert_broken(
+            &CHECK,
+            &format!("{MOVED}; {old}; {INSIDE}; {DNS}"),
+            "endpoints list 10.0.0.10 under web-0",
+        );
+    }
+
+    #[test]
+    fn endpoints_lose_the_pod() {
+        let lost = "slice web-1=10.0.0.11; timed-out endpoints-settled";
+        assert_broken(
+            &CHECK,
+            &format!("{MOVED}; {lost}; {INSIDE}; {DNS}"),
+            "endpointslices do not list web-0",
+        );
+    }
+
+    #[test]
+    fn dns_keeps_the_old_address() {
+        let old = "wait 70s; dns a A web-0 -> 10.0.0.10; dns a A nginx -> 10.0.0.11 10.0.0.77";
+        assert_broken(&CHECK, &format!("{MOVED}; {SLICE}; {INSIDE}; {old}"), "answered 10.0.0.10");
+        let old = "wait 70s; dns a A web-0 -> 10.0.0.77; dns b A nginx -> 10.0.0.10 10.0.0.11";
+        assert_broken(&CHECK, &format!("{MOVED}; {SLICE}; {INSIDE}; {old}"), "b (tcp) answered 10.0.0.10");
+    }
+
+    #[test]
+    fn the_pod_itself_tells_the_old_address() {
+        let hosts = "exec web-0 hosts -> 10.0.0.10 web-0.nginx web-0";
+        assert_broken(
+            &CHECK,
+            &format!("{MOVED}; {SLICE}; {hosts}; {DNS}"),
+            "/etc/hosts in web-0 tells `10.0.0.10`",
+        );
+        let own = "exec web-0 addresses -> 10.0.0.10";
+        assert_broken(
+            &CHECK,
+            &format!("{MOVED}; {SLICE}; {own}; {DNS}"),
+            "hostname -i in web-0 tells `10.0.0.10`",
+        );
+    }
+
+    #[test]
+    fn a_place_that_was_not_asked_is_not_judged() {
+        assert_blind(&CHECK, &format!("{MOVED}; {SLICE}; {DNS}"), "was not looked into");
+        assert_blind(&CHECK, &format!("{MOVED}; {SLICE}; {INSIDE}"), "DNS was not asked");
+        assert_blind(
+            &CHECK,
+            &format!("{MOVED}; {INSIDE}; {DNS}; endpoints web-0=10.0.0.77; slice web-1=10.0.0.11"),
+            "do not list",
+        );
+        assert_blind(
+            &CHECK,
+            &format!("{MOVED}; {SLICE}; exec web-0 hosts -> fails; {DNS}"),
+            "was not looked into",
+        );
+    }
+}
