@@ -4,6 +4,10 @@
 //! difference before you commit it. The records that they replay are in `tests/cli/histories/`; when the format of
 //! records changes, `cargo test --features notation --test cli -- --ignored` writes them again.
 
+use std::process::{Command, Output};
+
+const STEADFAST: &str = env!("CARGO_BIN_EXE_steadfast");
+
 /// Every case, on a small catalogue of its own, so that a new requirement changes none of them.
 #[test]
 fn commands_print_and_exit_as_documented() {
@@ -13,13 +17,17 @@ fn commands_print_and_exit_as_documented() {
         .case("tests/cli/*.trycmd");
 }
 
-/// How a command with the small catalogue ends.
-fn exit_code(arguments: &[&str]) -> Option<i32> {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_steadfast"));
+/// A command that has the small catalogue.
+fn with_small_catalogue(program: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program);
     command
         .env("STEADFAST_SPECS", "tests/cli/catalogue/specs")
         .env("STEADFAST_MANIFESTS", "tests/cli/catalogue/manifests");
-    command.args(arguments).output().expect("steadfast starts").status.code()
+    command.args(arguments).output().expect("the program starts")
+}
+
+fn exit_code(arguments: &[&str]) -> Option<i32> {
+    with_small_catalogue(STEADFAST, arguments).status.code()
 }
 
 #[test]
@@ -42,10 +50,11 @@ fn a_server_that_is_down_leaves_red_reports_that_replay() {
 
 #[test]
 fn a_reader_that_has_had_enough_is_no_error() {
-    let binary = env!("CARGO_BIN_EXE_steadfast");
-    let line = format!("'{binary}' list --format json | true; '{binary}' list > /dev/full; echo $?");
-    let output = std::process::Command::new("bash").args(["-c", &line]).output().expect("bash starts");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "74", "a full disk is one");
+    let line = format!(
+        "set -o pipefail; '{STEADFAST}' list | true; echo $?; '{STEADFAST}' list > /dev/full; echo $?"
+    );
+    let output = with_small_catalogue("bash", &["-c", &line]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "0\n74", "a full disk is one");
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
 }
 
