@@ -49,6 +49,23 @@ fn a_server_that_is_down_leaves_red_reports_that_replay() {
 }
 
 #[test]
+#[ignore = "the parser of kubeconfigs shows the lines around a mistake, and src/cluster/connect.rs passes them on"]
+fn a_broken_kubeconfig_tells_nothing_of_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, "users:\n- name: a\n  user:\n    token: canary\n   bad: x\n").unwrap();
+    let (kubeconfig, out) = (kubeconfig.to_str().unwrap(), folder.path().join("out"));
+    let output =
+        with_small_catalogue(STEADFAST, &["--kubeconfig", kubeconfig, "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    let mut said = vec![output.stdout, output.stderr];
+    said.extend(std::fs::read_dir(&out).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()));
+    for text in said {
+        assert!(!String::from_utf8_lossy(&text).contains("canary"), "{}", String::from_utf8_lossy(&text));
+    }
+}
+
+#[test]
 fn a_reader_that_has_had_enough_is_no_error() {
     let line = format!(
         "set -o pipefail; '{STEADFAST}' list | true; echo $?; '{STEADFAST}' list > /dev/full; echo $?"
