@@ -185,7 +185,7 @@ pub struct Voice {
     pub color: Color,
     /// Progress.
     pub progress: Progress,
-    /// The verdict alone, a summary, or every step as well.
+    /// The verdict alone, a summary, or all the evidence.
     pub detail: Detail,
 }
 
@@ -197,7 +197,7 @@ pub enum Detail {
     /// What did not pass, and the counts.
     #[default]
     Normal,
-    /// `--verbose`: every requirement with its evidence, and every step as it is done.
+    /// `--verbose`: every requirement with its evidence.
     Verbose,
 }
 

@@ -208,10 +208,10 @@ pub(super) struct VoiceArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DetailArgs {
-    /// Print the verdict line and errors only
+    /// Print the verdict line and errors only; no progress either, unless it is asked for
     #[arg(short, long, env = "STEADFAST_QUIET", hide_env = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print every requirement with its evidence, and every step as it is done
+    /// Print every requirement with its evidence
     #[arg(short, long, env = "STEADFAST_VERBOSE", hide_env = true)]
     pub verbose: bool,
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     limits,
-    options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Target, Voice},
+    options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Progress, Target, Voice},
     plan::{Plan, Selection},
     report::junit,
     spec::Catalogue,
@@ -95,7 +95,12 @@ pub(super) fn detail(args: &DetailArgs) -> Detail {
 }
 
 fn voice(args: &VoiceArgs) -> Voice {
-    Voice { color: args.color, progress: args.progress, detail: detail(&args.detail) }
+    let detail = detail(&args.detail);
+    let progress = match args.progress {
+        Progress::Auto if detail == Detail::Quiet => Progress::None,
+        wanted => wanted,
+    };
+    Voice { color: args.color, progress, detail }
 }
 
 fn target(args: &TargetArgs) -> Target {

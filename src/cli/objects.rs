@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::spec::{Action, Apply, Catalogue, Scenario};
+use crate::spec::{self, Action, Apply, Catalogue, Scenario};
 
 /// The objects that the scenario creates, such as `StatefulSet web with 3 replicas`.
 pub(super) fn created(catalogue: &Catalogue, scenario: &Scenario) -> Vec<String> {
@@ -35,25 +35,12 @@ pub(super) fn images<'c>(catalogue: &'c Catalogue, scenario: &'c Scenario) -> Ve
     });
     let manifests =
         applies.flat_map(|apply| [Some(&apply.manifest), apply.without_storage.as_ref()]).flatten();
-    let mut images = Vec::new();
-    for manifest in manifests {
-        for object in catalogue.manifests.get(manifest).into_iter().flatten() {
-            collect_images(object, manifest, &mut images);
-        }
-    }
-    images
+    manifests.flat_map(|manifest| images_of(catalogue, manifest)).collect()
 }
 
-fn collect_images<'c>(value: &'c Value, manifest: &'c str, images: &mut Vec<(&'c str, &'c str)>) {
-    let Some(fields) = value.as_object() else { return };
-    for (name, field) in fields {
-        if matches!(name.as_str(), "containers" | "initContainers") {
-            let containers = field.as_array().into_iter().flatten();
-            images.extend(containers.filter_map(|c| Some((manifest, c["image"].as_str()?))));
-        } else {
-            collect_images(field, manifest, images);
-        }
-    }
+fn images_of<'c>(catalogue: &'c Catalogue, manifest: &'c str) -> impl Iterator<Item = (&'c str, &'c str)> {
+    let objects = catalogue.manifests.get(manifest).into_iter().flatten();
+    objects.flat_map(spec::images).map(move |image| (manifest, image))
 }
 
 fn applied(catalogue: &Catalogue, apply: &Apply) -> Vec<String> {
@@ -65,8 +52,11 @@ fn named(object: &Value, replicas: Option<u32>) -> String {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
     let name = format!("{} {}", text("/kind"), text("/metadata/name"));
     let documented = object.pointer("/spec/replicas").and_then(Value::as_u64);
+    let templates = object.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+    let claims = templates.into_iter().flatten().filter_map(|template| template["metadata"]["name"].as_str());
+    let claims: String = claims.map(|claim| format!(", each with a claim {claim}")).collect();
     match replicas.map(u64::from).or(documented) {
-        Some(replicas) => format!("{name} with {replicas} replicas"),
+        Some(replicas) => format!("{name} with {replicas} replicas{claims}"),
         None => name,
     }
 }

@@ -29,7 +29,7 @@ fn page(catalogue: &Catalogue, plan: &Plan, images: &Images) -> String {
     let scenarios = plan.scenarios.iter().enumerate().map(|(n, planned)| scenario(catalogue, n + 1, planned));
     let sections = [
         head(catalogue, plan),
-        section("Scenarios, in the order in which they are begun", scenarios),
+        section("Scenarios, each in a namespace of its own, in the order in which they are begun", scenarios),
         section("Requirements", rows(by_area(catalogue, &plan.requirements))),
         section("Needed by them, and not reported", rows(by_area(catalogue, &plan.prerequisites))),
         section("Left out", rows(left_out(&plan.left_out))),

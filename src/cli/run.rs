@@ -18,7 +18,7 @@ use crate::{
     cluster::Connection,
     history::{History, file::Header},
     judge::Judged,
-    options::Options,
+    options::{Options, Progress},
     plan::{Plan, Selection},
     report::{Circumstances, Report, Signal},
     run::{self, Finished, Reporter, Stopping},
@@ -71,6 +71,9 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
     let run_id = run::new_run_id(Timestamp::now(), seed);
     let folder = options.out.clone().unwrap_or_else(|| Path::new("reports").join(&run_id));
     let destination = Destination::create(&folder, options.junit_options(), options.junit.clone())?;
+    if options.voice.progress != Progress::None {
+        eprintln!("run {run_id}, seed {seed}, reports in {}", folder.display());
+    }
     let live = Live { catalogue, destination, failure: Mutex::default() };
     let finished = tokio::runtime::Runtime::new()?.block_on(async {
         let connection = Connection::find(&options.target).await;
