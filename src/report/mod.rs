@@ -167,8 +167,7 @@ impl<'a> Report<'a> {
     /// The outcome in it is that of the record: what happened to the run beside its verdicts (a signal, a clean-up that
     /// failed, a report that could not be written) is in the exit code and in JUnit, because a replay cannot know it.
     pub fn json(&self, judged_at: &str) -> String {
-        let recorded = self.histories.iter().map(|history| (*history).clone());
-        let circumstances = Circumstances::of_record(&recorded.collect::<Vec<_>>());
+        let circumstances = Circumstances::of_record(self.histories.iter().copied());
         let requirements = self.judged.iter().map(|judged| Entry::of(judged, self)).collect();
         let json = Json {
             format: FORMAT,

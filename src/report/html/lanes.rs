@@ -10,6 +10,9 @@ use crate::{
     report::{scenarios::secs, witness},
 };
 
+/// Whose strip it is that shows what pods see on their nodes.
+pub(super) const NODES: &str = "the nameserver, from the nodes";
+
 /// One scenario, ready to be drawn.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
@@ -41,7 +44,7 @@ pub(super) struct Lane {
 }
 
 /// One incarnation.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Bar {
     /// Its phases.
     pub(super) phases: Vec<Run>,
@@ -56,7 +59,7 @@ pub(super) struct Bar {
 }
 
 /// A thin line below a bar.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Strip {
     /// The short name at the left.
     pub(super) label: String,
@@ -92,6 +95,17 @@ pub(super) struct Mark {
     pub(super) title: String,
 }
 
+impl Lane {
+    /// What of it lies in that stretch; none where nothing does.
+    fn within(&self, from_us: u64, until_us: u64) -> Option<Self> {
+        let within = |runs: &[Run]| runs.iter().any(|run| run.until_us >= from_us && run.from_us <= until_us);
+        let bars = self.bars.iter().filter(|bar| within(&bar.phases)).cloned().collect::<Vec<_>>();
+        let strips = self.strips.iter().filter(|strip| within(&strip.runs)).cloned().collect::<Vec<_>>();
+        let is_empty = bars.is_empty() && strips.is_empty();
+        (!is_empty).then(|| Self { name: self.name.clone(), bars, strips })
+    }
+}
+
 impl Lanes {
     /// Reads a history; none where there is nothing to draw.
     pub(super) fn of(history: &History) -> Option<Self> {
@@ -104,7 +118,12 @@ impl Lanes {
         lanes.add_claims(history);
         lanes.add_dns(history);
         lanes.add_marks(history);
-        Some(lanes)
+        (!lanes.lanes.is_empty()).then_some(lanes)
+    }
+
+    /// The lanes that have something in that stretch, with what they have in it.
+    pub(super) fn within(&self, from_us: u64, until_us: u64) -> Vec<Lane> {
+        self.lanes.iter().filter_map(|lane| lane.within(from_us, until_us)).collect()
     }
 
     fn add_pods(&mut self, history: &History) {
@@ -124,11 +143,7 @@ impl Lanes {
     fn add_claims(&mut self, history: &History) {
         let mut strips: BTreeMap<&str, Strip> = BTreeMap::new();
         for claim in history.objects(Resource::PersistentVolumeClaims) {
-            let Some(pod) =
-                claim.what.name.strip_prefix(CLAIM_TEMPLATE).and_then(|rest| rest.strip_prefix('-'))
-            else {
-                continue;
-            };
+            let Some(pod) = claimed_by(&claim.what.name) else { continue };
             let strip = strips.entry(pod).or_insert_with(|| strip("claim", &claim.what.name));
             let at_us = claim.event.span.until_us;
             end_run(&mut strip.runs, at_us);
@@ -314,6 +329,11 @@ fn biography(life: &PodLife<'_>) -> String {
     text + &format!("\non {}, {}", node.unwrap_or("no node"), life.addresses().join(" "))
 }
 
+/// The pod whose claim has that name.
+pub(super) fn claimed_by(claim: &str) -> Option<&str> {
+    claim.strip_prefix(CLAIM_TEMPLATE)?.strip_prefix('-')
+}
+
 fn claim_state(claim: &ObjectSeen) -> (&'static str, String) {
     let volume = claim.text("/spec/volumeName").unwrap_or("no volume");
     match claim.text("/status/phase") {
@@ -338,7 +358,7 @@ fn vantage(vantage: &Vantage) -> (String, String) {
             let from = pod.char_indices().rev().nth(4).map_or(0, |(index, _)| index);
             (format!("dns {}", &pod[from..]), pod.clone())
         }
-        Vantage::Node { .. } => ("dns, nodes".to_owned(), "the nameserver, from the nodes".to_owned()),
+        Vantage::Node { .. } => ("dns, nodes".to_owned(), NODES.to_owned()),
     }
 }
 

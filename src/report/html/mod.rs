@@ -10,6 +10,7 @@ use askama::Template;
 use super::Report;
 
 mod lanes;
+mod scale;
 mod svg;
 mod timeline;
 mod view;

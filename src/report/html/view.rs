@@ -198,9 +198,9 @@ fn facts(report: &Report<'_>, judged_at: &str) -> Vec<(&'static str, String)> {
         few if few.len() <= 3 => few.join(", "),
         many => format!("{}, … {} in all", many[..3].join(", "), many.len()),
     };
-    let kind = if cluster.embedded { "the embedded model" } else { "a real cluster" };
+    let model = if cluster.embedded { ", the embedded model" } else { "" };
     let all = [
-        ("Cluster", format!("Kubernetes {}, {kind}", cluster.server_version)),
+        ("Cluster", format!("Kubernetes {}{model}", cluster.server_version)),
         ("Nodes", nodes),
         ("StorageClass", cluster.storage_class.clone().unwrap_or_else(|| "none".to_owned())),
         ("DNS zone", zone.unwrap_or_else(|| "unknown".to_owned())),
