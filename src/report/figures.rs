@@ -65,7 +65,7 @@ fn nearest_rank(sorted: &[u64], percent: usize) -> u64 {
 ///
 /// It is the harness's turn from the delivery of the event that ended a wait (from the answer to a request, from the end
 /// of a quiet period) until it next sends a request, begins a quiet period or is done. Time in that turn during which a
-/// question of its own was under way (a command in a container, DNS, a read) is the cluster's and is taken off. Where the
+/// question of its own was under way (a command in a container, DNS, a read, a dry run) is the cluster's and is taken off. Where the
 /// next thing is another wait, the turn ended when the harness noticed that the first was over, because from then on
 /// the cluster was waited for again.
 pub fn harness_wait_secs(history: &History) -> f64 {
@@ -73,6 +73,7 @@ pub fn harness_wait_secs(history: &History) -> f64 {
     let mut total_us = 0;
     for event in &history.events {
         match (&event.seen, &mut turn) {
+            (Observation::Step(Step::DryRun { .. }), Some(turn)) => turn.asking.push(event.span),
             (Observation::Step(step), turn) => {
                 if let (Some(mine), Some(until_us)) = (&*turn, ends_turn(step, event, turn.as_ref())) {
                     total_us += mine.busy_us(until_us);

@@ -126,6 +126,14 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The report of a run in which nothing has been judged yet: everything that was selected is *not run*.
+    pub fn planned(header: &'a Header, catalogue: &'a Catalogue, reason: &str) -> Self {
+        let selected =
+            catalogue.requirements.iter().filter(|requirement| header.selected.contains(&requirement.id));
+        let judged = selected.map(|requirement| Judged::planned(requirement, reason, false)).collect();
+        Self::new(header, catalogue, judged, &[], Circumstances::default())
+    }
+
     /// The areas that have verdicts, in the order of the catalogue, each with its verdicts.
     pub fn by_area(&self) -> Vec<(&str, Vec<&Judged>)> {
         let mut areas: Vec<&str> = AREAS.to_vec();

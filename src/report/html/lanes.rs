@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::told;
 use crate::{
     history::{
-        CLAIM_TEMPLATE, Change, DnsSeen, History, ObjectSeen, Observation, Phase, PodLife, Purpose, Resource,
-        SERVICE, Step, Vantage, Verb, lives,
+        CLAIM_TEMPLATE, Change, History, ObjectSeen, Observation, Phase, PodLife, Purpose, Resource, SERVICE,
+        Step, Verb, lives,
     },
     report::{scenarios::secs, witness},
 };
-
-/// Whose strip it is that shows what pods see on their nodes.
-pub(super) const NODES: &str = "the nameserver, from the nodes";
 
 /// One scenario, ready to be drawn.
 #[derive(Debug, Default)]
@@ -160,27 +158,8 @@ impl Lanes {
         }
     }
 
-    /// For each name and backend, what was told, compared with what was so.
     fn add_dns(&mut self, history: &History) {
-        let mut so = Truth::default();
-        let mut told: BTreeMap<(String, String), Strip> = BTreeMap::new();
-        let Some(service) = history.service_fqdn() else { return };
-        for event in &history.events {
-            match &event.seen {
-                Observation::Object(object) if object.resource == Resource::Pods => so.learn(object),
-                Observation::Dns(dns) if matches!(dns.record_type.as_str(), "A" | "AAAA") => {
-                    let Some(name) = asked_for(&dns.name, &service) else { continue };
-                    let (label, of) = vantage(&dns.vantage);
-                    let strip =
-                        told.entry((name.to_owned(), label.clone())).or_insert_with(|| strip(&label, &of));
-                    let (class, words) = so.compare(name, dns);
-                    let title = format!("{of} told for {name}: {words}");
-                    extend_run(&mut strip.runs, event.span.until_us, class, title);
-                }
-                _ => {}
-            }
-        }
-        for ((name, _), strip) in told {
+        for (name, strip) in told::strips(history) {
             match self.lanes.iter_mut().find(|lane| lane.name == name) {
                 Some(lane) => lane.strips.push(strip),
                 None if name == SERVICE => {
@@ -245,7 +224,7 @@ impl Lanes {
     }
 }
 
-fn strip(label: &str, of: &str) -> Strip {
+pub(super) fn strip(label: &str, of: &str) -> Strip {
     Strip { label: label.to_owned(), of: of.to_owned(), runs: Vec::new() }
 }
 
@@ -261,7 +240,7 @@ fn end_run(runs: &mut [Run], at_us: u64) {
 }
 
 /// One more sample: the last run goes on up to here, and a new one begins if it is another.
-fn extend_run(runs: &mut Vec<Run>, at_us: u64, class: &'static str, title: String) {
+pub(super) fn extend_run(runs: &mut Vec<Run>, at_us: u64, class: &'static str, title: String) {
     if let Some(run) = runs.last_mut() {
         run.until_us = at_us;
         if run.class == class && run.title == title {
@@ -343,62 +322,6 @@ fn claim_state(claim: &ObjectSeen) -> (&'static str, String) {
     }
 }
 
-/// The pod or the Service that a name in the Service means; none for any other name.
-fn asked_for<'n>(name: &'n str, service: &str) -> Option<&'n str> {
-    if name == service {
-        return Some(SERVICE);
-    }
-    name.strip_suffix(service)?.strip_suffix('.').filter(|pod| !pod.contains('.'))
-}
-
-/// A short name and the full one. What pods see on their nodes is one strip.
-fn vantage(vantage: &Vantage) -> (String, String) {
-    match vantage {
-        Vantage::Backend { pod } => {
-            let from = pod.char_indices().rev().nth(4).map_or(0, |(index, _)| index);
-            (format!("dns {}", &pod[from..]), pod.clone())
-        }
-        Vantage::Node { .. } => ("dns, nodes".to_owned(), NODES.to_owned()),
-    }
-}
-
-/// What is so, as the watch of pods tells it.
-#[derive(Default)]
-struct Truth {
-    /// Each pod's addresses, and whether it is ready.
-    pods: BTreeMap<String, (BTreeSet<String>, bool)>,
-}
-
-impl Truth {
-    fn learn(&mut self, pod: &ObjectSeen) {
-        if pod.change == Change::Deleted {
-            self.pods.remove(&pod.name);
-        } else if lives::ordinal(&pod.name).is_some() {
-            let addresses = lives::addresses(pod).into_iter().map(str::to_owned).collect();
-            self.pods.insert(pod.name.clone(), (addresses, Phase::of(pod) == Phase::Ready));
-        }
-    }
-
-    fn of(&self, name: &str) -> BTreeSet<&str> {
-        let counts = |pod: &str, ready: bool| pod == name || (name == SERVICE && ready);
-        let pods = self.pods.iter().filter(|(pod, (_, ready))| counts(pod, *ready));
-        pods.flat_map(|(_, (addresses, _))| addresses.iter().map(String::as_str)).collect()
-    }
-
-    fn compare(&self, name: &str, dns: &DnsSeen) -> (&'static str, String) {
-        let Some(told) = dns.data() else { return ("no-answer", witness::answer(&dns.outcome)) };
-        let words = || told.iter().copied().collect::<Vec<_>>().join(" ");
-        if told.is_empty() {
-            return ("absent", format!("nothing ({})", dns.code().unwrap_or_default()));
-        }
-        if told == self.of(name) {
-            ("present", words())
-        } else {
-            ("other", format!("{}, which is not so", words()))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -438,14 +361,5 @@ mod tests {
             Lanes::of(&history("web-0 created; www-web-0 claimed; wait 1s; www-web-0 bound; web-0 ready"));
         let strip = &lanes.unwrap().lanes[0].strips[0];
         assert_eq!((classes(&strip.runs), strip.label.as_str()), (vec!["unbound", "bound"], "claim"));
-    }
-
-    #[test]
-    fn only_names_in_the_service_have_a_lane() {
-        let service = "nginx.ns.svc.cluster.local.";
-        assert_eq!(asked_for("web-0.nginx.ns.svc.cluster.local.", service), Some("web-0"));
-        assert_eq!(asked_for(service, service), Some("nginx"));
-        assert_eq!(asked_for("a.web-0.nginx.ns.svc.cluster.local.", service), None);
-        assert_eq!(asked_for("kubernetes.default.svc.cluster.local.", service), None);
     }
 }

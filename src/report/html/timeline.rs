@@ -1,9 +1,10 @@
 //! Draws a scenario as inline SVG: a lane for each pod, its DNS and its claim below it, the driver's steps above.
 
 use super::{
-    lanes::{Bar, Lane, Lanes, Mark, NODES, Run, Strip, claimed_by},
+    lanes::{Bar, Lane, Lanes, Mark, Run, Strip, claimed_by},
     scale::{LEFT, RIGHT, Scale, WIDTH, leans_left, rows_of, text_width},
     svg::{Svg, escaped},
+    told::NODES,
 };
 use crate::{
     history::{History, Observation, Vantage},
