@@ -2,7 +2,7 @@
 //!
 //! [`Report`] gathers everything that is shown, from the record and the verdicts alone; the renderers turn it into bytes:
 //! [`terminal`], [`junit`], [`html`] and [`Report::json`]. [`witness`] puts events in words for all of them. Only
-//! [`write`] touches the disk.
+//! [`mod@write`] touches the disk.
 
 use serde::Serialize;
 

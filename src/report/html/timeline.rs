@@ -19,6 +19,8 @@ const STEP: f64 = 15.0;
 const BAR: f64 = 20.0;
 /// The pitch of the thin strips.
 const STRIP: f64 = 11.0;
+/// The height of a name that has no bar beside it.
+const TITLE: f64 = 15.0;
 /// Between two lanes.
 const BETWEEN: f64 = 12.0;
 
@@ -155,7 +157,7 @@ impl<'h> Drawing<'h> {
 
     fn lane(&mut self, lane: &Lane, y: f64) {
         let has_bars = !lane.bars.is_empty();
-        self.svg.text("lane", [LEFT - 10.0, y + if has_bars { 14.5 } else { 8.0 }], &lane.name);
+        self.svg.text("lane", [LEFT - 10.0, y + if has_bars { 14.5 } else { 8.5 }], &lane.name);
         for bar in &lane.bars {
             self.bar(bar, y);
         }
@@ -163,7 +165,7 @@ impl<'h> Drawing<'h> {
         let mut place = Place { lane: lane.name.clone(), bar_y: y + BAR / 2.0, strips: Vec::new() };
         for (index, strip) in lane.strips.iter().enumerate() {
             // The Service has no bar: its name stands where its first strip's would.
-            let strip_y = below + index as f64 * STRIP + if has_bars { 0.0 } else { STRIP };
+            let strip_y = below + index as f64 * STRIP + if has_bars { 0.0 } else { TITLE };
             self.strip(strip, strip_y);
             place.strips.push((strip.of.clone(), strip_y + 3.5));
         }
@@ -303,7 +305,7 @@ impl<'h> Drawing<'h> {
 }
 
 fn lane_height(lane: &Lane) -> f64 {
-    let head = if lane.bars.is_empty() { STRIP } else { BAR + 3.0 };
+    let head = if lane.bars.is_empty() { TITLE } else { BAR + 3.0 };
     head + lane.strips.len() as f64 * STRIP + BETWEEN
 }
 
