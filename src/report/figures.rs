@@ -149,7 +149,7 @@ fn ends_turn(step: &Step, event: &Event, turn: Option<&Turn>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::Notes;
+    use crate::{checks::notation::Notes, report::sample::PREAMBLE};
 
     fn waited(notes: &mut Notes, ended_by: u64) {
         notes.step(Step::Waited { wait: "pods-ready [0]".to_owned(), ended_by: Some(ended_by) });
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn its_own_questions_are_the_clusters_time() {
         let mut notes = Notes::new().say("web-0 created; web-0 ready");
-        waited(&mut notes, 10);
+        waited(&mut notes, PREAMBLE + 1);
         let history =
             notes.say("exec web-0 hostname -> web-0; exec web-0 fqdn -> web-0; completed").history();
         assert_eq!(harness_wait_secs(&history), 0.2, "0.1 s before and 0.1 s after the two commands");
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn a_second_wait_ends_the_turn() {
         let mut notes = Notes::new().say("web-0 created; web-0 ready");
-        waited(&mut notes, 10);
+        waited(&mut notes, PREAMBLE + 1);
         let mut notes = notes.say("wait 30s; web-0 unready");
-        waited(&mut notes, 12);
+        waited(&mut notes, PREAMBLE + 3);
         assert_eq!(harness_wait_secs(&notes.say("completed").history()), 0.3);
     }
 

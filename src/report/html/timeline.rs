@@ -312,24 +312,22 @@ fn lane_height(lane: &Lane) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::history;
+    use crate::{checks::notation::history, report::sample::PREAMBLE};
 
     #[test]
     fn a_witness_is_an_anchor_and_leads_to_its_requirement() {
         let history = history("web-0 created; web-1 created; wait 9s; web-0 ready");
         let lanes = Lanes::of(&history).unwrap();
         let witness = Witness {
-            seq: 10,
+            seq: PREAMBLE + 1,
             number: 1,
             class: "broken",
             requirement: "ordered-creation".to_owned(),
             title: "too <early>".to_owned(),
         };
         let drawn = whole(&history, &lanes, std::slice::from_ref(&witness));
-        assert!(
-            drawn
-                .contains("<a id=\"t-noted-10\" href=\"#ordered-creation\"><title>too &lt;early&gt;</title>")
-        );
+        let link = format!("<a id=\"{}\" href=\"#ordered-creation\">", anchor("noted", PREAMBLE + 1));
+        assert!(drawn.contains(&format!("{link}<title>too &lt;early&gt;</title>")));
         let near = around(&history, &lanes, &[witness]).unwrap();
         assert!(!near.contains("id=\"t-"), "an id is there once");
     }
