@@ -230,7 +230,7 @@ fn asks(notes: Notes, rounds: usize, web_0: [&str; 2], web_1: [&str; 2]) -> Note
 
 fn has_seen(notes: &mut Notes, wait: &str) {
     let waited = notes.step(Step::Waited { wait: wait.to_owned(), ended_by: None });
-    notes.step(Step::Reacted { to: waited - 1, reaction_us: 400 + waited * 3 });
+    notes.step(Step::Reacted { to: waited - 1, reaction_us: 400 + (waited - PREAMBLE) * 3 });
 }
 
 fn gated_start(broken: bool) -> History {
