@@ -159,7 +159,10 @@ fn put(cells: &mut Cells, column: usize, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::history;
+    use crate::{
+        checks::notation::history,
+        report::sample::{PREAMBLE, rebased},
+    };
 
     #[test]
     fn a_pod_that_came_too_early_is_seen() {
@@ -167,7 +170,7 @@ mod tests {
             "web-0 created; wait 2s; web-0 running; quiet x; wait 4s; web-1 created; wait 3s; quiet-over x; \
              web-0 ready; wait 1s; web-1 running; web-1 ready; delete web-1; web-1 terminating; wait 1s; web-1 deleted",
         );
-        insta::assert_snapshot!(timeline(&history, &[10, 12]));
+        insta::assert_snapshot!(timeline(&rebased(history), &[PREAMBLE + 1, PREAMBLE + 3]));
     }
 
     #[test]

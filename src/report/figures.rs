@@ -65,7 +65,7 @@ fn nearest_rank(sorted: &[u64], percent: usize) -> u64 {
 ///
 /// It is the harness's turn from the delivery of the event that ended a wait (from the answer to a request, from the end
 /// of a quiet period) until it next sends a request, begins a quiet period or is done. Time in that turn during which a
-/// question of its own was under way (a command in a container, DNS, a read) is the cluster's and is taken off. Where the
+/// question of its own was under way (a command in a container, DNS, a read, a dry run) is the cluster's and is taken off. Where the
 /// next thing is another wait, the turn ended when the harness noticed that the first was over, because from then on
 /// the cluster was waited for again.
 pub fn harness_wait_secs(history: &History) -> f64 {
@@ -73,6 +73,7 @@ pub fn harness_wait_secs(history: &History) -> f64 {
     let mut total_us = 0;
     for event in &history.events {
         match (&event.seen, &mut turn) {
+            (Observation::Step(Step::DryRun { .. }), Some(turn)) => turn.asking.push(event.span),
             (Observation::Step(step), turn) => {
                 if let (Some(mine), Some(until_us)) = (&*turn, ends_turn(step, event, turn.as_ref())) {
                     total_us += mine.busy_us(until_us);
@@ -148,7 +149,7 @@ fn ends_turn(step: &Step, event: &Event, turn: Option<&Turn>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::Notes;
+    use crate::{checks::notation::Notes, report::sample::PREAMBLE};
 
     fn waited(notes: &mut Notes, ended_by: u64) {
         notes.step(Step::Waited { wait: "pods-ready [0]".to_owned(), ended_by: Some(ended_by) });
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn its_own_questions_are_the_clusters_time() {
         let mut notes = Notes::new().say("web-0 created; web-0 ready");
-        waited(&mut notes, 10);
+        waited(&mut notes, PREAMBLE + 1);
         let history =
             notes.say("exec web-0 hostname -> web-0; exec web-0 fqdn -> web-0; completed").history();
         assert_eq!(harness_wait_secs(&history), 0.2, "0.1 s before and 0.1 s after the two commands");
@@ -176,9 +177,9 @@ mod tests {
     #[test]
     fn a_second_wait_ends_the_turn() {
         let mut notes = Notes::new().say("web-0 created; web-0 ready");
-        waited(&mut notes, 10);
+        waited(&mut notes, PREAMBLE + 1);
         let mut notes = notes.say("wait 30s; web-0 unready");
-        waited(&mut notes, 12);
+        waited(&mut notes, PREAMBLE + 3);
         assert_eq!(harness_wait_secs(&notes.say("completed").history()), 0.3);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Report`] gathers everything that is shown, from the record and the verdicts alone; the renderers turn it into bytes:
 //! [`terminal`], [`junit`], [`html`] and [`Report::json`]. [`witness`] puts events in words for all of them. Only
-//! [`write`] touches the disk.
+//! [`mod@write`] touches the disk.
 
 use serde::Serialize;
 
@@ -126,6 +126,14 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The report of a run in which nothing has been judged yet: everything that was selected is *not run*.
+    pub fn planned(header: &'a Header, catalogue: &'a Catalogue, reason: &str) -> Self {
+        let selected =
+            catalogue.requirements.iter().filter(|requirement| header.selected.contains(&requirement.id));
+        let judged = selected.map(|requirement| Judged::planned(requirement, reason, false)).collect();
+        Self::new(header, catalogue, judged, &[], Circumstances::default())
+    }
+
     /// The areas that have verdicts, in the order of the catalogue, each with its verdicts.
     pub fn by_area(&self) -> Vec<(&str, Vec<&Judged>)> {
         let mut areas: Vec<&str> = AREAS.to_vec();
@@ -167,8 +175,7 @@ impl<'a> Report<'a> {
     /// The outcome in it is that of the record: what happened to the run beside its verdicts (a signal, a clean-up that
     /// failed, a report that could not be written) is in the exit code and in JUnit, because a replay cannot know it.
     pub fn json(&self, judged_at: &str) -> String {
-        let recorded = self.histories.iter().map(|history| (*history).clone());
-        let circumstances = Circumstances::of_record(&recorded.collect::<Vec<_>>());
+        let circumstances = Circumstances::of_record(self.histories.iter().copied());
         let requirements = self.judged.iter().map(|judged| Entry::of(judged, self)).collect();
         let json = Json {
             format: FORMAT,

@@ -130,6 +130,12 @@ impl Outcome {
     }
 }
 
+impl From<Outcome> for std::process::ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        outcome.code().into()
+    }
+}
+
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut outcome = serializer.serialize_struct("Outcome", 3)?;
@@ -166,8 +172,8 @@ pub enum Signal {
 
 impl Circumstances {
     /// What the record alone tells: whether anything was begun. A replay knows no more than this.
-    pub fn of_record(histories: &[History]) -> Self {
-        let refusals: Option<Vec<&str>> = histories.iter().map(refusal).collect();
+    pub fn of_record<'h>(histories: impl IntoIterator<Item = &'h History>) -> Self {
+        let refusals: Option<Vec<&str>> = histories.into_iter().map(refusal).collect();
         let preflight_refused = refusals.and_then(|all| all.first().map(|reason| (*reason).to_owned()));
         Self { preflight_refused, ..Self::default() }
     }

@@ -7,7 +7,7 @@ use super::{Circumstances, Report};
 use crate::{
     checks::{Finding, Findings, Kind, Measurement, notation::Notes},
     history::{
-        Event, History, Observation, Observer, ReadSeen, Step,
+        Event, History, Observation, Observer, Purpose, ReadSeen, Requested, Resource, Step, Verb,
         file::{ClusterFacts, FORMAT, Header},
     },
     judge::{Judged, Verdict},
@@ -169,6 +169,8 @@ fn preflight() -> History {
 fn documented_start(broken: bool) -> History {
     let mut notes = Notes::new();
     dry_runs(&mut notes);
+    applies(&mut notes, "services", "nginx");
+    applies(&mut notes, "statefulsets", "web");
     let mut notes = notes.say(
         "set replicas=2; dns a A web-0 -> nxdomain; dns b A web-0 -> nxdomain; dns a A web-1 -> nxdomain;
          dns b A web-1 -> nxdomain;
@@ -205,6 +207,18 @@ fn dry_runs(notes: &mut Notes) {
     ask("documented/volume-pv-volume.yaml", "documented/claim-pv-claim.yaml", 422, rbd);
 }
 
+fn applies(notes: &mut Notes, resource: &str, name: &str) {
+    let (resource, name) = (resource.to_owned(), Some(name.to_owned()));
+    let request = notes.step(Step::Requested(Requested {
+        verb: Verb::Apply,
+        resource,
+        name,
+        uid: None,
+        body: json!({}),
+    }));
+    notes.step(Step::Answered { request, code: 201, message: None });
+}
+
 /// So many rounds in which both backends are asked for both pods.
 fn asks(notes: Notes, rounds: usize, web_0: [&str; 2], web_1: [&str; 2]) -> Notes {
     let round = format!(
@@ -216,7 +230,7 @@ fn asks(notes: Notes, rounds: usize, web_0: [&str; 2], web_1: [&str; 2]) -> Note
 
 fn has_seen(notes: &mut Notes, wait: &str) {
     let waited = notes.step(Step::Waited { wait: wait.to_owned(), ended_by: None });
-    notes.step(Step::Reacted { to: waited - 1, reaction_us: 400 + waited * 3 });
+    notes.step(Step::Reacted { to: waited - 1, reaction_us: 400 + (waited - PREAMBLE) * 3 });
 }
 
 fn gated_start(broken: bool) -> History {
@@ -225,8 +239,10 @@ fn gated_start(broken: bool) -> History {
     has_seen(&mut notes, "pods-unready [0]");
     let too_early = if broken { "wait 11s; web-1 created; web-1 scheduled; wait 19s" } else { "wait 30s" };
     let in_order = if broken { "" } else { "web-1 created; web-1 scheduled;" };
+    let mut notes = notes.say(&format!("quiet first-unready; {too_early}; quiet-over first-unready"));
+    notes.run("web-0", Purpose::OpenGate, "");
     let notes = notes.say(&format!(
-        "quiet first-unready; {too_early}; quiet-over first-unready; web-0 address 10.0.1.10; web-0 ready;
+        "wait 400ms; web-0 address 10.0.1.10; web-0 ready;
          {in_order} wait 900ms; web-1 running; quiet second-unready; wait 2s; quiet-over second-unready;
          web-1 ready; web-2 created; web-2 scheduled; wait 1s; web-2 running; wait 300ms; web-2 ready;
          set pods=3 ready=3 current=3 updated=3; slice web-0=10.0.1.10 web-1=10.0.0.11 web-2=10.0.0.12"
@@ -292,17 +308,29 @@ fn ip_churn(broken: bool) -> History {
 
 /// The history of that scenario, begun so much later, with each wait ended by the event before it.
 fn finished(scenario: &str, began_us: u64, notes: Notes) -> History {
-    let mut history = History { scenario: scenario.to_owned(), ..notes.history() };
+    let namespace = format!("steadfast-{scenario}-k3v9x");
+    let mut history = rebased(History { scenario: scenario.to_owned(), ..notes.history() });
     for event in &mut history.events {
         event.span.from_us += began_us;
         event.span.until_us += began_us;
         match &mut event.seen {
             Observation::Step(Step::Waited { ended_by, .. }) => *ended_by = Some(event.seq - 1),
-            Observation::Step(Step::Started(started)) => {
-                started.namespace = format!("steadfast-{scenario}-k3v9x")
-            }
+            Observation::Step(Step::Started(started)) => started.namespace.clone_from(&namespace),
+            Observation::Dns(dns) => dns.name = dns.name.replace(".ns.", &format!(".{namespace}.")),
             _ => {}
         }
+    }
+    history
+}
+
+/// How many events of a noted history come before its first statement.
+pub(super) const PREAMBLE: u64 = 1 + Resource::ALL.len() as u64;
+
+/// The history with its first statement at a tenth of a second, however many watches were opened before.
+pub(super) fn rebased(mut history: History) -> History {
+    for event in &mut history.events {
+        event.span.from_us = event.span.from_us.saturating_sub(PREAMBLE * 100_000);
+        event.span.until_us = event.span.until_us.saturating_sub(PREAMBLE * 100_000);
     }
     history
 }
@@ -385,11 +413,11 @@ fn findings(id: &str, history: &History, broken: bool) -> Vec<Finding> {
         "scale-down-reverse" if broken => {
             findings.blind(
                 "the watch of pods lost events while web-2 went",
-                &[history.gaps(crate::history::Resource::Pods).next().expect("it has a gap")],
+                &[history.gaps(Resource::Pods).next().expect("it has a gap")],
             );
         }
         "api-defaults" if broken => {
-            findings.broken("revisionHistoryLimit was 5 where 10 is documented", &[&history.events[9]]);
+            findings.broken("revisionHistoryLimit was 5 where 10 is documented", &[history.last()]);
         }
         _ => findings.held("it was seen to be so", &[history.last()]),
     }

@@ -124,7 +124,8 @@ fn one_line_keeping_columns(line: &Line) -> String {
 /// One line for each requirement that neither passed nor failed.
 fn reasons(out: &mut Out, report: &Report<'_>) {
     let without_evidence = |j: &&Judged| !matches!(j.verdict, Verdict::Pass { .. } | Verdict::Fail);
-    let rest: Vec<&Judged> = report.judged.iter().filter(without_evidence).collect();
+    let mut rest: Vec<&Judged> = report.judged.iter().filter(without_evidence).collect();
+    rest.sort_by_key(|judged| matches!(judged.verdict, Verdict::NotApplicable { .. }));
     for judged in &rest {
         let why = one_line(judged.why().unwrap_or_default(), 200);
         let next = match judged.verdict {

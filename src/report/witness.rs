@@ -267,17 +267,17 @@ pub fn scenario_of(judged: &Judged) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::history;
+    use crate::{checks::notation::history, report::sample::rebased};
 
     fn last_line(statements: &str) -> String {
-        Line::of(history(statements).last()).to_string()
+        Line::of(rebased(history(statements)).last()).to_string()
     }
 
     #[test]
     fn a_pod_shows_what_ordering_is_about() {
         assert_eq!(
             last_line("web-1 created; web-1 ready"),
-            "    1.100 s  watch pods  web-1 MODIFIED (ready, 10.0.0.11)  rv 102  uid uid-1"
+            "    0.200 s  watch pods  web-1 MODIFIED (ready, 10.0.0.11)  rv 102  uid uid-1"
         );
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::told;
 use crate::{
     history::{
-        CLAIM_TEMPLATE, Change, DnsSeen, History, ObjectSeen, Observation, Phase, PodLife, Purpose, Resource,
-        SERVICE, Step, Vantage, Verb, lives,
+        CLAIM_TEMPLATE, Change, History, ObjectSeen, Observation, Phase, PodLife, Purpose, Resource, SERVICE,
+        Step, Verb, lives,
     },
     report::{scenarios::secs, witness},
 };
@@ -41,7 +42,7 @@ pub(super) struct Lane {
 }
 
 /// One incarnation.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Bar {
     /// Its phases.
     pub(super) phases: Vec<Run>,
@@ -56,7 +57,7 @@ pub(super) struct Bar {
 }
 
 /// A thin line below a bar.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Strip {
     /// The short name at the left.
     pub(super) label: String,
@@ -92,6 +93,17 @@ pub(super) struct Mark {
     pub(super) title: String,
 }
 
+impl Lane {
+    /// What of it lies in that stretch; none where nothing does.
+    fn within(&self, from_us: u64, until_us: u64) -> Option<Self> {
+        let within = |runs: &[Run]| runs.iter().any(|run| run.until_us >= from_us && run.from_us <= until_us);
+        let bars = self.bars.iter().filter(|bar| within(&bar.phases)).cloned().collect::<Vec<_>>();
+        let strips = self.strips.iter().filter(|strip| within(&strip.runs)).cloned().collect::<Vec<_>>();
+        let is_empty = bars.is_empty() && strips.is_empty();
+        (!is_empty).then(|| Self { name: self.name.clone(), bars, strips })
+    }
+}
+
 impl Lanes {
     /// Reads a history; none where there is nothing to draw.
     pub(super) fn of(history: &History) -> Option<Self> {
@@ -104,7 +116,12 @@ impl Lanes {
         lanes.add_claims(history);
         lanes.add_dns(history);
         lanes.add_marks(history);
-        Some(lanes)
+        (!lanes.lanes.is_empty()).then_some(lanes)
+    }
+
+    /// The lanes that have something in that stretch, with what they have in it.
+    pub(super) fn within(&self, from_us: u64, until_us: u64) -> Vec<Lane> {
+        self.lanes.iter().filter_map(|lane| lane.within(from_us, until_us)).collect()
     }
 
     fn add_pods(&mut self, history: &History) {
@@ -124,11 +141,7 @@ impl Lanes {
     fn add_claims(&mut self, history: &History) {
         let mut strips: BTreeMap<&str, Strip> = BTreeMap::new();
         for claim in history.objects(Resource::PersistentVolumeClaims) {
-            let Some(pod) =
-                claim.what.name.strip_prefix(CLAIM_TEMPLATE).and_then(|rest| rest.strip_prefix('-'))
-            else {
-                continue;
-            };
+            let Some(pod) = claimed_by(&claim.what.name) else { continue };
             let strip = strips.entry(pod).or_insert_with(|| strip("claim", &claim.what.name));
             let at_us = claim.event.span.until_us;
             end_run(&mut strip.runs, at_us);
@@ -145,27 +158,8 @@ impl Lanes {
         }
     }
 
-    /// For each name and backend, what was told, compared with what was so.
     fn add_dns(&mut self, history: &History) {
-        let mut so = Truth::default();
-        let mut told: BTreeMap<(String, String), Strip> = BTreeMap::new();
-        let Some(service) = history.service_fqdn() else { return };
-        for event in &history.events {
-            match &event.seen {
-                Observation::Object(object) if object.resource == Resource::Pods => so.learn(object),
-                Observation::Dns(dns) if matches!(dns.record_type.as_str(), "A" | "AAAA") => {
-                    let Some(name) = asked_for(&dns.name, &service) else { continue };
-                    let (label, of) = vantage(&dns.vantage);
-                    let strip =
-                        told.entry((name.to_owned(), label.clone())).or_insert_with(|| strip(&label, &of));
-                    let (class, words) = so.compare(name, dns);
-                    let title = format!("{of} told for {name}: {words}");
-                    extend_run(&mut strip.runs, event.span.until_us, class, title);
-                }
-                _ => {}
-            }
-        }
-        for ((name, _), strip) in told {
+        for (name, strip) in told::strips(history) {
             match self.lanes.iter_mut().find(|lane| lane.name == name) {
                 Some(lane) => lane.strips.push(strip),
                 None if name == SERVICE => {
@@ -230,7 +224,7 @@ impl Lanes {
     }
 }
 
-fn strip(label: &str, of: &str) -> Strip {
+pub(super) fn strip(label: &str, of: &str) -> Strip {
     Strip { label: label.to_owned(), of: of.to_owned(), runs: Vec::new() }
 }
 
@@ -246,7 +240,7 @@ fn end_run(runs: &mut [Run], at_us: u64) {
 }
 
 /// One more sample: the last run goes on up to here, and a new one begins if it is another.
-fn extend_run(runs: &mut Vec<Run>, at_us: u64, class: &'static str, title: String) {
+pub(super) fn extend_run(runs: &mut Vec<Run>, at_us: u64, class: &'static str, title: String) {
     if let Some(run) = runs.last_mut() {
         run.until_us = at_us;
         if run.class == class && run.title == title {
@@ -314,68 +308,17 @@ fn biography(life: &PodLife<'_>) -> String {
     text + &format!("\non {}, {}", node.unwrap_or("no node"), life.addresses().join(" "))
 }
 
+/// The pod whose claim has that name.
+pub(super) fn claimed_by(claim: &str) -> Option<&str> {
+    claim.strip_prefix(CLAIM_TEMPLATE)?.strip_prefix('-')
+}
+
 fn claim_state(claim: &ObjectSeen) -> (&'static str, String) {
     let volume = claim.text("/spec/volumeName").unwrap_or("no volume");
     match claim.text("/status/phase") {
         _ if claim.is_terminating() => ("claim-terminating", "terminating".to_owned()),
         Some("Bound") => ("bound", format!("bound to {volume}")),
         other => ("unbound", other.unwrap_or("no phase").to_lowercase()),
-    }
-}
-
-/// The pod or the Service that a name in the Service means; none for any other name.
-fn asked_for<'n>(name: &'n str, service: &str) -> Option<&'n str> {
-    if name == service {
-        return Some(SERVICE);
-    }
-    name.strip_suffix(service)?.strip_suffix('.').filter(|pod| !pod.contains('.'))
-}
-
-/// A short name and the full one. What pods see on their nodes is one strip.
-fn vantage(vantage: &Vantage) -> (String, String) {
-    match vantage {
-        Vantage::Backend { pod } => {
-            let from = pod.char_indices().rev().nth(4).map_or(0, |(index, _)| index);
-            (format!("dns {}", &pod[from..]), pod.clone())
-        }
-        Vantage::Node { .. } => ("dns, nodes".to_owned(), "the nameserver, from the nodes".to_owned()),
-    }
-}
-
-/// What is so, as the watch of pods tells it.
-#[derive(Default)]
-struct Truth {
-    /// Each pod's addresses, and whether it is ready.
-    pods: BTreeMap<String, (BTreeSet<String>, bool)>,
-}
-
-impl Truth {
-    fn learn(&mut self, pod: &ObjectSeen) {
-        if pod.change == Change::Deleted {
-            self.pods.remove(&pod.name);
-        } else if lives::ordinal(&pod.name).is_some() {
-            let addresses = lives::addresses(pod).into_iter().map(str::to_owned).collect();
-            self.pods.insert(pod.name.clone(), (addresses, Phase::of(pod) == Phase::Ready));
-        }
-    }
-
-    fn of(&self, name: &str) -> BTreeSet<&str> {
-        let counts = |pod: &str, ready: bool| pod == name || (name == SERVICE && ready);
-        let pods = self.pods.iter().filter(|(pod, (_, ready))| counts(pod, *ready));
-        pods.flat_map(|(_, (addresses, _))| addresses.iter().map(String::as_str)).collect()
-    }
-
-    fn compare(&self, name: &str, dns: &DnsSeen) -> (&'static str, String) {
-        let Some(told) = dns.data() else { return ("no-answer", witness::answer(&dns.outcome)) };
-        let words = || told.iter().copied().collect::<Vec<_>>().join(" ");
-        if told.is_empty() {
-            return ("absent", format!("nothing ({})", dns.code().unwrap_or_default()));
-        }
-        if told == self.of(name) {
-            ("present", words())
-        } else {
-            ("other", format!("{}, which is not so", words()))
-        }
     }
 }
 
@@ -418,14 +361,5 @@ mod tests {
             Lanes::of(&history("web-0 created; www-web-0 claimed; wait 1s; www-web-0 bound; web-0 ready"));
         let strip = &lanes.unwrap().lanes[0].strips[0];
         assert_eq!((classes(&strip.runs), strip.label.as_str()), (vec!["unbound", "bound"], "claim"));
-    }
-
-    #[test]
-    fn only_names_in_the_service_have_a_lane() {
-        let service = "nginx.ns.svc.cluster.local.";
-        assert_eq!(asked_for("web-0.nginx.ns.svc.cluster.local.", service), Some("web-0"));
-        assert_eq!(asked_for(service, service), Some("nginx"));
-        assert_eq!(asked_for("a.web-0.nginx.ns.svc.cluster.local.", service), None);
-        assert_eq!(asked_for("kubernetes.default.svc.cluster.local.", service), None);
     }
 }

@@ -10,10 +10,13 @@ use askama::Template;
 use super::Report;
 
 mod lanes;
+mod scale;
 mod svg;
 mod timeline;
+mod told;
 mod view;
 mod witnesses;
+mod words;
 
 /// The whole page.
 pub fn render(report: &Report<'_>, judged_at: &str) -> Result<String> {

@@ -52,6 +52,6 @@
     }
   });
   addEventListener("hashchange", reveal);
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+  addEventListener("beforeprint", () => rows.forEach((row) => (row.open = true)));
   reveal();
 })();

@@ -1,30 +1,26 @@
 //! Draws a scenario as inline SVG: a lane for each pod, its DNS and its claim below it, the driver's steps above.
 
 use super::{
-    lanes::{Bar, Lane, Lanes, Mark, Run, Strip},
+    lanes::{Bar, Lane, Lanes, Mark, Run, Strip, claimed_by},
+    scale::{LEFT, RIGHT, Scale, WIDTH, leans_left, rows_of, text_width},
     svg::{Svg, escaped},
+    told::NODES,
 };
 use crate::{
-    history::{History, Observation},
+    history::{History, Observation, Vantage},
     report::scenarios::secs,
 };
 
-/// The drawing's width; the page scales it to what there is.
-const WIDTH: f64 = 1120.0;
-/// Where the plot begins, right of the names.
-const LEFT: f64 = 96.0;
-/// Where the plot ends.
-const RIGHT: f64 = WIDTH - 14.0;
 /// The height of the time axis.
 const AXIS: f64 = 22.0;
 /// The height of a row of step labels.
 const STEP: f64 = 15.0;
-/// How many rows of step labels there may be.
-const STEP_ROWS: usize = 5;
 /// The height of an incarnation's bar.
 const BAR: f64 = 20.0;
 /// The pitch of the thin strips.
 const STRIP: f64 = 11.0;
+/// The height of a name that has no bar beside it.
+const TITLE: f64 = 15.0;
 /// Between two lanes.
 const BETWEEN: f64 = 12.0;
 
@@ -54,7 +50,7 @@ pub(super) fn whole(history: &History, lanes: &Lanes, witnesses: &[Witness]) -> 
     Drawing::new(history, scale, true).draw(lanes, witnesses)
 }
 
-/// The stretch around these witnesses; none where that is nearly all there is.
+/// The stretch around these witnesses, with the lanes that have something in it.
 pub(super) fn around(history: &History, lanes: &Lanes, witnesses: &[Witness]) -> Option<String> {
     let times = witnesses.iter().filter_map(|w| history.events.get(usize::try_from(w.seq).ok()?));
     let times: Vec<u64> = times.map(|event| event.span.until_us).collect();
@@ -64,45 +60,7 @@ pub(super) fn around(history: &History, lanes: &Lanes, witnesses: &[Witness]) ->
         from_us: first.saturating_sub(margin).max(lanes.from_us),
         until_us: (last + margin).min(lanes.until_us),
     };
-    let share = scale.length_us() as f64 / (lanes.until_us - lanes.from_us) as f64;
-    (share < 0.85 && scale.length_us() > 0)
-        .then(|| Drawing::new(history, scale, false).draw(lanes, witnesses))
-}
-
-/// From time to pixels.
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    from_us: u64,
-    until_us: u64,
-}
-
-impl Scale {
-    const fn length_us(&self) -> u64 {
-        self.until_us.saturating_sub(self.from_us)
-    }
-
-    fn x(&self, at_us: u64) -> f64 {
-        let passed = at_us.clamp(self.from_us, self.until_us) - self.from_us;
-        LEFT + passed as f64 / self.length_us() as f64 * (RIGHT - LEFT)
-    }
-
-    const fn shows(&self, at_us: u64) -> bool {
-        self.from_us <= at_us && at_us <= self.until_us
-    }
-
-    const fn overlaps(&self, run: &Run) -> bool {
-        run.until_us >= self.from_us && run.from_us <= self.until_us
-    }
-
-    /// Round seconds, a dozen or so.
-    fn ticks(&self) -> Vec<u64> {
-        let rough = self.length_us() as f64 / 12.0;
-        let power = 10_f64.powf(rough.log10().floor());
-        let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= rough).unwrap_or(10.0);
-        let pitch = ((factor * power) as u64).max(1);
-        let first = self.from_us.div_ceil(pitch) * pitch;
-        (0..30).map(|n| first + n * pitch).take_while(|at| *at <= self.until_us).collect()
-    }
+    (scale.length_us() > 0).then(|| Drawing::new(history, scale, false).draw(lanes, witnesses))
 }
 
 /// Where things are, from top to bottom.
@@ -133,12 +91,13 @@ impl<'h> Drawing<'h> {
         let quiet_row = f64::from(u8::from(lanes.quiet.iter().any(|run| self.scale.overlaps(run)))) * STEP;
         let numbers_y = AXIS + 8.0;
         let top = AXIS + 18.0 + rows as f64 * STEP + quiet_row + 6.0;
-        let height = top + lanes.lanes.iter().map(lane_height).sum::<f64>() + 18.0;
+        let shown = lanes.within(self.scale.from_us, self.scale.until_us);
+        let height = top + shown.iter().map(lane_height).sum::<f64>() + 18.0;
         self.grid(height);
-        self.quiet(&lanes.quiet, top - quiet_row - 4.0, height);
+        self.quiet(&lanes.quiet, top - 8.0, height);
         self.steps(&lanes.steps, &labels, top, height);
         let mut y = top;
-        for lane in &lanes.lanes {
+        for lane in &shown {
             self.lane(lane, y);
             y += lane_height(lane);
         }
@@ -198,7 +157,7 @@ impl<'h> Drawing<'h> {
 
     fn lane(&mut self, lane: &Lane, y: f64) {
         let has_bars = !lane.bars.is_empty();
-        self.svg.text("lane", [LEFT - 10.0, y + if has_bars { 14.5 } else { 8.0 }], &lane.name);
+        self.svg.text("lane", [LEFT - 10.0, y + if has_bars { 14.5 } else { 8.5 }], &lane.name);
         for bar in &lane.bars {
             self.bar(bar, y);
         }
@@ -206,7 +165,7 @@ impl<'h> Drawing<'h> {
         let mut place = Place { lane: lane.name.clone(), bar_y: y + BAR / 2.0, strips: Vec::new() };
         for (index, strip) in lane.strips.iter().enumerate() {
             // The Service has no bar: its name stands where its first strip's would.
-            let strip_y = below + index as f64 * STRIP + if has_bars { 0.0 } else { STRIP };
+            let strip_y = below + index as f64 * STRIP + if has_bars { 0.0 } else { TITLE };
             self.strip(strip, strip_y);
             place.strips.push((strip.of.clone(), strip_y + 3.5));
         }
@@ -271,7 +230,9 @@ impl<'h> Drawing<'h> {
     /// A tick for each pixel in which something was asked.
     fn commands(&mut self, commands: &[Mark], height: f64) {
         let mut last = f64::NEG_INFINITY;
-        self.svg.text("strip", [LEFT - 10.0, height - 4.0], "commands");
+        if commands.iter().any(|command| self.scale.shows(command.at_us)) {
+            self.svg.text("strip", [LEFT - 10.0, height - 4.0], "commands");
+        }
         for command in commands.iter().filter(|command| self.scale.shows(command.at_us)) {
             let x = self.scale.x(command.at_us);
             if x - last >= 1.5 || command.class == "bad" {
@@ -321,15 +282,15 @@ impl<'h> Drawing<'h> {
     /// The height at which the thing seen is drawn, if it is.
     fn ring_y(&self, seen: &Observation) -> Option<f64> {
         let (name, strip) = match seen {
-            Observation::Object(object) => match object.name.strip_prefix("www-") {
+            Observation::Object(object) => match claimed_by(&object.name) {
                 Some(pod) => (pod, Some(object.name.as_str())),
                 None => (object.name.as_str(), None),
             },
             Observation::Exec(exec) => (exec.pod.as_str(), None),
             Observation::Dns(dns) => {
                 let backend = match &dns.vantage {
-                    crate::history::Vantage::Backend { pod } => pod.as_str(),
-                    crate::history::Vantage::Node { .. } => "the nameserver, from the nodes",
+                    Vantage::Backend { pod } => pod.as_str(),
+                    Vantage::Node { .. } => NODES,
                 };
                 (dns.name.split('.').next()?, Some(backend))
             }
@@ -344,70 +305,29 @@ impl<'h> Drawing<'h> {
 }
 
 fn lane_height(lane: &Lane) -> f64 {
-    let head = if lane.bars.is_empty() { STRIP } else { BAR + 3.0 };
+    let head = if lane.bars.is_empty() { TITLE } else { BAR + 3.0 };
     head + lane.strips.len() as f64 * STRIP + BETWEEN
-}
-
-/// The labelled steps by their index, each with the first row in which there is room for it.
-fn rows_of(steps: &[Mark], scale: Scale) -> Vec<(usize, usize)> {
-    let mut ends = [f64::NEG_INFINITY; STEP_ROWS];
-    let mut rows = Vec::new();
-    for (index, step) in steps.iter().enumerate().filter(|(_, step)| scale.shows(step.at_us)) {
-        let Some(label) = &step.label else { continue };
-        let (x, width) = (scale.x(step.at_us), text_width(label));
-        let (from, until) = if leans_left(x, label) { (x - width, x + 4.0) } else { (x, x + width) };
-        if let Some(row) = ends.iter().position(|end| *end < from) {
-            ends[row] = until;
-            rows.push((index, row));
-        }
-    }
-    rows
-}
-
-/// Whether a label has to stand left of its mark.
-fn leans_left(x: f64, label: &str) -> bool {
-    x + text_width(label) > RIGHT
-}
-
-/// About how wide a label is.
-fn text_width(text: &str) -> f64 {
-    text.chars().count() as f64 * 6.3 + 8.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::history;
-
-    #[test]
-    fn ticks_are_round_and_few() {
-        let scale = Scale { from_us: 3_100_000, until_us: 64_000_000 };
-        assert_eq!(scale.ticks(), (1..=6).map(|n| n * 10_000_000).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn labels_that_would_overlap_are_in_other_rows() {
-        let mark = |at_us| Mark { at_us, label: Some("delete pod web-0".to_owned()), ..Mark::default() };
-        let scale = Scale { from_us: 0, until_us: 10_000_000 };
-        assert_eq!(rows_of(&[mark(0), mark(100_000), mark(9_000_000)], scale), [(0, 0), (1, 1), (2, 0)]);
-    }
+    use crate::{checks::notation::history, report::sample::PREAMBLE};
 
     #[test]
     fn a_witness_is_an_anchor_and_leads_to_its_requirement() {
         let history = history("web-0 created; web-1 created; wait 9s; web-0 ready");
         let lanes = Lanes::of(&history).unwrap();
         let witness = Witness {
-            seq: 10,
+            seq: PREAMBLE + 1,
             number: 1,
             class: "broken",
             requirement: "ordered-creation".to_owned(),
             title: "too <early>".to_owned(),
         };
         let drawn = whole(&history, &lanes, std::slice::from_ref(&witness));
-        assert!(
-            drawn
-                .contains("<a id=\"t-noted-10\" href=\"#ordered-creation\"><title>too &lt;early&gt;</title>")
-        );
+        let link = format!("<a id=\"{}\" href=\"#ordered-creation\">", anchor("noted", PREAMBLE + 1));
+        assert!(drawn.contains(&format!("{link}<title>too &lt;early&gt;</title>")));
         let near = around(&history, &lanes, &[witness]).unwrap();
         assert!(!near.contains("id=\"t-"), "an id is there once");
     }

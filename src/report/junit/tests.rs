@@ -52,9 +52,7 @@ fn nothing_is_in_a_file_that_a_consumer_takes_amiss() {
 #[test]
 fn planned_and_not_begun_is_red() {
     let sample = Sample::healthy();
-    let planned =
-        sample.catalogue.requirements.iter().map(|r| Judged::planned(r, "not yet run", false)).collect();
-    let report = Report::new(&sample.header, &sample.catalogue, planned, &[], Circumstances::default());
+    let report = Report::planned(&sample.header, &sample.catalogue, "not yet run");
     let file = render(&report, &Options::default()).unwrap();
     assert_eq!(file.matches("<error type=\"NotRun\"").count(), sample.catalogue.requirements.len() - 1);
     assert!(
