@@ -23,7 +23,7 @@ fn judge(history: &History, findings: &mut Findings) {
 }
 
 fn applies_set(request: &Requested) -> bool {
-    request.verb == Verb::Apply
+    matches!(request.verb, Verb::Apply | Verb::Create)
         && request.resource == Resource::StatefulSets.plural()
         && request.name.as_deref() == Some(SET)
 }

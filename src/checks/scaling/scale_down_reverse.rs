@@ -29,7 +29,7 @@ fn judge(history: &History, findings: &mut Findings) {
 fn must_stay(findings: &mut Findings, down: &ScaleDown<'_>, kept: &PodLife<'_>) {
     let Some(terminating) = down.terminating(kept) else { return };
     let what =
-        format!("{} began to terminate, although {} replicas were asked for", kept.name, down.replicas);
+        format!("{} began to terminate, although replicas: {} was asked for", kept.name, down.replicas);
     accuse(findings, kept, what, &[down.request, terminating]);
 }
 
@@ -77,7 +77,7 @@ fn not_deleted(history: &History, findings: &mut Findings, down: &ScaleDown<'_>)
         return;
     }
     let what = format!(
-        "{} was not deleted for {:.0} s, although {} replicas were asked for and all pods were ready",
+        "{} was not deleted for {:.0} s, although replicas: {} was asked for and all pods were ready",
         next.name,
         idle_us as f64 / 1e6,
         down.replicas
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_wrong_end_is_cut_off() {
         let history = format!("{FOUR} web-0 terminating; web-0 deleted; web-1 terminating");
-        assert_broken(&CHECK, &history, "web-0 began to terminate, although 1 replicas were asked for");
+        assert_broken(&CHECK, &history, "web-0 began to terminate, although replicas: 1 was asked for");
     }
 
     #[test]

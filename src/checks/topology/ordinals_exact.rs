@@ -153,7 +153,7 @@ impl<'h> Fold<'_, 'h> {
 
 /// The number of replicas that a request asks the set to have.
 fn replicas(request: &Requested) -> Option<u32> {
-    let applied = request.verb == Verb::Apply
+    let applied = matches!(request.verb, Verb::Apply | Verb::Create)
         && request.resource == Resource::StatefulSets.plural()
         && request.name.as_deref() == Some(SET);
     let replicas = if applied {
