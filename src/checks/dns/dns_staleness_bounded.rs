@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, asked_too_early, gave_up, never_answered, say_broken, short},
+    asked::{Asked, Subject, short},
+    telling::{asked_too_early, gave_up, never_answered, say_broken},
     truth::{Fit, Truth, words},
 };
 use crate::{

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, last_of_each, say_broken},
+    asked::{Asked, Subject, last_of_each},
+    telling::say_broken,
     truth::{Fit, Truth},
 };
 use crate::{

@@ -18,6 +18,7 @@ mod pod_fqdn_resolves;
 mod preflight_dns;
 pub(in crate::checks) mod resolver;
 mod srv_records;
+mod telling;
 mod truth;
 
 /// The checks of this area.
