@@ -108,7 +108,9 @@ fn the_service_finds_it(history: &History, pods: &[PodLife<'_>], findings: &mut 
         for endpoint in listed(slice.what) {
             let life = by_uid.get(endpoint.uid).filter(|life| life.name == pod && endpoint.pod == pod);
             let own = life.map(|life| life.addresses()).unwrap_or_default();
-            if life.is_some() && endpoint.addresses.iter().all(|address| own.contains(address)) {
+            if life.is_some()
+                && (own.is_empty() || endpoint.addresses.iter().all(|address| own.contains(address)))
+            {
                 if endpoint.ready && slice.change != Change::Deleted {
                     found.entry(endpoint.uid).or_insert(slice.event);
                 }
