@@ -145,6 +145,13 @@ impl History {
             .unwrap_or_default()
     }
 
+    /// Where the scenario ended, by itself or before its time: what comes later is the clean-up. The last event, where
+    /// the record has no end.
+    pub fn ended(&self) -> &Event {
+        let end = self.steps().find(|step| matches!(step.what, Step::Completed | Step::Aborted { .. }));
+        end.map_or_else(|| self.last(), |step| step.event)
+    }
+
     /// Whether every step was done.
     pub fn is_completed(&self) -> bool {
         self.steps().any(|step| matches!(step.what, Step::Completed))

@@ -1,13 +1,9 @@
-//! The DNS questions of a history about the set, each with how its answer fits to the truth, and what follows from them
-//! for a kind of name: held, broken or blind.
+//! The DNS questions of a history about the set, each with how its answer fits to the truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::truth::{Fit, State, Truth, words};
-use crate::{
-    checks::Findings,
-    history::{DnsOutcome, DnsSeen, Event, History, SERVICE, Seen, Transport, Vantage},
-};
+use super::truth::{Fit, State, Truth};
+use crate::history::{DnsOutcome, DnsSeen, Event, History, SERVICE, Seen, Transport, Vantage};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,131 +154,6 @@ where
     'h: 'a,
 {
     asked.into_iter().map(|one| (one.key(), one)).collect()
-}
-
-/// What the questions about some names say of the promise that those names tell the truth.
-///
-/// Held, once for each asked and each answer: something true was told. Broken: something that never was true, or that is
-/// longer over than caches may take; what had not settled when the wait for it was given up; nothing but refusals.
-pub(super) fn names_tell_the_truth<'h>(
-    history: &'h History,
-    truth: &Truth<'h>,
-    asked: &[Asked<'h>],
-    findings: &mut Findings,
-) {
-    each_answer(truth, asked, findings);
-    gave_up(history, truth, asked, findings);
-    never_answered(truth, asked, findings);
-    asked_too_early(truth, asked, findings);
-}
-
-fn each_answer<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
-    let mut said = BTreeSet::new();
-    for one in asked {
-        let (Ok(answer), Some(fit)) = (&one.answer, &one.fit) else { continue };
-        let is_new = |kind: u8, said: &mut BTreeSet<_>| said.insert((kind, one.key(), answer.clone()));
-        match fit {
-            Fit::Current if one.is_positive() && is_new(0, &mut said) => {
-                findings.held(one.told(truth), &[one.event]);
-            }
-            Fit::Outdated { .. } | Fit::Wrong if is_new(1, &mut said) => say_broken(truth, one, findings),
-            Fit::Unknown { gap } if is_new(2, &mut said) => {
-                let what = format!(
-                    "{}, and a gap in the watch of pods hides whether that was true",
-                    one.told(truth)
-                );
-                findings.blind(what, &[gap, one.event]);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Says that an answer is wrong or outdated, and what was true.
-pub(super) fn say_broken(truth: &Truth<'_>, one: &Asked<'_>, findings: &mut Findings) {
-    let state = truth.at(one.event.span.from_us);
-    let right = one.subject.truth(state);
-    let right = if right.is_empty() { "nothing".to_owned() } else { words(&right) };
-    match one.fit {
-        Some(Fit::Outdated { over, late_us }) => findings.broken(
-            format!(
-                "{}, {:.1} s after that was over; right was {right}",
-                one.told(truth),
-                late_us as f64 / 1e6
-            ),
-            &[over, one.event],
-        ),
-        _ => findings.broken(
-            format!("{}, which never was true; right was {right}", one.told(truth)),
-            &[state.event, one.event],
-        ),
-    }
-}
-
-/// A wait for DNS that was given up: the names that backends then did not tell as they were.
-pub(super) fn gave_up<'h>(
-    history: &'h History,
-    truth: &Truth<'h>,
-    asked: &[Asked<'h>],
-    findings: &mut Findings,
-) {
-    for (given_up, _, _) in history.timed_out("dns-settled") {
-        let until_then = asked.iter().filter(|one| one.of_backend() && one.event.seq < given_up.seq);
-        for (_, one) in last_of_each(until_then) {
-            let what = format!("{} when the wait for DNS to settle was given up", one.told(truth));
-            match one.fit {
-                None => findings.blind(what, &[one.event, given_up]),
-                Some(Fit::Stale { .. }) => findings.broken(what, &[one.event, given_up]),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// What each vantage said last. A backend must have come to the truth; a node may still be told what a cache between it
-/// and the backends holds.
-pub(super) fn last_words_are_right<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
-    for (_, one) in last_of_each(asked.iter().filter(|one| one.answer.is_ok())) {
-        match one.fit {
-            Some(Fit::Current) if one.is_positive() => findings.held(one.told(truth), &[one.event]),
-            Some(Fit::Outdated { .. } | Fit::Wrong) => say_broken(truth, one, findings),
-            Some(Fit::Unknown { gap }) => {
-                let what = format!(
-                    "{}, and a gap in the watch of pods hides whether that was true",
-                    one.told(truth)
-                );
-                findings.blind(what, &[gap, one.event]);
-            }
-            _ => {}
-        }
-    }
-    asked_too_early(truth, asked, findings);
-}
-
-/// A vantage that was asked for a name and never said yes or no.
-pub(super) fn never_answered(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
-    let answered: BTreeSet<Key<'_>> = asked.iter().filter(|a| a.answer.is_ok()).map(Asked::key).collect();
-    for (key, one) in last_of_each(asked) {
-        if answered.contains(&key) {
-            continue;
-        }
-        match one.dns.code() {
-            Some(code) => {
-                findings.broken(format!("{}, and never anything but {code}", one.told(truth)), &[one.event]);
-            }
-            None => findings.blind(one.told(truth), &[one.event]),
-        }
-    }
-}
-
-/// A backend whose last word on a name was one that caches may still tell: it was not asked late enough.
-pub(super) fn asked_too_early(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
-    for (_, one) in last_of_each(asked.iter().filter(|one| one.of_backend() && one.answer.is_ok())) {
-        if let Some(Fit::Stale { over }) = one.fit {
-            let what = format!("{}, which a cache may still say, and was not asked again", one.told(truth));
-            findings.blind(what, &[over, one.event]);
-        }
-    }
 }
 
 #[cfg(test)]

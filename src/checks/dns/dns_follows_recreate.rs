@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    asked::{Asked, Subject, gave_up, last_words_are_right, never_answered},
+    asked::{Asked, Subject},
+    telling::{gave_up, last_words_are_right, never_answered},
     truth::Truth,
 };
 use crate::{
@@ -17,7 +18,7 @@ pub(super) const CHECK: Check = Check { id: "dns-follows-recreate", judge };
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
     let pods = history.pods();
-    let recreated = recreated(&pods);
+    let recreated = recreated(history, &pods);
     let mut asked = truth.asked(history);
     asked.retain(|one| {
         let ready = since(one, &recreated);
@@ -29,13 +30,17 @@ fn judge(history: &History, findings: &mut Findings) {
 }
 
 /// The last incarnation of each pod that had an earlier one and is there to the end.
-pub(super) fn recreated<'p, 'h>(pods: &'p [PodLife<'h>]) -> BTreeMap<&'h str, &'p PodLife<'h>> {
+pub(super) fn recreated<'p, 'h>(
+    history: &History,
+    pods: &'p [PodLife<'h>],
+) -> BTreeMap<&'h str, &'p PodLife<'h>> {
+    let end = history.ended().seq;
     let mut last: BTreeMap<&str, (&PodLife<'_>, usize)> = BTreeMap::new();
     for life in pods {
         let before = last.get(life.name).map_or(0, |(_, lives)| *lives);
         last.insert(life.name, (life, before + 1));
     }
-    last.retain(|_, (life, lives)| *lives > 1 && life.terminating().is_none());
+    last.retain(|_, (life, lives)| *lives > 1 && life.terminating().is_none_or(|event| event.seq > end));
     last.into_iter().map(|(name, (life, _))| (name, life)).collect()
 }
 
@@ -90,6 +95,12 @@ mod tests {
     fn asked_too_early_or_not_answered() {
         assert_blind(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.10"), "which a cache may still say");
         assert_blind(&CHECK, &format!("{AGAIN}; dns a A web-0 -> no-answer"), "gave no answer");
+    }
+
+    #[test]
+    fn the_clean_up_does_not_count() {
+        let cleaned = "dns a A web-0 -> 10.0.0.77; completed; web-0 terminating; web-0 deleted";
+        assert_held(&CHECK, &format!("{AGAIN}; {cleaned}"), 1);
     }
 
     #[test]

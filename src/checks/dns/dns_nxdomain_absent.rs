@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, answer, last_of_each, say_broken, short},
+    asked::{Asked, Subject, answer, last_of_each, short},
+    telling::{never_answered, say_broken},
     truth::{Fit, Truth, words},
 };
 use crate::{
@@ -62,10 +63,9 @@ fn pods_that_do_not_exist<'h>(
 
 /// An old answer, or none, as the last word is no evidence; after a wait that was given up it breaks the promise.
 fn the_last_word(history: &History, truth: &Truth<'_>, absent: Vec<&Asked<'_>>, findings: &mut Findings) {
-    for (_, one) in last_of_each(absent) {
-        if one.answer.is_err() {
-            findings.blind(one.told(truth), &[one.event]);
-        } else if let (Some(Fit::Stale { over }), true) = (one.fit, one.of_backend()) {
+    never_answered(truth, absent.iter().copied(), findings);
+    for (_, one) in last_of_each(absent.into_iter().filter(|one| one.answer.is_ok() && one.of_backend())) {
+        if let Some(Fit::Stale { over }) = one.fit {
             match history.timed_out("dns-settled").find(|(given_up, _, _)| given_up.seq > one.event.seq) {
                 Some((given_up, _, _)) => findings.broken(
                     format!("{} until the wait was given up", one.told(truth)),

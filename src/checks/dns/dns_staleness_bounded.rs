@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, asked_too_early, gave_up, never_answered, say_broken, short},
+    asked::{Asked, Subject, short},
+    telling::{asked_too_early, gave_up, never_answered, say_broken},
     truth::{Fit, Truth, words},
 };
 use crate::{
@@ -90,6 +91,7 @@ fn times_to_live(asked: &[Asked<'_>], findings: &mut Findings) {
 
 /// For each change, how long the backend took to tell the new and to stop telling the old.
 fn each_change(truth: &Truth<'_>, changes: &[Change<'_>], answers: &[&Asked<'_>], findings: &mut Findings) {
+    let first_known = changes.iter().position(|change| !change.new.is_empty());
     for (index, change) in changes.iter().enumerate() {
         let until_us = changes.get(index + 1).map_or(u64::MAX, |next| next.event.span.until_us);
         let Some((first, took_us)) = followed(change, until_us, answers) else { continue };
@@ -102,13 +104,12 @@ fn each_change(truth: &Truth<'_>, changes: &[Change<'_>], answers: &[&Asked<'_>]
                 &[change.event, first.event],
             );
         }
-        let known_before = changes[..index].iter().any(|earlier| !earlier.new.is_empty());
         if !change.new.is_empty() {
-            let name = if known_before { "dns_switch_secs" } else { "dns_appear_secs" };
+            let name = if first_known < Some(index) { "dns_switch_secs" } else { "dns_appear_secs" };
             findings.measure(name, who.as_str(), took_secs);
         }
         if !change.old.is_empty() {
-            findings.measure("dns_retire_secs", who, retired_us(changes, index, answers) as f64 / 1e6);
+            findings.measure("dns_retire_secs", who, retired_us(truth, changes, index, answers) as f64 / 1e6);
         }
     }
 }
@@ -130,11 +131,13 @@ fn followed<'a, 'h>(
 }
 
 /// How long after a change the old was told for the last time before it became true again.
-fn retired_us(changes: &[Change<'_>], index: usize, answers: &[&Asked<'_>]) -> u64 {
+fn retired_us(truth: &Truth<'_>, changes: &[Change<'_>], index: usize, answers: &[&Asked<'_>]) -> u64 {
     let change = &changes[index];
     let changed_us = change.event.span.until_us;
     let again = changes[index + 1..].iter().find(|later| later.new == change.old);
-    let again_us = again.map_or(u64::MAX, |later| later.event.span.until_us);
+    // What is told later than that is broken already.
+    let over_us = changed_us.saturating_add(2 * truth.tolerance_us());
+    let again_us = again.map_or(over_us, |later| later.event.span.until_us.min(over_us));
     let from = answers.partition_point(|one| one.event.span.from_us <= changed_us);
     let old = answers[from..]
         .iter()

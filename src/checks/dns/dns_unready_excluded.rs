@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, last_of_each, say_broken},
+    asked::{Asked, Subject, last_of_each},
+    telling::say_broken,
     truth::{Fit, Truth},
 };
 use crate::{
@@ -18,9 +19,11 @@ fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
     let asked = truth.asked(history);
     let pods = history.pods();
+    let waits =
+        history.timed_out("endpoints-settled").chain(history.timed_out("dns-settled")).collect::<Vec<_>>();
     for period in pods.iter().flat_map(periods) {
         answers(&truth, &asked, &period, findings);
-        gave_up(history, &truth, &asked, &period, findings);
+        gave_up(&waits, &truth, &asked, &period, findings);
     }
 }
 
@@ -100,14 +103,13 @@ fn answers<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], period: &Period<'h>, find
 
 /// Waits that were given up while the pod was not ready: whoever still named it then had not let it go.
 fn gave_up<'h>(
-    history: &'h History,
+    waits: &[(&'h Event, &str, &str)],
     truth: &Truth<'h>,
     asked: &[Asked<'h>],
     period: &Period<'h>,
     findings: &mut Findings,
 ) {
-    let waits = history.timed_out("endpoints-settled").chain(history.timed_out("dns-settled"));
-    for (given_up, wait, _) in waits.filter(|(event, _, _)| period.holds(event)) {
+    for (given_up, wait, _) in waits.iter().filter(|(event, _, _)| period.holds(event)) {
         let until_then = asked.iter().filter(|one| one.event.seq < given_up.seq && one.of_backend());
         for (_, one) in last_of_each(until_then.filter(|one| concerns(one, period))) {
             if names(one, period) {

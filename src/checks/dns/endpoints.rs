@@ -1,10 +1,10 @@
 //! What EndpointSlices and Endpoints list, in one form: both API versions of the one, and the older other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::history::{ObjectSeen, Resource};
+use crate::history::{Change, Event, History, ObjectSeen, Resource, SERVICE};
 
 /// One endpoint of a Service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,28 @@ pub(in crate::checks) fn listed(object: &ObjectSeen) -> Vec<Listed<'_>> {
     }
 }
 
+/// What the objects of the Service list together, from an event on.
+pub(super) struct Version<'h> {
+    /// The event.
+    pub(super) event: &'h Event,
+    /// The endpoints of all of them.
+    pub(super) listed: Vec<Listed<'h>>,
+}
+
+/// What the EndpointSlices, or the Endpoints, of the headless Service list over time.
+pub(super) fn versions(history: &History, resource: Resource) -> Vec<Version<'_>> {
+    let mut objects: BTreeMap<&str, Vec<Listed<'_>>> = BTreeMap::new();
+    let mut versions = Vec::new();
+    for object in history.objects(resource).filter(|object| service_of(object.what) == Some(SERVICE)) {
+        match object.change {
+            Change::Deleted => objects.remove(object.what.name.as_str()),
+            _ => objects.insert(&object.what.name, listed(object.what)),
+        };
+        versions.push(Version { event: object.event, listed: objects.values().flatten().cloned().collect() });
+    }
+    versions
+}
+
 fn of_slice(endpoint: &Value) -> Listed<'_> {
     let addresses = endpoint["addresses"].as_array().map_or(&[][..], Vec::as_slice);
     // Unknown readiness is to be taken for ready, says the API.
@@ -69,7 +91,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::history::Change;
 
     fn endpoint(hostname: &str, ready: bool) -> Listed<'_> {
         Listed { pod: "web-0", uid: "u", hostname, addresses: ["10.0.0.7"].into(), ready }

@@ -1,9 +1,6 @@
 //! `headless-a-set`: the headless Service's name resolves to the addresses of exactly the ready pods.
 
-use super::{
-    asked::{Subject, names_tell_the_truth},
-    truth::Truth,
-};
+use super::{asked::Subject, telling::names_tell_the_truth, truth::Truth};
 use crate::{
     checks::{Check, Findings},
     history::History,

@@ -68,27 +68,30 @@ fn name_is_the_address(
     addresses: &[&str],
     findings: &mut Findings,
 ) {
+    let (mut answered, mut silent) = (false, None);
     for seen in history.dns().filter(|seen| seen.name == name && seen.record_type == "A") {
         let (who, name) = (&seen.vantage, short(name));
         match answer(seen.what) {
-            Err(reason) => {
-                findings.blind(format!("{who} gave no answer for {name}: {reason}"), &[seen.event])
-            }
+            Err(reason) => silent = Some((format!("{who} gave no answer for {name}: {reason}"), seen.event)),
             Ok(told) if told.is_empty() && is_new(made, seen.event) => {
                 let what = format!("{who} did not know {name} yet, which had just been made");
                 findings.blind(what, &[made, seen.event]);
             }
-            Ok(told) => findings.expect(
-                !told.is_empty() && told.iter().all(|ip| addresses.contains(ip)),
-                format!("{who} answered the virtual address {} for {name}", words(&told)),
-                format!(
-                    "{who} answered {} for {name}, whose address is {}",
-                    if told.is_empty() { "nothing".to_owned() } else { words(&told) },
-                    words(addresses)
-                ),
-                &[made, seen.event],
-            ),
+            Ok(told) => {
+                answered = true;
+                let shown = if told.is_empty() { "nothing".to_owned() } else { words(&told) };
+                findings.expect(
+                    !told.is_empty() && told.iter().all(|ip| addresses.contains(ip)),
+                    format!("{who} answered the virtual address {shown} for {name}"),
+                    format!("{who} answered {shown} for {name}, whose address is {}", words(addresses)),
+                    &[made, seen.event],
+                );
+            }
         }
+    }
+    // One that answers is enough: the path is not what is judged here.
+    if let (Some((what, event)), false) = (silent, answered) {
+        findings.blind(what, &[event]);
     }
 }
 
@@ -155,8 +158,10 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_known_yet_and_no_answer_are_not_judged() {
-        let (held, bad) =
-            said(none(), vip(), &format!("dns a A {NAME} -> nxdomain; dns b A {NAME} -> no-answer"));
+        let silent = format!("dns a A {NAME} -> nxdomain; dns b A {NAME} -> no-answer");
+        let (held, bad) = said(none(), vip(), &format!("{silent}; dns b A {NAME} -> 10.96.0.7"));
+        assert_eq!((held, bad.len()), (2, 1));
+        let (held, bad) = said(none(), vip(), &silent);
         assert_eq!((held, bad.len()), (1, 2));
         assert!(bad[0].contains("had just been made") && bad[1].contains("gave no answer"), "{bad:?}");
     }

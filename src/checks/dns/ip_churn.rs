@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Subject, gave_up, last_words_are_right, never_answered},
+    asked::Subject,
     dns_follows_recreate::recreated,
     endpoints::{Listed, listed, service_of},
     hosts,
+    telling::{gave_up, last_words_are_right, never_answered},
     truth::{Truth, words},
 };
 use crate::{
@@ -21,7 +22,7 @@ fn judge(history: &History, findings: &mut Findings) {
     let pods = history.pods();
     count_addresses(&pods, findings);
     let mut churned = 0;
-    for life in recreated(&pods).into_values() {
+    for life in recreated(history, &pods).into_values() {
         let moved = Moved::of(life, &pods);
         inside(history, &moved, findings);
         if !moved.old.is_empty() {
@@ -63,14 +64,14 @@ impl<'p, 'h> Moved<'p, 'h> {
         Self { life, new, old, members: pods.iter().map(|other| other.uid).collect() }
     }
 
-    fn from_to(&self) -> String {
+    fn told_apart(&self) -> String {
         format!("{}, which went from {} to {}", self.life.name, words(&self.old), words(&self.new))
     }
 }
 
 fn everywhere(history: &History, moved: &Moved<'_, '_>, findings: &mut Findings) {
     let Some(ready) = moved.life.first_ready() else {
-        let what = format!("{} was not ready again", moved.from_to());
+        let what = format!("{} was not ready again", moved.told_apart());
         return findings.blind(what, &[moved.life.birth()]);
     };
     status(moved, findings);
@@ -85,7 +86,7 @@ fn status(moved: &Moved<'_, '_>, findings: &mut Findings) {
     let first = last.what.text("/status/podIP").unwrap_or_default();
     findings.expect(
         !moved.new.is_empty() && (first.is_empty() || moved.new.contains(&first)),
-        format!("the status of {} tells the new address", moved.from_to()),
+        format!("the status of {} tells the new address", moved.told_apart()),
         format!("the status of {} has podIP {first} and podIPs {}", moved.life.name, words(&moved.new)),
         &[moved.life.birth(), last.event],
     );
@@ -93,8 +94,9 @@ fn status(moved: &Moved<'_, '_>, findings: &mut Findings) {
 
 /// The last version of each object of the Service.
 fn last_versions(history: &History, resource: Resource) -> Vec<Seen<'_, crate::history::ObjectSeen>> {
-    let mut last = BTreeMap::new();
-    for object in history.objects(resource).filter(|object| service_of(object.what) == Some(SERVICE)) {
+    let (mut last, end) = (BTreeMap::new(), history.ended().seq);
+    let objects = history.objects(resource).take_while(|object| object.event.seq <= end);
+    for object in objects.filter(|object| service_of(object.what) == Some(SERVICE)) {
         last.insert(&object.what.name, object);
     }
     last.into_values().filter(|object| object.change != Change::Deleted).collect()
@@ -119,7 +121,7 @@ fn endpoints(history: &History, resource: Resource, moved: &Moved<'_, '_>, findi
                 );
                 findings.broken(what, &[moved.life.last().event, object.event]);
             } else if own {
-                findings.held(format!("{kind} list {}", moved.from_to()), &[object.event]);
+                findings.held(format!("{kind} list {}", moved.told_apart()), &[object.event]);
             }
         }
     }
@@ -134,7 +136,7 @@ fn is_strange(endpoint: &Listed<'_>, moved: &Moved<'_, '_>) -> bool {
 }
 
 fn missing(history: &History, kind: &str, moved: &Moved<'_, '_>, findings: &mut Findings) {
-    let what = format!("{kind} do not list {}", moved.from_to());
+    let what = format!("{kind} do not list {}", moved.told_apart());
     let ready = moved.life.first_ready().unwrap_or(moved.life.birth());
     match history.timed_out("endpoints-settled").find(|(given_up, _, _)| given_up.seq > ready.seq) {
         Some((given_up, _, _)) => findings.broken(what, &[ready, given_up]),
@@ -150,7 +152,7 @@ fn dns(history: &History, moved: &Moved<'_, '_>, ready: &Event, findings: &mut F
         (name || one.subject == Subject::Service) && ready.span.until_us <= one.event.span.from_us
     });
     if asked.is_empty() {
-        findings.blind(format!("DNS was not asked for {}", moved.from_to()), &[ready]);
+        findings.blind(format!("DNS was not asked for {}", moved.told_apart()), &[ready]);
     }
     last_words_are_right(&truth, &asked, findings);
     gave_up(history, &truth, &asked, findings);

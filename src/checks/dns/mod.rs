@@ -16,9 +16,14 @@ pub(in crate::checks) mod hosts;
 mod ip_churn;
 mod pod_fqdn_resolves;
 mod preflight_dns;
+mod readiness;
 pub(in crate::checks) mod resolver;
 mod srv_records;
+mod telling;
 mod truth;
+
+#[cfg(test)]
+mod healthy;
 
 /// The checks of this area.
 pub const CHECKS: &[Check] = &[

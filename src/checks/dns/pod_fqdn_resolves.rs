@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    asked::{Asked, Subject, names_tell_the_truth},
+    asked::{Asked, Subject},
     resolver::Resolver,
+    telling::names_tell_the_truth,
     truth::{Fit, Truth},
 };
 use crate::{

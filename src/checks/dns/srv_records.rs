@@ -1,9 +1,6 @@
 //! `srv-records`: one SRV record for each ready pod, with the port and the pod's own name.
 
-use super::{
-    asked::{Subject, names_tell_the_truth},
-    truth::Truth,
-};
+use super::{asked::Subject, telling::names_tell_the_truth, truth::Truth};
 use crate::{
     checks::{Check, Findings},
     history::History,

@@ -46,7 +46,8 @@ fn has_its_name(life: &PodLife<'_>, findings: &mut Findings) {
 /// When each ControllerRevision of the set began to be and ceased to be.
 fn revisions(history: &History) -> BTreeMap<&str, (&Event, Option<&Event>)> {
     let mut revisions = BTreeMap::new();
-    for revision in history.objects(Resource::ControllerRevisions) {
+    let end = history.ended().seq;
+    for revision in history.objects(Resource::ControllerRevisions).take_while(|seen| seen.event.seq <= end) {
         let owner =
             revision.what.controller().map_or(SET, |owner| owner["name"].as_str().unwrap_or_default());
         if owner == SET {
@@ -64,28 +65,28 @@ fn has_a_live_revision(
     findings: &mut Findings,
 ) {
     let name = life.name;
-    let mut judged = BTreeSet::new();
+    let mut carried: BTreeMap<&str, (&Event, &Event)> = BTreeMap::new();
     for version in &life.versions {
         let Some(hash) = version.what.label(REVISION) else {
             return findings.broken(format!("{name} has no label {REVISION}"), &[version.event]);
         };
-        if !judged.insert(hash) {
-            continue;
-        }
+        carried.entry(hash).or_insert((version.event, version.event)).1 = version.event;
+    }
+    for (hash, (first, last)) in carried {
         match revisions.get(hash) {
-            Some((made, gone)) if lived_at(made, *gone, version.event) => {
-                findings.held(format!("{name} carries the live revision {hash}"), &[made, version.event]);
+            Some((made, gone)) if lived_at(made, *gone, first, last) => {
+                findings.held(format!("{name} carries the live revision {hash}"), &[made, first]);
             }
-            _ => no_such_revision(history, name, hash, version.event, findings),
+            _ => no_such_revision(history, name, hash, first, findings),
         }
     }
 }
 
-/// Whether the revision can have been there when the pod had its label.
-fn lived_at(made: &Event, gone: Option<&Event>, labelled: &Event) -> bool {
+/// Whether the revision can have been there all the time in which the pod named it.
+fn lived_at(made: &Event, gone: Option<&Event>, first: &Event, last: &Event) -> bool {
     let slack_us = limits::OBSERVER_SLACK.wait_us();
-    let born = made.span.until_us <= labelled.span.until_us.saturating_add(slack_us);
-    born && gone.is_none_or(|gone| gone.span.until_us.saturating_add(slack_us) >= labelled.span.from_us)
+    let born = made.span.until_us <= first.span.until_us.saturating_add(slack_us);
+    born && gone.is_none_or(|gone| gone.span.until_us.saturating_add(slack_us) >= last.span.from_us)
 }
 
 fn no_such_revision(history: &History, name: &str, hash: &str, labelled: &Event, findings: &mut Findings) {
@@ -107,7 +108,9 @@ fn the_service_finds_it(history: &History, pods: &[PodLife<'_>], findings: &mut 
         for endpoint in listed(slice.what) {
             let life = by_uid.get(endpoint.uid).filter(|life| life.name == pod && endpoint.pod == pod);
             let own = life.map(|life| life.addresses()).unwrap_or_default();
-            if life.is_some() && endpoint.addresses.iter().all(|address| own.contains(address)) {
+            if life.is_some()
+                && (own.is_empty() || endpoint.addresses.iter().all(|address| own.contains(address)))
+            {
                 if endpoint.ready && slice.change != Change::Deleted {
                     found.entry(endpoint.uid).or_insert(slice.event);
                 }
@@ -220,6 +223,16 @@ mod tests {
         let dangling = broken(notes().say(&format!("web-0 created; web-0 label {hash}=web-9")));
         assert!(dangling.contains("web-9, and the set has no such ControllerRevision"), "{dangling}");
         assert!(broken(Notes::new().say("web-0 created")).contains("no such ControllerRevision"));
+    }
+
+    #[test]
+    fn the_revision_is_removed_while_a_pod_names_it() {
+        let mut notes = notes().say("web-0 created");
+        let revision = notes.present(Resource::ControllerRevisions, "web-1");
+        notes.object(Resource::ControllerRevisions, Change::Deleted, revision);
+        assert!(
+            broken(notes.say("wait 10s; web-0 running; web-0 ready")).contains("no such ControllerRevision")
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `identity-stable-on-recreate`: a recreated pod is another pod with the same identity.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn judge(history: &History, findings: &mut Findings) {
         }
     }
     new_names(history, &pods, findings);
-    each_deletion_had_its_effect(history, &pods, findings);
+    each_deletion_had_its_effect(history, &last, findings);
 }
 
 /// What each incarnation said was its host name, by uid.
@@ -113,9 +113,9 @@ fn new_names(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
     let is_scaled = history.requests().any(|request| request.scales_to().is_some());
     let first = history.requests().find(|request| pods.iter().any(|life| request.deletes_pod(life.name)));
     let Some(first) = first.filter(|_| !is_scaled) else { return };
-    for (index, life) in pods.iter().enumerate().filter(|(_, life)| life.birth().seq > first.event.seq) {
-        let is_known = pods[..index].iter().any(|other| other.name == life.name);
-        if !is_known {
+    let mut known = BTreeSet::new();
+    for life in pods {
+        if known.insert(life.name) && life.birth().seq > first.event.seq {
             let what =
                 format!("{} came to be after pods were deleted; no pod had that name before", life.name);
             findings.broken(what, &[first.event, life.birth()]);
@@ -123,32 +123,28 @@ fn new_names(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
     }
 }
 
-/// A pod that was asked to go must go, and come back.
-fn each_deletion_had_its_effect(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
-    for request in history.requests() {
-        for life in pods.iter().filter(|life| is_meant(request.what, request.event, life)) {
-            let again =
-                pods.iter().any(|other| other.name == life.name && other.birth().seq > life.birth().seq);
-            let given_up = history.timed_out("pods-").find(|(event, _, _)| event.seq > request.event.seq);
-            match (life.deleted(), given_up) {
-                _ if again => {}
-                (None, Some((given_up, wait, _))) => {
-                    let what = format!(
-                        "{} was asked to go and was still there when the wait for {wait} was given up",
-                        life.name
-                    );
-                    findings.broken(what, &[request.event, given_up]);
-                }
-                (Some(gone), Some((given_up, wait, _))) => {
-                    let what =
-                        format!("{} had not come back when the wait for {wait} was given up", life.name);
-                    findings.broken(what, &[gone, given_up]);
-                }
-                _ => {
-                    let what = format!("{} was asked to go, and was not seen to come back", life.name);
-                    findings.blind(what, &[request.event]);
-                }
-            }
+/// A pod that was asked to go must go, and come back: the last incarnation of each name may not have been asked.
+fn each_deletion_had_its_effect(
+    history: &History,
+    last: &BTreeMap<&str, &PodLife<'_>>,
+    findings: &mut Findings,
+) {
+    let requests: Vec<_> = history.requests().collect();
+    let waits: Vec<_> = history.timed_out("pods-").collect();
+    for (name, life) in last {
+        let Some(request) = requests.iter().find(|r| is_meant(r.what, r.event, life)) else { continue };
+        let given_up = waits.iter().find(|(event, _, _)| event.seq > request.event.seq);
+        match (life.deleted(), given_up) {
+            (None, Some((given_up, wait, _))) => findings.broken(
+                format!("{name} was asked to go and was still there when the wait for {wait} was given up"),
+                &[request.event, given_up],
+            ),
+            (Some(gone), Some((given_up, wait, _))) => findings.broken(
+                format!("{name} had not come back when the wait for {wait} was given up"),
+                &[gone, given_up],
+            ),
+            _ => findings
+                .blind(format!("{name} was asked to go, and was not seen to come back"), &[request.event]),
         }
     }
 }
