@@ -30,8 +30,7 @@ fn never_came(history: &History, findings: &mut Findings, pod: &PodLife<'_>, nam
     let text = format!("{} was created, and the claim {name} that it uses never was", pod.name);
     match claims::unseen(history) {
         Some(unseen) => findings.blind(format!("{text} seen"), &[pod.birth(), unseen]),
-        // Without its end the record may only be too short.
-        None if !history.is_completed() && pod.scheduled().is_none() => {
+        None if history.last().span.until_us < pod.birth().span.until_us + limits::WATCH_LAG.wait_us() => {
             findings.blind(format!("{text} before the record ends"), &[pod.birth()]);
         }
         None => findings.broken(text, &[pod.birth()]),
@@ -217,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_claim_never_came() {
-        assert_broken(&CHECK, "web-0 created; completed", "never was");
+        assert_broken(&CHECK, "web-0 created; wait 6s; aborted", "never was");
     }
 
     #[test]
