@@ -100,6 +100,7 @@ mod histories {
             started_at: "2026-01-02T03:04:05Z".to_owned(),
             recorded_by: "0.1.0".to_owned(),
             cluster,
+            seed: 7,
             selected: vec!["ordered-creation".to_owned()],
         };
         let events = history(statements).events;

@@ -69,7 +69,7 @@ fn describe_condition(condition: &Condition) -> String {
         Condition::PodsReady(of) => format!("{} ready", pods_are(of)),
         Condition::PodsUnready(of) => format!("{} running and not ready", pods_are(of)),
         Condition::PodsGone(of) => format!("{} gone", pods_are(of)),
-        Condition::PodReady(name) => format!("{name} is ready"),
+        Condition::PodReady(name) | Condition::PodWithClaimReady(name) => format!("{name} is ready"),
         Condition::StatusSettled(replicas) => format!("the set's status says {replicas} of everything"),
         Condition::EndpointsSettled => "EndpointSlices and Endpoints say what the pods say".to_owned(),
         Condition::DnsSettled => "every DNS backend says what the endpoints say".to_owned(),

@@ -107,7 +107,7 @@ impl Driver {
         let namespace = made.map_err(|error| Stop::environment(format!("{error:#}")))?;
         self.shared.namespaces.lock().expect("no holder panics").push(namespace);
         let mut openings = Vec::new();
-        for watched in watched_paths(&self.namespace, &self.shared.slices_version) {
+        for watched in watched_paths(&self.namespace, &self.shared.facts.slices_version) {
             let (opened, opening) = oneshot::channel();
             self.tasks.spawn(self.recorder.clone().watch(self.server.clone(), watched, opened));
             openings.push(opening);

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::{
     cluster::{Connection, Namespace, Surroundings, dns::Asker},
-    history::file::ClusterFacts,
+    history::file::{ClusterFacts, Header},
     limits::Limit,
     options::Options,
     spec::{Catalogue, Need},
@@ -31,8 +31,6 @@ pub struct Shared {
     pub run_id: String,
     /// What is known of the cluster.
     pub facts: ClusterFacts,
-    /// The API version that serves EndpointSlices.
-    pub slices_version: String,
     /// What the preflight found out, and those who ask the DNS from each vantage.
     pub found: Mutex<(Surroundings, Vec<Asker>)>,
     /// Every namespace that the run has made.
@@ -68,14 +66,12 @@ impl Shared {
         connection: Connection,
         catalogue: Catalogue,
         options: Options,
-        seed: u64,
-        run_id: String,
-        facts: ClusterFacts,
-        slices_version: String,
+        header: &Header,
         stop: watch::Receiver<bool>,
     ) -> Self {
+        let (facts, run_id) = (header.cluster.clone(), header.run_id.clone());
         let found = Surroundings { storage_class: facts.storage_class.clone(), ..Surroundings::default() };
-        let random = Mutex::new(StdRng::seed_from_u64(seed));
+        let random = Mutex::new(StdRng::seed_from_u64(header.seed));
         Self {
             connection,
             catalogue,
@@ -83,7 +79,6 @@ impl Shared {
             run_id,
             found: Mutex::new((found, Vec::new())),
             facts,
-            slices_version,
             namespaces: Mutex::default(),
             stop,
             slowest_start_us: AtomicU64::new(0),

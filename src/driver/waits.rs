@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Driver {
-    /// Waits for a condition. Pods that do not come end the scenario; counters and answers that do not settle are the
-    /// checks' business, and the scenario goes on.
+    /// Waits for a condition. Pods that do not come end the scenario; counters, answers and volumes that do not
+    /// settle are the checks' business, and the scenario goes on.
     pub(super) async fn wait(&self, condition: &Condition) -> Done {
         let wait = name(condition);
         if let Some(need) = needs(condition).filter(|need| !self.available.has(*need)) {
@@ -73,10 +73,12 @@ impl Driver {
                 self.each(world, ordinals, "running and unready", &[Phase::Running])
             }
             Condition::PodsGone(ordinals) => gone(world, ordinals),
-            Condition::PodReady(name) => match world.get(Resource::Pods, name).map(Phase::of) {
-                Some(Phase::Ready) => Ok(()),
-                phase => still(format!("{name} is {}", words(phase))),
-            },
+            Condition::PodReady(name) | Condition::PodWithClaimReady(name) => {
+                match world.get(Resource::Pods, name).map(Phase::of) {
+                    Some(Phase::Ready) => Ok(()),
+                    phase => still(format!("{name} is {}", words(phase))),
+                }
+            }
             Condition::StatusSettled(replicas) => status_settled(world, i64::from(*replicas)),
             Condition::EndpointsSettled => endpoints_settled(world),
             Condition::DnsSettled => self.dns_settled(world),
@@ -138,7 +140,7 @@ fn name(condition: &Condition) -> String {
         Condition::PodsReady(ordinals) => format!("pods-ready {ordinals:?}"),
         Condition::PodsUnready(ordinals) => format!("pods-unready {ordinals:?}"),
         Condition::PodsGone(ordinals) => format!("pods-gone {ordinals:?}"),
-        Condition::PodReady(name) => format!("pod-ready {name}"),
+        Condition::PodReady(name) | Condition::PodWithClaimReady(name) => format!("pod-ready {name}"),
         Condition::StatusSettled(replicas) => format!("status-settled {replicas}"),
         Condition::EndpointsSettled => "endpoints-settled".to_owned(),
         Condition::DnsSettled => "dns-settled".to_owned(),
@@ -159,13 +161,20 @@ fn limit(condition: &Condition) -> Limit {
 fn needs(condition: &Condition) -> Option<Need> {
     match condition {
         Condition::DnsSettled => Some(Need::Dns),
-        Condition::ClaimBound(_) => Some(Need::Storage),
+        Condition::ClaimBound(_) | Condition::PodWithClaimReady(_) => Some(Need::Storage),
         _ => None,
     }
 }
 
 fn is_vital(condition: &Condition) -> bool {
-    !matches!(condition, Condition::StatusSettled(_) | Condition::EndpointsSettled | Condition::DnsSettled)
+    matches!(
+        condition,
+        Condition::PodsRunning(_)
+            | Condition::PodsReady(_)
+            | Condition::PodsUnready(_)
+            | Condition::PodsGone(_)
+            | Condition::PodReady(_)
+    )
 }
 
 fn still(missing: String) -> Result<(), Missing> {

@@ -31,6 +31,9 @@ pub struct Header {
     pub recorded_by: String,
     /// What was recorded.
     pub cluster: ClusterFacts,
+    /// What the names and tokens of the run were drawn from.
+    #[serde(default)]
+    pub seed: u64,
     /// What was selected: the ids of the requirements, in the order of the catalogue.
     pub selected: Vec<String>,
 }
@@ -42,6 +45,9 @@ pub struct ClusterFacts {
     pub server_version: String,
     /// The names of the nodes that pods can be scheduled to.
     pub nodes: Vec<String>,
+    /// The API version that serves EndpointSlices.
+    #[serde(default)]
+    pub slices_version: String,
     /// Whether this is the embedded model and not a real cluster.
     pub embedded: bool,
     /// The StorageClass that class-less claims get, or the one named by flag.

@@ -90,7 +90,10 @@ impl Watch {
             Request::get(query).body(Vec::new()).map_err(|e| Unanswered { reason: e.to_string() })?;
         let stream = match self.server.client.request_events::<Value>(request).await {
             Ok(stream) => stream,
-            Err(kube::Error::Api(status)) if status.code == 410 => return Ok(self.gap(&status.message)),
+            Err(kube::Error::Api(status)) if status.code == 410 => {
+                self.gap(&status.message);
+                return Ok(());
+            }
             Err(error) => return Err(Unanswered { reason: error.to_string() }),
         };
         self.see(Observation::WatchOpened { resource: self.watched.resource, revision });
@@ -112,7 +115,10 @@ impl Watch {
                 Ok(WatchEvent::Bookmark(bookmark)) => {
                     self.revision = Some(bookmark.metadata.resource_version)
                 }
-                Ok(WatchEvent::Error(status)) if status.code == 410 => return Ok(self.gap(&status.message)),
+                Ok(WatchEvent::Error(status)) if status.code == 410 => {
+                    self.gap(&status.message);
+                    return Ok(());
+                }
                 Ok(WatchEvent::Error(status)) => return Err(Unanswered { reason: status.message.clone() }),
                 Err(error) => return Err(Unanswered { reason: error.to_string() }),
             }

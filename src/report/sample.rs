@@ -74,6 +74,7 @@ fn header() -> Header {
     let cluster = ClusterFacts {
         server_version: "v1.37.1".to_owned(),
         nodes: ["node-0", "node-1", "node-2"].map(str::to_owned).to_vec(),
+        slices_version: "discovery.k8s.io/v1".to_owned(),
         embedded: false,
         storage_class: Some("standard".to_owned()),
         replaced_images: [("k8s.gcr.io/nginx-slim:0.8".to_owned(), "nginx:1.29".to_owned())].into(),
@@ -84,6 +85,7 @@ fn header() -> Header {
         started_at: "2026-03-01T02:14:03.250Z".to_owned(),
         recorded_by: "0.1.0".to_owned(),
         cluster,
+        seed: 7,
         selected: REQUIREMENTS.iter().map(|(_, id, _)| (*id).to_owned()).collect(),
     }
 }

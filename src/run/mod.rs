@@ -95,9 +95,9 @@ pub async fn run(
         Err(error) => Err(error),
     };
     match ready {
-        Ok((connection, facts, slices_version)) => {
+        Ok((connection, facts)) => {
             header.cluster = facts;
-            pipeline.go(header, connection, slices_version).await
+            pipeline.go(header, connection).await
         }
         Err(error) => pipeline.refuse(header, &format!("{error:#}")),
     }
@@ -121,6 +121,7 @@ impl Pipeline<'_> {
             started_at: Timestamp::now().to_string(),
             recorded_by: env!("CARGO_PKG_VERSION").to_owned(),
             cluster,
+            seed: self.seed,
             selected: self.plan.requirements.clone(),
         }
     }
@@ -131,11 +132,10 @@ impl Pipeline<'_> {
     }
 
     /// Touches the cluster, and creates nothing in it.
-    async fn get_ready(&self, connection: Connection) -> Result<(Connection, ClusterFacts, String)> {
+    async fn get_ready(&self, connection: Connection) -> Result<(Connection, ClusterFacts)> {
         let mut facts = preconditions::facts(&connection, self.options).await?;
         facts.replaced_images = self.replaced_images();
-        let slices_version = preconditions::slices_version(&connection).await?;
-        Ok((connection, facts, slices_version))
+        Ok((connection, facts))
     }
 
     fn replaced_images(&self) -> BTreeMap<String, String> {
@@ -167,7 +167,7 @@ impl Pipeline<'_> {
     }
 
     /// Runs, judges and cleans up.
-    async fn go(&self, header: Header, connection: Connection, slices_version: String) -> Result<Finished> {
+    async fn go(&self, header: Header, connection: Connection) -> Result<Finished> {
         let disk = Disk::create(self.reporter.folder(), &header)?;
         let brake = Brake::new();
         let progress = Progress::new(self.clock, &self.options.voice);
@@ -175,10 +175,7 @@ impl Pipeline<'_> {
             connection,
             self.catalogue.clone(),
             self.options.clone(),
-            self.seed,
-            self.run_id.to_owned(),
-            header.cluster.clone(),
-            slices_version,
+            &header,
             brake.watch(),
         ));
         let beside = [

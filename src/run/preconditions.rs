@@ -27,6 +27,7 @@ pub(super) async fn facts(connection: &Connection, options: &Options) -> Result<
     Ok(ClusterFacts {
         server_version: version,
         nodes,
+        slices_version: slices_version(&server).await?,
         embedded: connection.embedded,
         storage_class,
         replaced_images: Default::default(),
@@ -55,8 +56,7 @@ async fn existing_class(server: &Server, name: &str) -> Result<String> {
 }
 
 /// The API version that serves EndpointSlices: v1 from Kubernetes 1.21 on, v1beta1 before.
-pub(super) async fn slices_version(connection: &Connection) -> Result<String> {
-    let server = Server::new(connection.client("preconditions")?);
+async fn slices_version(server: &Server) -> Result<String> {
     let reply = server.get_patiently("/apis/discovery.k8s.io").await?;
     let version = reply.body["preferredVersion"]["groupVersion"].as_str();
     version.map(str::to_owned).context("the server serves no EndpointSlices (discovery.k8s.io)")

@@ -125,6 +125,8 @@ pub enum Condition {
     PodsGone(Vec<u32>),
     /// The pod of that name, which is not the set's, is ready.
     PodReady(String),
+    /// The pod of that name, which is not the set's and mounts a claim, is ready. Needs storage.
+    PodWithClaimReady(String),
     /// The set's status has caught up: replicas, ready, current and updated are all this many, and the generation is observed.
     StatusSettled(u32),
     /// EndpointSlices and Endpoints of `nginx` list exactly the set's pods, each with its present address and readiness.

@@ -33,7 +33,7 @@ pub struct Asker {
 }
 
 enum Either {
-    Forward(Resolver<ThroughForward>),
+    Forward(Box<Resolver<ThroughForward>>),
     /// Datagrams of several questions could run together in one stream, so there is one question at a time.
     Exec(Mutex<Netcat>),
 }
@@ -45,7 +45,11 @@ impl Asker {
         let provider = ThroughForward::new(client, backend);
         let resolver = resolver(NameServerConfig::tcp(server), provider)?;
         let vantage = Vantage::Backend { pod: backend.pod.clone() };
-        Ok(Self { vantage, transport: Transport::Tcp, resolver: Arc::new(Either::Forward(resolver)) })
+        Ok(Self {
+            vantage,
+            transport: Transport::Tcp,
+            resolver: Arc::new(Either::Forward(Box::new(resolver))),
+        })
     }
 
     /// Asks a nameserver as a pod on the probe's node sees it.
