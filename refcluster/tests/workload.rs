@@ -35,7 +35,8 @@ async fn containers_know_who_they_are_and_keep_their_data() -> Result<()> {
     assert_eq!(fqdn, "web-1.nginx.default.svc.cluster.local\n");
     let write = "echo token > /usr/share/nginx/html/index.html && echo gone > /tmp/x && sync";
     assert!(exec(&client, "web-1", &["sh", "-c", write]).await?.1);
-    let (page, _) = exec(&client, "web-0", &["wget", "-q", "-O", "-", "http://web-1.nginx/"]).await?;
+    let fetch = "until wget -q -O - http://web-1.nginx/; do sleep 1; done";
+    let (page, _) = exec(&client, "web-0", &["sh", "-c", fetch]).await?;
     assert_eq!(page, "token\n");
     let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::default_namespaced(client.clone());
     pods.delete("web-1", &Default::default()).await?;
