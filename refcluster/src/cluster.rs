@@ -83,7 +83,8 @@ impl Cluster {
     fn dns_serves(&self) -> bool {
         let world = self.shared.lock();
         let ready = |(_, pod): (_, &Arc<serde_json::Value>)| crate::controllers::pods::is_ready(pod);
-        world.store.list(Kind::Pod, "kube-system").filter(|entry| ready(*entry)).count() >= world.options.dns_backends
+        world.store.list(Kind::Pod, "kube-system").filter(|entry| ready(*entry)).count()
+            >= world.options.dns_backends
     }
 
     /// Opens a connection to the API server, in memory. It speaks HTTP/1.1.

@@ -106,7 +106,11 @@ impl Kind {
     /// `v1`, `apps/v1`.
     pub(crate) fn api_version(self) -> String {
         let info = self.info();
-        if info.group.is_empty() { info.version.to_owned() } else { format!("{}/{}", info.group, info.version) }
+        if info.group.is_empty() {
+            info.version.to_owned()
+        } else {
+            format!("{}/{}", info.group, info.version)
+        }
     }
 
     /// `statefulsets.apps`, as messages name a resource.

@@ -131,7 +131,8 @@ impl World {
             }
             let target = items(slice, "/ports").iter().find(|entry| entry["name"] == *port_name);
             let target = target.and_then(|entry| entry["port"].as_u64()).unwrap_or(0) as u16;
-            let serving = items(slice, "/endpoints").iter().filter(|endpoint| endpoint["conditions"]["ready"] == true);
+            let serving =
+                items(slice, "/endpoints").iter().filter(|endpoint| endpoint["conditions"]["ready"] == true);
             ready.extend(serving.map(|endpoint| (text(endpoint, "/addresses/0").to_owned(), target)));
         }
         if ready.is_empty() {
@@ -166,7 +167,9 @@ pub(crate) fn exchange(shared: &Shared, address: &str, port: u16, datagram: &[u8
 
 async fn serve(shared: &Shared, server: Server, mut stream: DuplexStream) -> std::io::Result<()> {
     match server {
-        Server::Http { files, root } => serve_http(&mut stream, |path| files.read(&format!("{root}{path}"))).await,
+        Server::Http { files, root } => {
+            serve_http(&mut stream, |path| files.read(&format!("{root}{path}"))).await
+        }
         Server::Health => serve_http(&mut stream, |_| Some(b"OK".to_vec())).await,
         Server::Dns(uid) => loop {
             let mut query = vec![0; usize::from(stream.read_u16().await?)];
@@ -179,7 +182,10 @@ async fn serve(shared: &Shared, server: Server, mut stream: DuplexStream) -> std
 }
 
 /// Answers one request and closes.
-async fn serve_http(stream: &mut DuplexStream, find: impl Fn(&str) -> Option<Vec<u8>>) -> std::io::Result<()> {
+async fn serve_http(
+    stream: &mut DuplexStream,
+    find: impl Fn(&str) -> Option<Vec<u8>>,
+) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut piece = [0; 1024];
     while !request.windows(4).any(|window| window == b"\r\n\r\n") {

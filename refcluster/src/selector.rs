@@ -70,7 +70,8 @@ pub(crate) fn label_selector_text(selector: &Value) -> String {
 
 fn expression_holds(term: &Value, labels: &Value) -> bool {
     let key = text(term, "/key").to_owned();
-    let values = items(term, "/values").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect();
+    let values =
+        items(term, "/values").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect();
     let test = match text(term, "/operator") {
         "In" => Test::In(key, values),
         "NotIn" => Test::NotIn(key, values),
@@ -116,7 +117,8 @@ fn parse_term(term: &str) -> Result<Test, Status> {
 }
 
 fn parse_set(head: &str, set: &str, term: &str) -> Result<Test, Status> {
-    let values = set.trim_end().trim_end_matches(')').split(',').map(|value| value.trim().to_owned()).collect();
+    let values =
+        set.trim_end().trim_end_matches(')').split(',').map(|value| value.trim().to_owned()).collect();
     match head.split_whitespace().collect::<Vec<_>>()[..] {
         [key, "in"] => Ok(Test::In(key.to_owned(), values)),
         [key, "notin"] => Ok(Test::NotIn(key.to_owned(), values)),

@@ -24,6 +24,11 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
+    /// The field that is wrong.
+    pub(crate) fn field(&self) -> &str {
+        &self.field
+    }
+
     pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
         Self::new("FieldValueRequired", field, "Required value", detail)
     }
@@ -78,13 +83,13 @@ impl Status {
     }
 
     pub(crate) fn conflict(kind: Kind, name: &str, why: &str) -> Self {
-        let message =
-            format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.qualified_plural());
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.qualified_plural());
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
     pub(crate) fn stale(kind: Kind, name: &str) -> Self {
-        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(kind, name, why)
     }
 
@@ -95,16 +100,13 @@ impl Status {
         let plural = if fields.len() == 1 { "conflict" } else { "conflicts" };
         let message = format!("Apply failed with {} {plural}: {}", fields.len(), each.join(", "));
         let mut status = Self::new(409, "Conflict", message);
-        let cause = |(field, owner): &(String, String)| {
-            json!({"reason": "FieldManagerConflict", "message": format!("conflict with {owner:?}"), "field": field})
-        };
+        let cause = |(field, owner): &(String, String)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {owner:?}"), "field": field});
         status.details = json!({"causes": fields.iter().map(cause).collect::<Vec<_>>()});
         status
     }
 
     pub(crate) fn invalid(kind: Kind, name: &str, causes: Vec<Cause>) -> Self {
-        let each: Vec<_> =
-            causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        let each: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
         let list = if each.len() == 1 { each.concat() } else { format!("[{}]", each.join(", ")) };
         let message = format!("{} {name:?} is invalid: {list}", kind.qualified_name());
         let mut status = Self::new(422, "Invalid", message).about(kind, name);

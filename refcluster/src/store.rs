@@ -104,9 +104,9 @@ impl Store {
         namespace: &'a str,
     ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
         let first = Key::new(kind, namespace, "");
-        self.objects
-            .range((Bound::Included(first), Bound::Unbounded))
-            .take_while(move |(key, _)| key.kind == kind && (namespace.is_empty() || key.namespace == namespace))
+        self.objects.range((Bound::Included(first), Bound::Unbounded)).take_while(move |(key, _)| {
+            key.kind == kind && (namespace.is_empty() || key.namespace == namespace)
+        })
     }
 
     /// Writes an object, stamps it with the new revision and tells the watchers.
@@ -128,17 +128,18 @@ impl Store {
         let mut object = (*previous).clone();
         object["metadata"]["resourceVersion"] = Value::String(self.revision.to_string());
         let (key, object) = (key.clone(), Arc::new(object));
-        let change =
-            Change { action: Action::Deleted, key, revision: self.revision, object, previous: Some(previous) };
+        let change = Change {
+            action: Action::Deleted,
+            key,
+            revision: self.revision,
+            object,
+            previous: Some(previous),
+        };
         Some(self.publish(change))
     }
 
     /// Opens a stream of the changes to a kind from now on.
-    pub(crate) fn subscribe(
-        &mut self,
-        kind: Kind,
-        namespace: &str,
-    ) -> mpsc::UnboundedReceiver<Arc<Change>> {
+    pub(crate) fn subscribe(&mut self, kind: Kind, namespace: &str) -> mpsc::UnboundedReceiver<Arc<Change>> {
         let (changes, receiver) = mpsc::unbounded_channel();
         self.next_watcher += 1;
         self.watchers.insert(self.next_watcher, Watcher { kind, namespace: namespace.to_owned(), changes });
@@ -147,9 +148,8 @@ impl Store {
 
     /// The changes to a kind after `revision`, or nothing when some of them are compacted.
     pub(crate) fn since(&self, revision: u64, kind: Kind, namespace: &str) -> Option<Vec<Arc<Change>>> {
-        let concerns = |change: &&Arc<Change>| {
-            change.revision > revision && covers(kind, namespace, &change.key)
-        };
+        let concerns =
+            |change: &&Arc<Change>| change.revision > revision && covers(kind, namespace, &change.key);
         (revision >= self.compacted).then(|| self.history.iter().filter(concerns).cloned().collect())
     }
 
@@ -163,7 +163,11 @@ impl Store {
         }
         self.watchers.retain(|_, watcher| {
             let concerned = covers(watcher.kind, &watcher.namespace, &change.key);
-            if concerned { watcher.changes.send(change.clone()).is_ok() } else { !watcher.changes.is_closed() }
+            if concerned {
+                watcher.changes.send(change.clone()).is_ok()
+            } else {
+                !watcher.changes.is_closed()
+            }
         });
         change
     }

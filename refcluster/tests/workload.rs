@@ -14,7 +14,8 @@ use serde_json::json;
 async fn pods_come_in_order_and_go_in_reverse() -> Result<()> {
     let (_cluster, client) = start(Options::default()).await?;
     apply_web(&client, 3, json!({})).await?;
-    let seen = watch_pods(&client, |seen| seen.iter().filter(|line| line.ends_with("READY")).count() == 3).await?;
+    let seen =
+        watch_pods(&client, |seen| seen.iter().filter(|line| line.ends_with("READY")).count() == 3).await?;
     let wanted = ["web-0 ADDED", "web-0 READY", "web-1 ADDED", "web-1 READY", "web-2 ADDED", "web-2 READY"];
     assert_eq!(seen, wanted);
     let sets: Api<StatefulSet> = Api::default_namespaced(client.clone());

@@ -43,7 +43,8 @@ fn served(group: &str, version: &str) -> bool {
 }
 
 fn groups(shared: &Shared) -> Vec<Value> {
-    let mut names: Vec<_> = Kind::ALL.iter().map(|kind| kind.info().group).filter(|group| !group.is_empty()).collect();
+    let mut names: Vec<_> =
+        Kind::ALL.iter().map(|kind| kind.info().group).filter(|group| !group.is_empty()).collect();
     names.push("authorization.k8s.io");
     names.dedup();
     let mut groups: Vec<_> = names.into_iter().map(|name| group(name, &["v1"])).collect();
@@ -63,7 +64,8 @@ fn resources(shared: &Shared, group: &str, version: &str) -> Value {
     let mut listed = Vec::new();
     for kind in Kind::ALL.iter().filter(|kind| kind.info().group == group) {
         let info = kind.info();
-        let verbs = json!(["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]);
+        let verbs =
+            json!(["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]);
         let mut entry = json!({
             "name": info.plural, "singularName": info.name.to_lowercase(), "namespaced": info.namespaced,
             "kind": info.name, "verbs": verbs,
@@ -73,7 +75,10 @@ fn resources(shared: &Shared, group: &str, version: &str) -> Value {
         }
         listed.push(entry);
         for subresource in info.subresources {
-            if *subresource == "scale" && *kind == Kind::StatefulSet && shared.lock().tells(Fault::ScaleNotListed) {
+            if *subresource == "scale"
+                && *kind == Kind::StatefulSet
+                && shared.lock().tells(Fault::ScaleNotListed)
+            {
                 continue;
             }
             listed.push(subresource_entry(*kind, subresource));
@@ -93,8 +98,7 @@ fn subresource_entry(kind: Kind, subresource: &str) -> Value {
         _ => json!(["get", "patch", "update"]),
     };
     let name = format!("{}/{subresource}", info.plural);
-    let mut entry =
-        json!({"name": name, "singularName": "", "namespaced": info.namespaced, "kind": info.name, "verbs": verbs});
+    let mut entry = json!({"name": name, "singularName": "", "namespaced": info.namespaced, "kind": info.name, "verbs": verbs});
     if subresource == "scale" {
         entry["group"] = "autoscaling".into();
         entry["version"] = "v1".into();

@@ -151,7 +151,10 @@ pub(super) fn write_owners(
     let before = owners_of(old);
     let old_time = |id: &OwnerId| {
         let entries = crate::json::items(old, "/metadata/managedFields");
-        entries.iter().find(|entry| entry["manager"] == *id.0 && entry["operation"] == *id.1).map(|entry| entry["time"].clone())
+        entries
+            .iter()
+            .find(|entry| entry["manager"] == *id.0 && entry["operation"] == *id.1)
+            .map(|entry| entry["time"].clone())
     };
     let mut entries = Vec::new();
     for (id, set) in owners.iter().filter(|(_, set)| !set.is_empty()) {

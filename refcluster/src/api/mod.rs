@@ -30,7 +30,10 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Speaks HTTP/1.1 on one connection until the other side closes it.
-pub(crate) async fn serve_connection(shared: Shared, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+pub(crate) async fn serve_connection(
+    shared: Shared,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
     let service = service_fn(move |request| answer(shared.clone(), request));
     // A connection that breaks is the client's affair: there is nobody to report it to.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
@@ -44,7 +47,8 @@ async fn answer(shared: Shared, mut incoming: hyper::Request<Incoming>) -> Resul
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let upgrade = incoming.headers().contains_key("sec-websocket-key").then(|| hyper::upgrade::on(&mut incoming));
+    let upgrade =
+        incoming.headers().contains_key("sec-websocket-key").then(|| hyper::upgrade::on(&mut incoming));
     let (parts, body) = incoming.into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
         return Ok(response::error(&Status::bad_request("the body could not be read")));
@@ -74,7 +78,11 @@ fn disturb(shared: &Shared, request: &Request) -> Result<(), Status> {
         return Err(Status::new(500, "InternalError", "Internal error occurred: etcdserver: leader changed"));
     }
     if faults.strikes(ApiFault::Unavailable, 25) {
-        return Err(Status::new(503, "ServiceUnavailable", "the server is currently unable to handle the request"));
+        return Err(Status::new(
+            503,
+            "ServiceUnavailable",
+            "the server is currently unable to handle the request",
+        ));
     }
     Ok(())
 }
@@ -86,7 +94,9 @@ async fn object(shared: &Shared, target: Target, request: &mut Request) -> Resul
         (_, "portforward") => stream::port_forward(shared, &target, request),
         ("GET", "log") => stream::log(shared, &target, request),
         (_, "scale") => scale::handle(shared, &target, request),
-        ("GET", _) if target.name.is_none() && request.flag("watch") => watch::watch(shared, &target, request),
+        ("GET", _) if target.name.is_none() && request.flag("watch") => {
+            watch::watch(shared, &target, request)
+        }
         ("GET", _) if target.name.is_none() => read::list(shared, &target, request),
         ("GET", _) => read::get(shared, &target),
         ("POST", "eviction") => write::evict(shared, &target, request),

@@ -114,8 +114,7 @@ impl Watch {
         if initial_events_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        let object =
-            json!({"kind": self.kind.info().name, "apiVersion": self.kind.api_version(), "metadata": metadata});
+        let object = json!({"kind": self.kind.info().name, "apiVersion": self.kind.api_version(), "metadata": metadata});
         line("BOOKMARK", &object)
     }
 

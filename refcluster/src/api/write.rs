@@ -65,7 +65,9 @@ fn apply(
     let key = target.key();
     let manager = request.parameter("fieldManager");
     if manager.is_empty() {
-        return Err(Status::bad_request("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"));
+        return Err(Status::bad_request(
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+        ));
     }
     let old = world.get(&key);
     let live = old.clone().unwrap_or_else(|| Arc::new(json!({"metadata": {"name": key.name}})));
@@ -87,7 +89,11 @@ pub(super) fn delete(shared: &Shared, target: &Target, request: &Request) -> Res
     })
 }
 
-pub(super) fn delete_collection(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
+pub(super) fn delete_collection(
+    shared: &Shared,
+    target: &Target,
+    request: &Request,
+) -> Result<Response, Status> {
     let (options, selector) = (delete_options(request)?, read::selector(request)?);
     let mut world = shared.lock();
     let concerned: Vec<(Key, Arc<Value>)> = world
@@ -112,7 +118,8 @@ pub(super) fn delete_collection(shared: &Shared, target: &Target, request: &Requ
 pub(super) fn evict(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
     let options = DeleteOptions::parse(&request.json()?["deleteOptions"])?;
     shared.lock().delete(&target.key(), &options)?;
-    let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    let body =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(response::json(201, &body))
 }
 
@@ -126,7 +133,8 @@ pub(super) fn bind(shared: &Shared, target: &Target, request: &Request) -> Resul
         return Err(Status::conflict(key.kind, &key.name, "the pod is already assigned to a node"));
     }
     world.modify(&key, |pod| map(pod, "spec")["nodeName"] = node.into());
-    let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    let body =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(response::json(201, &body))
 }
 

@@ -20,7 +20,11 @@ pub(crate) fn controller_reference(owner: &Value) -> Value {
 }
 
 /// The pods that belong to a set, after adopting and releasing. `belongs` says which names may be its own.
-pub(crate) fn claim_pods(world: &mut World, set: &Value, belongs: impl Fn(&Value) -> bool) -> Vec<Arc<Value>> {
+pub(crate) fn claim_pods(
+    world: &mut World,
+    set: &Value,
+    belongs: impl Fn(&Value) -> bool,
+) -> Vec<Arc<Value>> {
     let namespace = json::namespace(set).to_owned();
     let pods: Vec<_> =
         world.store.list(Kind::Pod, &namespace).map(|(key, pod)| (key.clone(), pod.clone())).collect();
@@ -34,7 +38,8 @@ fn claim(
     pod: Arc<Value>,
     belongs: &impl Fn(&Value) -> bool,
 ) -> Option<Arc<Value>> {
-    let matches = label_selector_matches(&set["spec"]["selector"], &pod["metadata"]["labels"]) && belongs(&pod);
+    let matches =
+        label_selector_matches(&set["spec"]["selector"], &pod["metadata"]["labels"]) && belongs(&pod);
     if let Some(owner) = json::controller(&pod) {
         return match (text(owner, "/uid") == json::uid(set), matches) {
             (true, true) => Some(pod),

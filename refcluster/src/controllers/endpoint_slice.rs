@@ -22,8 +22,10 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
         present.iter().for_each(|slice| drop(world.remove(slice)));
         return Ok(());
     };
-    let families: Vec<String> =
-        items(&service, "/spec/ipFamilies").iter().filter_map(|family| family.as_str().map(str::to_owned)).collect();
+    let families: Vec<String> = items(&service, "/spec/ipFamilies")
+        .iter()
+        .filter_map(|family| family.as_str().map(str::to_owned))
+        .collect();
     let mut wanted = Vec::new();
     for family in &families {
         let endpoints = endpoints(world, &service, family);
@@ -48,7 +50,9 @@ pub(super) fn selected_pods(world: &World, service: &Value) -> Vec<Arc<Value>> {
     let selector = &service["spec"]["selector"];
     let pods = world.store.list(Kind::Pod, json::namespace(service)).map(|(_, pod)| pod);
     pods.filter(|pod| {
-        map_matches(selector, &pod["metadata"]["labels"]) && has(pod, "/status/podIP") && !pods::is_terminal(pod)
+        map_matches(selector, &pod["metadata"]["labels"])
+            && has(pod, "/status/podIP")
+            && !pods::is_terminal(pod)
     })
     .cloned()
     .collect()
@@ -59,8 +63,12 @@ fn endpoints(world: &mut World, service: &Value, family: &str) -> Vec<Value> {
     let of_family = |address: &&str| address.contains(':') == (family == "IPv6");
     let mut endpoints = Vec::new();
     for pod in pods {
-        let addresses = items(&pod, "/status/podIPs").iter().map(|entry| text(entry, "/ip"));
-        let Some(address) = addresses.filter(|address| of_family(address)).next() else { continue };
+        let older = text(&pod, "/metadata/creationTimestamp") < text(service, "/metadata/creationTimestamp");
+        if older && world.tells(Fault::LateServiceIgnored) {
+            continue;
+        }
+        let mut addresses = items(&pod, "/status/podIPs").iter().map(|entry| text(entry, "/ip"));
+        let Some(address) = addresses.find(of_family) else { continue };
         if family == "IPv6" && world.tells(Fault::SecondFamilyUnpublished) {
             continue;
         }
@@ -71,7 +79,7 @@ fn endpoints(world: &mut World, service: &Value, family: &str) -> Vec<Value> {
 
 fn endpoint(world: &mut World, service: &Value, pod: &Value, address: &str) -> Value {
     let publishes = service["spec"]["publishNotReadyAddresses"] == true;
-    let published = publishes && !(!pods::serves(pod) && world.tells(Fault::PublishNotReadyIgnored));
+    let published = publishes && (pods::serves(pod) || !world.tells(Fault::PublishNotReadyIgnored));
     let mut ready = published || pods::serves(pod);
     if !ready && !json::terminating(pod) && world.tells(Fault::EndpointsIgnoreReadiness) {
         ready = true;
@@ -120,9 +128,9 @@ fn write(
 ) -> Outcome {
     for (family, endpoints) in wanted {
         let ports = ports(service, world);
-        let reusable = present.iter().position(|key| {
-            world.get(key).is_some_and(|slice| text(&slice, "/addressType") == family)
-        });
+        let reusable = present
+            .iter()
+            .position(|key| world.get(key).is_some_and(|slice| text(&slice, "/addressType") == family));
         if let Some(index) = reusable {
             let key = present.remove(index);
             world.modify(&key, |slice| {

@@ -37,7 +37,8 @@ fn collect(world: &mut World, key: &Key, object: &Value) -> Outcome {
         if !dangling.is_empty() {
             let gone: Vec<_> = dangling.iter().map(|owner| owner["uid"].clone()).collect();
             world.modify(key, |object| {
-                list(map(object, "metadata"), "ownerReferences").retain(|owner| !gone.contains(&owner["uid"]));
+                list(map(object, "metadata"), "ownerReferences")
+                    .retain(|owner| !gone.contains(&owner["uid"]));
             });
         }
         return Ok(());

@@ -6,8 +6,8 @@
 pub(crate) mod adoption;
 mod deployment;
 mod dns_watch;
-mod endpoints;
 mod endpoint_slice;
+mod endpoints;
 pub(crate) mod events;
 mod garbage;
 mod namespace;

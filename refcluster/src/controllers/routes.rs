@@ -99,7 +99,8 @@ fn pod_services(world: &mut World, change: &Change) {
         selector.is_object() && labels.iter().any(|labels| map_matches(selector, labels))
     };
     let services = world.store.list(Kind::Service, &change.key.namespace);
-    let keys: Vec<Key> = services.filter(|(_, service)| selects(service)).map(|(key, _)| key.clone()).collect();
+    let keys: Vec<Key> =
+        services.filter(|(_, service)| selects(service)).map(|(key, _)| key.clone()).collect();
     for key in &keys {
         world.queue.add(Component::EndpointSlice, key);
         world.queue.add(Component::Endpoints, key);
@@ -128,7 +129,8 @@ fn volume(world: &mut World, change: &Change) {
 
 /// Pods without a node may find one after this change.
 fn pending_pods(world: &mut World, namespace: &str) {
-    let waiting = |pod: &Value| !json::has(pod, "/spec/nodeName") && json::condition(pod, "PodScheduled") == "False";
+    let waiting =
+        |pod: &Value| !json::has(pod, "/spec/nodeName") && json::condition(pod, "PodScheduled") == "False";
     let pods = world.store.list(Kind::Pod, namespace).filter(|(_, pod)| waiting(pod));
     let keys: Vec<Key> = pods.map(|(key, _)| key.clone()).collect();
     keys.iter().for_each(|key| world.queue.add(Component::Scheduler, key));

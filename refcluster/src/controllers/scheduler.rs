@@ -20,7 +20,12 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
         return Ok(());
     }
     if !items(&pod, "/spec/schedulingGates").is_empty() {
-        unschedulable(world, key, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates");
+        unschedulable(
+            world,
+            key,
+            "SchedulingGated",
+            "Scheduling is blocked due to non-empty scheduling gates",
+        );
         return Ok(());
     }
     let claims = match claims(world, &pod) {
@@ -35,8 +40,11 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
         unschedulable(world, key, "Unschedulable", &message);
         return Ok(());
     };
-    let unbound: Vec<Key> =
-        claims.iter().filter(|(_, claim)| !volume_binder::is_bound(claim)).map(|(key, _)| key.clone()).collect();
+    let unbound: Vec<Key> = claims
+        .iter()
+        .filter(|(_, claim)| !volume_binder::is_bound(claim))
+        .map(|(key, _)| key.clone())
+        .collect();
     if unbound.is_empty() {
         bind(world, key, &pod, &node);
         return Ok(());
@@ -105,14 +113,19 @@ fn fits(world: &World, pod: &Value, node: &Value, claims: &Claims) -> bool {
     node["spec"]["unschedulable"] != true
         && json::condition(node, "Ready") == "True"
         && texts(pod, "/spec/nodeSelector").all(|(key, value)| labels[key] == value)
-        && node_affinity_holds(&pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"], labels)
+        && node_affinity_holds(
+            &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"],
+            labels,
+        )
         && claims.iter().all(|(_, claim)| volume_reaches(world, claim, labels))
         && !anti_affinity_forbids(world, pod, json::name(node))
 }
 
 fn volume_reaches(world: &World, claim: &Value, labels: &Value) -> bool {
     let volume = Key::new(Kind::PersistentVolume, "", text(claim, "/spec/volumeName"));
-    world.get(&volume).is_none_or(|volume| node_affinity_holds(&volume["spec"]["nodeAffinity"]["required"], labels))
+    world
+        .get(&volume)
+        .is_none_or(|volume| node_affinity_holds(&volume["spec"]["nodeAffinity"]["required"], labels))
 }
 
 /// One of the terms must hold, if there are any.

@@ -64,12 +64,16 @@ fn matching_volume(world: &World, claim: &Value) -> Option<(Key, Arc<Value>)> {
         }
         text(volume, "/spec/storageClassName") == text(claim, "/spec/storageClassName")
             && !json::terminating(volume)
-            && bytes(text(volume, "/spec/capacity/storage")) >= bytes(text(claim, "/spec/resources/requests/storage"))
-            && items(claim, "/spec/accessModes").iter().all(|mode| items(volume, "/spec/accessModes").contains(mode))
+            && bytes(text(volume, "/spec/capacity/storage"))
+                >= bytes(text(claim, "/spec/resources/requests/storage"))
+            && items(claim, "/spec/accessModes")
+                .iter()
+                .all(|mode| items(volume, "/spec/accessModes").contains(mode))
     };
     let asked = text(claim, "/spec/volumeName");
     let mut volumes = world.store.list(Kind::PersistentVolume, "");
-    let found = volumes.find(|(key, volume)| if asked.is_empty() { fits(volume) } else { key.name == asked })?;
+    let found =
+        volumes.find(|(key, volume)| if asked.is_empty() { fits(volume) } else { key.name == asked })?;
     Some((found.0.clone(), found.1.clone()))
 }
 

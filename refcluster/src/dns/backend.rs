@@ -74,7 +74,8 @@ impl Backend {
         let cached = self.cache.get(question).filter(|cached| cached.expires > Instant::now())?;
         let age_secs = cached.stored.elapsed().as_secs() as u32;
         let mut answer = cached.answer.clone();
-        for record in answer.records.iter_mut().chain(&mut answer.authorities).chain(&mut answer.additionals) {
+        for record in answer.records.iter_mut().chain(&mut answer.authorities).chain(&mut answer.additionals)
+        {
             record.decrement_ttl(age_secs.min(record.ttl));
         }
         Some(answer)

@@ -30,10 +30,12 @@ pub(super) fn answer(world: &mut World, view: &View, question: &(String, RecordT
     if let Some(address) = reverse_address(name) {
         return reverse(world, view, name, *kind, address);
     }
-    let Some(relative) = name.strip_suffix(&zone).filter(|rest| rest.is_empty() || rest.ends_with('.')) else {
+    let Some(relative) = name.strip_suffix(&zone).filter(|rest| rest.is_empty() || rest.ends_with('.'))
+    else {
         return empty(ResponseCode::ServFail);
     };
-    let labels: Vec<&str> = relative.trim_end_matches('.').split('.').filter(|label| !label.is_empty()).collect();
+    let labels: Vec<&str> =
+        relative.trim_end_matches('.').split('.').filter(|label| !label.is_empty()).collect();
     match find(world, view, &labels) {
         Some(found) => positive(world, name, *kind, &found),
         None => negative(world, ResponseCode::NXDomain),
@@ -85,7 +87,12 @@ fn addresses(endpoints: Vec<Endpoint>) -> Found {
 }
 
 /// The ready pods of a headless Service, or the address of another one.
-fn service_addresses(world: &mut World, view: &View, namespace: &str, service: &str) -> Option<Vec<Endpoint>> {
+fn service_addresses(
+    world: &mut World,
+    view: &View,
+    namespace: &str,
+    service: &str,
+) -> Option<Vec<Endpoint>> {
     let object = view.get(&Key::new(Kind::Service, namespace, service))?;
     let virtual_ip = text(object, "/spec/clusterIP");
     if virtual_ip == "None" {
@@ -151,7 +158,8 @@ fn endpoints_of(slice: &Value) -> Vec<Endpoint> {
     let ready = items(slice, "/endpoints").iter().filter(|endpoint| endpoint["conditions"]["ready"] != false);
     let named = ready.filter_map(|endpoint| {
         let address: IpAddr = text(endpoint, "/addresses/0").parse().ok()?;
-        let label = if has(endpoint, "/hostname") { text(endpoint, "/hostname").to_owned() } else { dashed(address) };
+        let label =
+            if has(endpoint, "/hostname") { text(endpoint, "/hostname").to_owned() } else { dashed(address) };
         Some(Endpoint { label, address, ports: ports.clone() })
     });
     named.collect()
@@ -171,7 +179,8 @@ fn positive(world: &mut World, name: &str, kind: RecordType, found: &Found) -> A
     if kind == RecordType::SRV && found.service.is_some() {
         srv(world, name, found, &mut answer);
     } else if found.service.is_none() {
-        let records = found.endpoints.iter().filter_map(|endpoint| address_record(world, name, endpoint.address));
+        let records =
+            found.endpoints.iter().filter_map(|endpoint| address_record(world, name, endpoint.address));
         answer.records = records.filter(|record| record.record_type() == kind).collect();
     }
     if answer.records.is_empty() { negative(world, ResponseCode::NoError) } else { answer }
@@ -206,7 +215,9 @@ fn reverse(world: &mut World, view: &View, name: &str, kind: RecordType, address
             let service = json::label(object, "kubernetes.io/service-name").unwrap_or_default();
             let own = endpoints_of(object).into_iter().filter(|endpoint| endpoint.address == address);
             let named = own.filter(|endpoint| endpoint.label != dashed(address));
-            targets.extend(named.map(|endpoint| format!("{}.{service}.{}.svc.{zone}", endpoint.label, key.namespace)));
+            targets.extend(
+                named.map(|endpoint| format!("{}.{service}.{}.svc.{zone}", endpoint.label, key.namespace)),
+            );
         }
     }
     if targets.is_empty() || world.tells(Fault::PtrMissing) {
@@ -215,7 +226,8 @@ fn reverse(world: &mut World, view: &View, name: &str, kind: RecordType, address
     let mut answer = empty(ResponseCode::NoError);
     if kind == RecordType::PTR {
         let data = |target: &String| RData::PTR(PTR(fqdn(target)));
-        let records = targets.iter().map(|target| Record::from_rdata(fqdn(name), world.dns.ttl_secs, data(target)));
+        let records =
+            targets.iter().map(|target| Record::from_rdata(fqdn(name), world.dns.ttl_secs, data(target)));
         answer.records = records.collect();
     }
     answer

@@ -65,7 +65,9 @@ fn reference(world: &World, pod: &Value, source: &Value, addresses: &[String]) -
     for (name, kind) in [("configMapKeyRef", Kind::ConfigMap), ("secretKeyRef", Kind::Secret)] {
         if has(source, &format!("/{name}")) {
             let key = Key::new(kind, json::namespace(pod), text(&source[name], "/name"));
-            return Some(text(&world.get(&key)?["data"], &format!("/{}", text(&source[name], "/key"))).to_owned());
+            return Some(
+                text(&world.get(&key)?["data"], &format!("/{}", text(&source[name], "/key"))).to_owned(),
+            );
         }
     }
     None

@@ -180,7 +180,10 @@ impl Mounts {
         let nodes = volume.nodes();
         let own = nodes.keys().filter_map(|node| node.strip_prefix(&below)).map(str::to_owned);
         let mounted = self.mounts.iter().filter_map(|mount| {
-            mount.at.strip_prefix(&format!("{shown}/")).map(|rest| rest.split('/').next().unwrap_or(rest).to_owned())
+            mount
+                .at
+                .strip_prefix(&format!("{shown}/"))
+                .map(|rest| rest.split('/').next().unwrap_or(rest).to_owned())
         });
         let mut names: Vec<String> = own.filter(|name| !name.contains('/')).chain(mounted).collect();
         names.sort();

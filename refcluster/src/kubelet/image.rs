@@ -17,7 +17,21 @@ pub(super) fn command(image: &str) -> Vec<String> {
 /// The files of an image, fresh for each container.
 pub(super) fn root(image: &str) -> Arc<Volume> {
     let root = Volume::default();
-    for directory in ["bin", "dev", "etc", "home", "mnt", "opt", "proc/sys/kernel", "root", "run", "tmp", "usr/bin", "var/log", "var/run"] {
+    for directory in [
+        "bin",
+        "dev",
+        "etc",
+        "home",
+        "mnt",
+        "opt",
+        "proc/sys/kernel",
+        "root",
+        "run",
+        "tmp",
+        "usr/bin",
+        "var/log",
+        "var/run",
+    ] {
         root.ensure_directory(&format!("/{directory}"));
     }
     if matches!(family(image), Family::Nginx) {

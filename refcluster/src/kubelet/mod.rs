@@ -10,8 +10,8 @@ mod environment;
 pub(crate) mod filesystem;
 mod image;
 mod probe;
-mod stop;
 mod status;
+mod stop;
 mod supervisor;
 mod system_files;
 mod volumes;
@@ -93,7 +93,16 @@ impl Kubelets {
     pub(crate) fn log(&self, pod: &Value, name: &str) -> Option<String> {
         let first = text(pod, "/spec/containers/0/name");
         let name = if name.is_empty() { first } else { name };
-        Some(self.pods.get(json::uid(pod))?.containers.get(name)?.log.clone().map(|log| crate::shell::io::text_of(&log)).unwrap_or_default())
+        Some(
+            self.pods
+                .get(json::uid(pod))?
+                .containers
+                .get(name)?
+                .log
+                .clone()
+                .map(|log| crate::shell::io::text_of(&log))
+                .unwrap_or_default(),
+        )
     }
 
     /// Forgets the data of a volume that is deleted.

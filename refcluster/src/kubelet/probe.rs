@@ -39,7 +39,8 @@ pub(super) fn start(pod: &Pod, spec: &Value, container: &Arc<Container>) {
 async fn run(pod: &Pod, spec: &Value, container: &Arc<Container>, probe: &Value, purpose: Purpose) {
     let number = |field: &str, default: i64| integer(probe, field).unwrap_or(default).max(0) as u64;
     let period = Duration::from_secs(number("/periodSeconds", 10).max(1));
-    let (successes_needed, failures_allowed) = (number("/successThreshold", 1), number("/failureThreshold", 3));
+    let (successes_needed, failures_allowed) =
+        (number("/successThreshold", 1), number("/failureThreshold", 3));
     sleep(Duration::from_secs(number("/initialDelaySeconds", 0))).await;
     let jitter = pod.shared.lock().kubelets.chance.within(20..300);
     sleep(Duration::from_millis(jitter)).await;
@@ -84,7 +85,8 @@ fn fail(pod: &Pod, spec: &Value, container: &Arc<Container>, purpose: Purpose) {
         pod.shared.lock().change_container(&pod.id.uid, text(spec, "/name"), |state| state.ready = false);
         return;
     }
-    let (own, grace) = (container.clone(), integer(&pod.object, "/spec/terminationGracePeriodSeconds").unwrap_or(30));
+    let (own, grace) =
+        (container.clone(), integer(&pod.object, "/spec/terminationGracePeriodSeconds").unwrap_or(30));
     container.spawn(async move { stop::end(&own, Duration::from_secs(grace.max(0) as u64)).await });
 }
 
@@ -118,7 +120,9 @@ async fn check(pod: &Pod, spec: &Value, container: &Arc<Container>, probe: &Valu
 
 /// A port by number, or by the name that the container gives it.
 fn port(spec: &Value, port: &Value) -> u16 {
-    let named = |name: &str| items(spec, "/ports").iter().find(|entry| entry["name"] == name)?["containerPort"].as_u64();
+    let named = |name: &str| {
+        items(spec, "/ports").iter().find(|entry| entry["name"] == name)?["containerPort"].as_u64()
+    };
     port.as_u64().or_else(|| named(port.as_str()?)).unwrap_or(0) as u16
 }
 

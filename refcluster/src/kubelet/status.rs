@@ -58,7 +58,12 @@ impl ContainerState {
 
 impl World {
     /// Changes what is known of a container, and tells the API server.
-    pub(super) fn change_container(&mut self, uid: &str, name: &str, change: impl FnOnce(&mut ContainerState)) {
+    pub(super) fn change_container(
+        &mut self,
+        uid: &str,
+        name: &str,
+        change: impl FnOnce(&mut ContainerState),
+    ) {
         let runtime = self.kubelets.pods.get_mut(uid);
         if let Some(state) = runtime.and_then(|runtime| runtime.containers.get_mut(name)) {
             change(state);

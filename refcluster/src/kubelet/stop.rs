@@ -125,7 +125,9 @@ pub(super) fn kill_siblings(world: &mut World, id: &PodId) {
             && crate::controllers::parent_and_ordinal(&other.name).is_some_and(|(parent, _)| parent == set)
     };
     let siblings = world.kubelets.pods.values().filter(|runtime| sibling(&runtime.id) && !runtime.stopping);
-    for container in siblings.flat_map(|runtime| runtime.containers.values()).filter_map(|state| state.running.clone()) {
+    for container in
+        siblings.flat_map(|runtime| runtime.containers.values()).filter_map(|state| state.running.clone())
+    {
         if let Some(process) = container.processes.find(1) {
             process.deliver(SIGKILL);
         }

@@ -70,7 +70,11 @@ async fn supervise(pod: &Pod, spec: &Value, volumes: &PodVolumes) {
 
 /// The first restart comes at once, later ones after a delay that doubles.
 fn next_backoff(backoff: Duration, ran_for: Duration) -> Duration {
-    if backoff.is_zero() || ran_for > BACKOFF_RESET { FIRST_BACKOFF } else { (backoff * 2).min(LONGEST_BACKOFF) }
+    if backoff.is_zero() || ran_for > BACKOFF_RESET {
+        FIRST_BACKOFF
+    } else {
+        (backoff * 2).min(LONGEST_BACKOFF)
+    }
 }
 
 fn is_stopping(pod: &Pod) -> bool {
@@ -117,21 +121,30 @@ async fn pull_image(pod: &Pod, spec: &Value) {
 impl World {
     fn can_pull(&self, image: &str) -> bool {
         let images = &self.options.images;
-        let known = |known: &String| image == known || image.strip_prefix("docker.io/library/") == Some(known);
+        let known =
+            |known: &String| image == known || image.strip_prefix("docker.io/library/") == Some(known);
         images.is_empty() || images.iter().any(known)
     }
 }
 
 fn create(pod: &Pod, spec: &Value, volumes: &PodVolumes) -> Option<(Arc<Container>, Vec<String>)> {
     let mut world = pod.shared.lock();
-    let addresses = world.kubelets.pods.get(&pod.id.uid).filter(|runtime| !runtime.stopping)?.addresses.clone();
+    let addresses =
+        world.kubelets.pods.get(&pod.id.uid).filter(|runtime| !runtime.stopping)?.addresses.clone();
     let init = items(&pod.object, "/spec/initContainers").iter().any(|init| init["name"] == spec["name"]);
-    let id = format!("{:016x}{:016x}{:016x}{:016x}", world.names.next(), world.names.next(), world.names.next(), world.names.next());
+    let id = format!(
+        "{:016x}{:016x}{:016x}{:016x}",
+        world.names.next(),
+        world.names.next(),
+        world.names.next(),
+        world.names.next()
+    );
     let hostname = system_files::hostname(&mut world, &pod.object, &id, init);
     let root = root(&mut world, pod, spec);
     system_files::install(&mut world, &root, &pod.object, &hostname, &addresses);
     let environment = environment::variables(&world, &pod.object, spec, &hostname, &addresses);
-    let arguments = arguments(spec).iter().map(|argument| environment::expand(argument, &environment)).collect();
+    let arguments =
+        arguments(spec).iter().map(|argument| environment::expand(argument, &environment)).collect();
     let mounts = volumes::mounts(spec, volumes);
     mounts.iter().for_each(|mount| root.ensure_directory(&mount.at));
     let files = Arc::new(Mounts::new(root, mounts));
@@ -143,7 +156,11 @@ fn create(pod: &Pod, spec: &Value, volumes: &PodVolumes) -> Option<(Arc<Containe
         hostname,
         addresses,
         environment,
-        working_directory: if working_directory.is_empty() { "/".to_owned() } else { working_directory.to_owned() },
+        working_directory: if working_directory.is_empty() {
+            "/".to_owned()
+        } else {
+            working_directory.to_owned()
+        },
         files,
         log: output,
     });
@@ -230,6 +247,9 @@ fn crash_lies(pod: &Pod) {
     let stopping = world.kubelets.pods.get(&pod.id.uid).is_none_or(|runtime| runtime.stopping);
     if stopping {
         return;
+    }
+    if world.tells(Fault::CrashChangesAddress) {
+        world.change_addresses(&pod.id.uid);
     }
     if world.tells(Fault::CrashRestartsSiblings) {
         stop::kill_siblings(&mut world, &pod.id);

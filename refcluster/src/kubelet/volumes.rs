@@ -48,10 +48,18 @@ fn match_source(world: &mut World, pod: &Value, entry: &Value, addresses: &[Stri
 }
 
 /// The files of a ConfigMap, a Secret or the downward API.
-fn install_source(world: &World, pod: &Value, source: &Value, addresses: &[String], volume: &Volume) -> Option<()> {
-    for (field, name, kind) in
-        [("configMap", "name", Kind::ConfigMap), ("secret", "secretName", Kind::Secret), ("secret", "name", Kind::Secret)]
-    {
+fn install_source(
+    world: &World,
+    pod: &Value,
+    source: &Value,
+    addresses: &[String],
+    volume: &Volume,
+) -> Option<()> {
+    for (field, name, kind) in [
+        ("configMap", "name", Kind::ConfigMap),
+        ("secret", "secretName", Kind::Secret),
+        ("secret", "name", Kind::Secret),
+    ] {
         let wanted = text(&source[field], &format!("/{name}"));
         if wanted.is_empty() {
             continue;

@@ -39,16 +39,19 @@ pub(super) fn start(world: &mut World, key: &Key, object: Arc<Value>, node: Stri
         uid: json::uid(&object).to_owned(),
     };
     let (orders, receiver) = watch::channel(Order::Run);
-    let containers = ["/spec/initContainers", "/spec/containers"].into_iter().flat_map(|pointer| items(&object, pointer));
+    let containers =
+        ["/spec/initContainers", "/spec/containers"].into_iter().flat_map(|pointer| items(&object, pointer));
     let waiting = containers.clone().map(|container| {
         let state = ContainerState::waiting(text(container, "/image"), "ContainerCreating");
         (text(container, "/name").to_owned(), state)
     });
     let host_ports = containers.clone().flat_map(|container| items(container, "/ports"));
     let host_ports: Vec<i64> = host_ports.filter_map(|port| port["hostPort"].as_i64()).collect();
-    let taken = world.kubelets.pods.values().any(|other| {
-        other.node == node && other.host_ports.iter().any(|port| host_ports.contains(port))
-    });
+    let taken = world
+        .kubelets
+        .pods
+        .values()
+        .any(|other| other.node == node && other.host_ports.iter().any(|port| host_ports.contains(port)));
     let message = "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
     let runtime = PodRuntime {
         id: id.clone(),
@@ -86,7 +89,15 @@ async fn run(pod: Pod, mut orders: watch::Receiver<Order>) {
         // All containers have ended for good: the pod stays until someone deletes it.
         let _ = orders.wait_for(|order| *order != Order::Run).await;
     }
-    if pod.shared.lock().tells(Fault::ObjectGoneBeforeContainer) {
+    {
+        let mut world = pod.shared.lock();
+        if crate::controllers::parent_and_ordinal(&pod.id.name).is_some()
+            && world.tells(Fault::LossRestartsSurvivors)
+        {
+            stop::kill_siblings(&mut world, &pod.id);
+        }
+    }
+    if has_containers(&pod) && pod.shared.lock().tells(Fault::ObjectGoneBeforeContainer) {
         delete_object(&pod);
     }
     stop::stop_containers(&pod, orders).await;
@@ -115,7 +126,8 @@ async fn live(pod: &Pod) {
         runtime.initialized = true;
     }
     let containers = items(&pod.object, "/spec/containers").iter();
-    let running: Vec<_> = containers.map(|container| supervisor::start(pod, container.clone(), &volumes)).collect();
+    let running: Vec<_> =
+        containers.map(|container| supervisor::start(pod, container.clone(), &volumes)).collect();
     for mut done in running {
         // The sender is dropped when the container will not run again.
         let _ = done.wait_for(|done| *done).await;
@@ -147,6 +159,13 @@ async fn mount(pod: &Pod, addresses: &[String]) -> Option<PodVolumes> {
     }
 }
 
+/// Whether something of the pod still runs.
+fn has_containers(pod: &Pod) -> bool {
+    let world = pod.shared.lock();
+    let runtime = world.kubelets.pods.get(&pod.id.uid);
+    runtime.is_some_and(|runtime| runtime.containers.values().any(|state| state.running.is_some()))
+}
+
 async fn clean_up(pod: &Pod) {
     let uid = &pod.id.uid;
     pod.shared.lock().publish(uid);
@@ -171,6 +190,19 @@ fn delete_object(pod: &Pod) {
 }
 
 impl World {
+    /// Gives a pod a new address, as no honest kubelet does while the pod lives.
+    pub(super) fn change_addresses(&mut self, uid: &str) {
+        let Some(runtime) = self.kubelets.pods.get_mut(uid) else { return };
+        let (old, node) = (std::mem::take(&mut runtime.addresses), runtime.node.clone());
+        for address in old {
+            self.network.leave(&address);
+            if let Some(range) = self.kubelets.addresses.get_mut(&node) {
+                range.release(&address);
+            }
+        }
+        self.assign_addresses(uid);
+    }
+
     fn assign_addresses(&mut self, uid: &str) -> Option<Vec<String>> {
         let kubelets = &mut self.kubelets;
         let runtime = kubelets.pods.get_mut(uid)?;

@@ -3,6 +3,7 @@
 //! Follows `plugin/pkg/admission/storage/persistentvolume`, `.../storage/storageobjectinuseprotection`,
 //! `.../storage/storageclass/setdefault` and `.../serviceaccount`. Tokens are not projected into pods.
 
+use crate::fault::Fault;
 use crate::json::{default, has, list, map, text};
 use crate::kind::Kind;
 use crate::status::{Cause, Status};
@@ -59,9 +60,11 @@ impl World {
         if spec["type"] == "ExternalName" {
             return Ok(());
         }
-        let address = if asked.is_empty() { self.free_cluster_ip() } else { asked };
+        let lies = asked == "None" && self.tells(Fault::HeadlessGetsClusterIp);
+        let address = if asked.is_empty() || lies { self.free_cluster_ip() } else { asked };
         if address != "None" && self.cluster_ip_taken(&address) {
-            let cause = Cause::invalid("spec.clusterIPs", &json!([address]), "provided IP is already allocated");
+            let cause =
+                Cause::invalid("spec.clusterIPs", &json!([address]), "provided IP is already allocated");
             return Err(Status::invalid(Kind::Service, crate::json::name(service), vec![cause]));
         }
         spec["clusterIP"] = address.clone().into();

@@ -2,11 +2,16 @@
 //!
 //! Follows `pkg/apis/core/v1/defaults.go`, `pkg/apis/apps/v1/defaults.go`.
 
+use crate::fault::Fault;
 use crate::json::{default, has, list, map, text};
 use crate::kind::Kind;
+use crate::world::World;
 use serde_json::{Value, json};
 
-pub(super) fn fill(kind: Kind, object: &mut Value) {
+pub(super) fn fill(world: &mut World, kind: Kind, object: &mut Value) {
+    if kind == Kind::StatefulSet {
+        lie(world, map(object, "spec"));
+    }
     match kind {
         Kind::Pod => pod_spec(map(object, "spec")),
         Kind::StatefulSet => stateful_set(map(object, "spec")),
@@ -28,6 +33,20 @@ pub(super) fn fill(kind: Kind, object: &mut Value) {
             default(object, "volumeBindingMode", "Immediate");
         }
         _ => {}
+    }
+}
+
+/// Fills in wrong values before the right ones are.
+fn lie(world: &mut World, spec: &mut Value) {
+    let lies = [
+        (Fault::DefaultReplicasZero, "replicas", json!(0)),
+        (Fault::DefaultPolicyParallel, "podManagementPolicy", json!("Parallel")),
+        (Fault::DefaultHistoryLimitTwo, "revisionHistoryLimit", json!(2)),
+    ];
+    for (fault, field, value) in lies {
+        if !has(spec, &format!("/{field}")) && world.tells(fault) {
+            spec[field] = value;
+        }
     }
 }
 
@@ -125,7 +144,9 @@ fn container(container: &mut Value) {
 }
 
 fn probe(probe: &mut Value) {
-    for (field, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)] {
+    for (field, value) in
+        [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+    {
         default(probe, field, value);
     }
     if probe["httpGet"].is_object() {

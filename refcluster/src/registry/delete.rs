@@ -3,6 +3,7 @@
 //! Follows `k8s.io/apiserver/pkg/registry/rest/delete.go`, the finalizer half of
 //! `.../generic/registry/store.go`, and `pkg/registry/core/pod/strategy.go` for the grace of pods.
 
+use crate::fault::Fault;
 use crate::json::{self, integer, items, list, map, text};
 use crate::kind::Kind;
 use crate::status::Status;
@@ -74,7 +75,7 @@ impl World {
         add_finalizer(&mut object, options.propagation);
         let grace = grace_secs(key.kind, &old, options);
         let finished = items(&object, "/metadata/finalizers").is_empty() && key.kind != Kind::Namespace;
-        if options.dry_run {
+        if options.dry_run || self.keeps_pod(key, options) {
             return Ok(Deleted::Terminating(old));
         }
         if finished && grace.unwrap_or(0) == 0 {
@@ -84,6 +85,13 @@ impl World {
         self.mark_terminating(&mut object, grace);
         let changed = self.modify(key, |stored| *stored = object).unwrap_or(old);
         Ok(Deleted::Terminating(changed))
+    }
+
+    /// Whether a client's deletion of a pod leads to nothing. Controllers and kubelets name the uid.
+    fn keeps_pod(&mut self, key: &Key, options: &DeleteOptions) -> bool {
+        let deleted_by_client =
+            key.kind == Kind::Pod && key.namespace != "kube-system" && options.uid.is_none();
+        deleted_by_client && self.tells(Fault::PodDeletionIgnored)
     }
 
     fn mark_terminating(&self, object: &mut Value, grace: Option<i64>) {
@@ -114,7 +122,8 @@ pub(super) fn is_finished(kind: Kind, object: &Value) -> bool {
 }
 
 fn check(key: &Key, old: &Value, options: &DeleteOptions) -> Result<(), Status> {
-    let differs = |wanted: &Option<String>, actual: &str| wanted.as_deref().is_some_and(|wanted| wanted != actual);
+    let differs =
+        |wanted: &Option<String>, actual: &str| wanted.as_deref().is_some_and(|wanted| wanted != actual);
     let (uid, revision) = (json::uid(old), text(old, "/metadata/resourceVersion"));
     if differs(&options.uid, uid) {
         let wanted = options.uid.as_deref().unwrap_or_default();

@@ -11,6 +11,7 @@ mod validate;
 
 pub(crate) use delete::{DeleteOptions, Deleted, Propagation};
 
+use crate::fault::Fault;
 use crate::json::{self, has, map, text};
 use crate::kind::Kind;
 use crate::status::Status;
@@ -18,6 +19,9 @@ use crate::store::Key;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// The most bytes that a label's value may have.
+const LONGEST_LABEL: usize = 63;
 
 /// Which part of an object a write is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +42,9 @@ impl World {
         names::decode(kind, &mut object)?;
         names::place(self, kind, namespace, &mut object)?;
         admission::admit(self, kind, &mut object)?;
-        defaults::fill(kind, &mut object);
-        validate::created(kind, &object)?;
+        defaults::fill(self, kind, &mut object);
+        self.truncate_labels(kind, &mut object);
+        validate::check(self, kind, None, &object)?;
         let key = Key::new(kind, json::namespace(&object), json::name(&object));
         if self.store.get(&key).is_some() {
             return Err(Status::already_exists(kind, &key.name));
@@ -60,10 +65,10 @@ impl World {
         names::decode(key.kind, &mut object)?;
         check_preconditions(key, &old, &object)?;
         let mut new = merge_parts(key.kind, &old, object, part);
-        defaults::fill(key.kind, &mut new);
-        validate::created(key.kind, &new)?;
-        validate::updated(key.kind, &old, &new)?;
-        if new == *old {
+        defaults::fill(self, key.kind, &mut new);
+        validate::check(self, key.kind, Some(&old), &new)?;
+        let ignored = part == Part::Status && key.kind == Kind::StatefulSet;
+        if new == *old || (ignored && self.tells(Fault::StatusUpdateIgnored)) {
             return Ok(old);
         }
         count_generation(key.kind, &old, &mut new);
@@ -88,6 +93,20 @@ impl World {
             return self.put(key.clone(), object);
         }
         self.remove(key).map_or_else(|| Arc::new(object), |change| change.object.clone())
+    }
+
+    /// Label values that are too long for the API, cut.
+    fn truncate_labels(&mut self, kind: Kind, object: &mut Value) {
+        let labels = map(object, "metadata").get_mut("labels").and_then(Value::as_object_mut);
+        for label in labels.into_iter().flat_map(|labels| labels.values_mut()) {
+            let long = label.as_str().filter(|label| label.len() > LONGEST_LABEL).map(str::to_owned);
+            if let Some(long) = long
+                && matches!(kind, Kind::Pod | Kind::ControllerRevision)
+                && self.tells(Fault::LongNamesTruncated)
+            {
+                *label = long[..LONGEST_LABEL].trim_end_matches(['-', '.', '_']).into();
+            }
+        }
     }
 
     fn stamp_new(&mut self, kind: Kind, object: &mut Value) -> Result<(), Status> {
@@ -138,12 +157,16 @@ fn check_preconditions(key: &Key, old: &Value, new: &Value) -> Result<(), Status
     }
     let uid = json::uid(new);
     if !uid.is_empty() && uid != json::uid(old) {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", json::uid(old));
+        let why = format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            json::uid(old)
+        );
         return Err(Status::conflict(key.kind, &key.name, &why));
     }
     let name = json::name(new);
     if !name.is_empty() && name != key.name {
-        let why = format!("the name of the object ({name}) does not match the name on the URL ({})", key.name);
+        let why =
+            format!("the name of the object ({name}) does not match the name on the URL ({})", key.name);
         return Err(Status::bad_request(why));
     }
     Ok(())
@@ -152,8 +175,14 @@ fn check_preconditions(key: &Key, old: &Value, new: &Value) -> Result<(), Status
 /// The new object, with all that this write must not touch taken from the old one.
 fn merge_parts(kind: Kind, old: &Value, new: Value, part: Part) -> Value {
     const KEPT: [&str; 8] = [
-        "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-        "generation", "resourceVersion",
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "resourceVersion",
     ];
     if part == Part::Status {
         let mut merged = old.clone();

@@ -20,8 +20,10 @@ pub(super) fn decode(kind: Kind, object: &mut Value) -> Result<(), Status> {
     }
     for field in ["metadata", "spec", "status"] {
         if object.get(field).is_some_and(|part| !part.is_object() && !part.is_null()) {
-            let message =
-                format!("{name} in version {:?} cannot be handled as a {name}: {field} is no object", kind.info().version);
+            let message = format!(
+                "{name} in version {:?} cannot be handled as a {name}: {field} is no object",
+                kind.info().version
+            );
             return Err(Status::bad_request(message));
         }
     }
@@ -31,7 +33,12 @@ pub(super) fn decode(kind: Kind, object: &mut Value) -> Result<(), Status> {
 }
 
 /// Gives a new object its name and its namespace, which must exist and not be going away.
-pub(super) fn place(world: &mut World, kind: Kind, namespace: &str, object: &mut Value) -> Result<(), Status> {
+pub(super) fn place(
+    world: &mut World,
+    kind: Kind,
+    namespace: &str,
+    object: &mut Value,
+) -> Result<(), Status> {
     let metadata = map(object, "metadata");
     if text(metadata, "/name").is_empty() && !text(metadata, "/generateName").is_empty() {
         metadata["name"] = format!("{}{}", text(metadata, "/generateName"), world.names.suffix(5)).into();
@@ -64,7 +71,8 @@ fn require_namespace(world: &World, kind: Kind, namespace: &str, name: &str) -> 
         return Err(Status::not_found(Kind::Namespace, namespace));
     };
     if json::terminating(&found) {
-        let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+        let why =
+            format!("unable to create new content in namespace {namespace} because it is being terminated");
         return Err(Status::forbidden(kind, name, &why));
     }
     Ok(())

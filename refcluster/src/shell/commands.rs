@@ -14,7 +14,11 @@ use std::time::Duration;
 const NOT_FOUND: i32 = 127;
 
 /// Runs a command in the shell's process.
-pub(super) async fn run(shell: &mut Shell, arguments: &[String], environment: BTreeMap<String, String>) -> i32 {
+pub(super) async fn run(
+    shell: &mut Shell,
+    arguments: &[String],
+    environment: BTreeMap<String, String>,
+) -> i32 {
     let name = arguments.first().map(String::as_str).unwrap_or_default();
     let rest: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     match name.rsplit('/').next().unwrap_or_default() {
@@ -133,7 +137,9 @@ fn format_once<'a>(format: &str, arguments: &mut impl Iterator<Item = &'a &'a st
                 let number: i64 = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(0);
                 text.push_str(&format!("{number:x}"));
             }
-            Some('d' | 'i' | 'u') => text.push_str(arguments.next().copied().filter(|n| !n.is_empty()).unwrap_or("0")),
+            Some('d' | 'i' | 'u') => {
+                text.push_str(arguments.next().copied().filter(|n| !n.is_empty()).unwrap_or("0"))
+            }
             Some(_) => text.push_str(arguments.next().copied().unwrap_or_default()),
         }
     }
@@ -213,7 +219,9 @@ async fn lines(shell: &Shell, command: &str, rest: &[&str]) -> Result<(usize, Ve
     let mut arguments = rest.iter();
     while let Some(argument) = arguments.next() {
         match argument.strip_prefix('-') {
-            Some("n" | "c") => count = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(count),
+            Some("n" | "c") => {
+                count = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(count)
+            }
             Some(number) => count = number.trim_start_matches(['n', 'c']).parse().unwrap_or(count),
             None => names.push(*argument),
         }
@@ -473,7 +481,9 @@ fn kill(shell: &Shell, rest: &[&str]) -> i32 {
     let mut status = 0;
     let mut arguments = rest.iter();
     while let Some(argument) = arguments.next() {
-        let named = argument.strip_prefix('-').map(|name| if name == "s" { arguments.next().copied().unwrap_or("TERM") } else { name });
+        let named = argument
+            .strip_prefix('-')
+            .map(|name| if name == "s" { arguments.next().copied().unwrap_or("TERM") } else { name });
         if let Some(name) = named {
             signal = signal_number(name).unwrap_or(SIGTERM);
             continue;

@@ -85,9 +85,8 @@ pub(super) fn resolve(container: &Container, host: &str) -> Option<IpAddr> {
     if let Ok(address) = host.parse() {
         return Some(address);
     }
-    from_hosts_file(container, host).or_else(|| {
-        Resolver::of(container).lookup(container, host)?.addresses.first().copied()
-    })
+    from_hosts_file(container, host)
+        .or_else(|| Resolver::of(container).lookup(container, host)?.addresses.first().copied())
 }
 
 /// What `/etc/hosts` says about a name.

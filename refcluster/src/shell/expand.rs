@@ -131,7 +131,8 @@ fn trimmed(value: &str, operator: &str, pattern: &str) -> String {
         matches_pattern(pattern, part)
     };
     let shortest_first = (operator.len() == 1) == prefix;
-    let found = if shortest_first { boundaries.iter().find(fits) } else { boundaries.iter().rev().find(fits) };
+    let found =
+        if shortest_first { boundaries.iter().find(fits) } else { boundaries.iter().rev().find(fits) };
     match found {
         Some(index) if prefix => value[*index..].to_owned(),
         Some(index) => value[..*index].to_owned(),
@@ -156,7 +157,8 @@ pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
         }
         wanted => {
             let mut chars = text.chars();
-            chars.next().is_some_and(|c| c == wanted || wanted == '?') && matches_pattern(rest, chars.as_str())
+            chars.next().is_some_and(|c| c == wanted || wanted == '?')
+                && matches_pattern(rest, chars.as_str())
         }
     }
 }

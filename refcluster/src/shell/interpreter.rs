@@ -43,7 +43,12 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    pub(super) fn new(container: Arc<Container>, process: Arc<Process>, io: Io, variables: BTreeMap<String, String>) -> Self {
+    pub(super) fn new(
+        container: Arc<Container>,
+        process: Arc<Process>,
+        io: Io,
+        variables: BTreeMap<String, String>,
+    ) -> Self {
         Self {
             container,
             process,
@@ -360,9 +365,8 @@ impl Shell {
             changed.push((name.clone(), self.variables.insert(name.clone(), value)));
         }
         let Some(name) = fields.first() else {
-            if !words.is_empty() || assignments.is_empty() {
-                self.status = 0;
-            } else if !assignments.iter().any(|(_, word)| word.0.iter().any(is_command)) {
+            // With nothing to run, the status is that of the last command substitution.
+            if !assignments.iter().any(|(_, word)| word.0.iter().any(is_command)) {
                 self.status = 0;
             }
             return;
@@ -449,7 +453,8 @@ fn is_command(part: &super::word::Part) -> bool {
 
 /// Whether an item is one simple command and nothing else.
 fn is_plain(item: &Item) -> bool {
-    let single = item.rest.is_empty() && !item.background && !item.first.negated && item.first.commands.len() == 1;
+    let single =
+        item.rest.is_empty() && !item.background && !item.first.negated && item.first.commands.len() == 1;
     single && matches!(&item.first.commands[0].body, Body::Simple { words, .. } if !words.is_empty())
 }
 

@@ -73,7 +73,10 @@ pub(crate) enum Output {
     /// Passed on.
     Stream(mpsc::UnboundedSender<Bytes>),
     /// Added to a file, which the redirection has emptied if it had to.
-    File { files: Arc<Mounts>, path: String },
+    File {
+        files: Arc<Mounts>,
+        path: String,
+    },
 }
 
 impl Output {
@@ -85,7 +88,9 @@ impl Output {
     pub(crate) fn write(&self, bytes: &[u8]) {
         match self {
             Self::Null => {}
-            Self::Buffer(buffer) => buffer.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes),
+            Self::Buffer(buffer) => {
+                buffer.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes)
+            }
             // A reader that has gone away reads no more.
             Self::Stream(stream) => drop(stream.send(Bytes::copy_from_slice(bytes))),
             // The redirection has checked the path; a file that is gone since then takes nothing.

@@ -24,7 +24,8 @@ pub(super) async fn nginx(shell: &Shell) -> i32 {
 
 /// `httpd -f -p PORT -h DIRECTORY`; without `-f` it goes on in the background.
 pub(super) async fn httpd(shell: &Shell, rest: &[&str]) -> i32 {
-    let option = |name: &str| rest.iter().position(|argument| *argument == name).and_then(|at| rest.get(at + 1));
+    let option =
+        |name: &str| rest.iter().position(|argument| *argument == name).and_then(|at| rest.get(at + 1));
     let port = option("-p").and_then(|port| port.rsplit(':').next()?.parse().ok()).unwrap_or(80);
     let root = shell.absolute(option("-h").copied().unwrap_or("."));
     let server = Server::Http { files: shell.container.files.clone(), root };
@@ -50,8 +51,8 @@ pub(super) async fn coredns(shell: &Shell) -> i32 {
 
 fn listen(shell: &Shell, port: u16, server: Server) -> bool {
     let mut world = shell.container.shared.lock();
-    let addresses = shell.container.addresses.iter();
-    let free = addresses.map(|address| world.network.listen(address, port, server.clone())).all(|free| free);
+    let mut addresses = shell.container.addresses.iter();
+    let free = addresses.all(|address| world.network.listen(address, port, server.clone()));
     drop(world);
     if !free {
         shell.io.complain(format!("bind: {port}: Address in use\n"));
@@ -63,15 +64,24 @@ fn listen(shell: &Shell, port: u16, server: Server) -> bool {
 
 /// `wget -q -O - URL`.
 pub(super) async fn wget(shell: &Shell, rest: &[&str]) -> i32 {
-    let option = |name: &str| rest.iter().position(|argument| *argument == name).and_then(|at| rest.get(at + 1));
+    let option =
+        |name: &str| rest.iter().position(|argument| *argument == name).and_then(|at| rest.get(at + 1));
     let Some(url) = rest.iter().rfind(|argument| !argument.starts_with('-')) else { return 1 };
-    let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap_or((url.trim_start_matches("http://"), ""));
-    let (host, port) = host.rsplit_once(':').map_or((host, 80), |(host, port)| (host, port.parse().unwrap_or(80)));
+    let (host, path) =
+        url.trim_start_matches("http://").split_once('/').unwrap_or((url.trim_start_matches("http://"), ""));
+    let (host, port) =
+        host.rsplit_once(':').map_or((host, 80), |(host, port)| (host, port.parse().unwrap_or(80)));
     let seconds = option("-T").and_then(|secs| secs.parse().ok());
     let patience = seconds.map_or(CONNECT_PATIENCE, Duration::from_secs);
     match fetch(shell, host, port, &format!("/{path}"), patience).await {
         Ok((200, body)) => {
-            match rest.iter().find_map(|argument| argument.strip_prefix("-O")).filter(|to| !to.is_empty()).or(option("-O").copied()).or(option("-qO").copied()) {
+            match rest
+                .iter()
+                .find_map(|argument| argument.strip_prefix("-O"))
+                .filter(|to| !to.is_empty())
+                .or(option("-O").copied())
+                .or(option("-qO").copied())
+            {
                 Some(file) if file != "-" => {
                     i32::from(shell.container.files.write(&shell.absolute(file), &body, false).is_err())
                 }
@@ -99,7 +109,8 @@ async fn fetch(
     path: &str,
     patience: Duration,
 ) -> Result<(u16, Vec<u8>), String> {
-    let address = dns_client::resolve(&shell.container, host).ok_or_else(|| format!("bad address '{host}'"))?;
+    let address =
+        dns_client::resolve(&shell.container, host).ok_or_else(|| format!("bad address '{host}'"))?;
     let mut stream = match net::connect(&shell.container.shared, &address.to_string(), port) {
         Ok(stream) => stream,
         Err(Unreachable::Refused) => {
@@ -140,7 +151,11 @@ pub(super) async fn nc(shell: &Shell, rest: &[&str]) -> i32 {
         return 1;
     };
     let (address, port) = (address.to_string(), port.parse().unwrap_or(0));
-    if udp { nc_udp(shell, &address, port, patience).await } else { nc_tcp(shell, &address, port, patience).await }
+    if udp {
+        nc_udp(shell, &address, port, patience).await
+    } else {
+        nc_tcp(shell, &address, port, patience).await
+    }
 }
 
 /// Each piece of input is a datagram, each answer a piece of output.
@@ -173,7 +188,9 @@ async fn nc_tcp(shell: &Shell, address: &str, port: u16, patience: Option<Durati
         }
         Err(Unreachable::NoRoute) => {
             tokio::time::sleep(patience.unwrap_or(Duration::from_secs(130))).await;
-            shell.io.complain(format!("nc: can't connect to remote host ({address}): Connection timed out\n"));
+            shell
+                .io
+                .complain(format!("nc: can't connect to remote host ({address}): Connection timed out\n"));
             return 1;
         }
     };

@@ -96,7 +96,9 @@ impl Parser {
                 self.at += 2;
             } else if c == ' ' || c == '\t' {
                 self.at += 1;
-            } else if c == '#' && self.at.checked_sub(1).is_none_or(|before| " \t\n;".contains(self.chars[before])) {
+            } else if c == '#'
+                && self.at.checked_sub(1).is_none_or(|before| " \t\n;".contains(self.chars[before]))
+            {
                 while self.peek().is_some_and(|c| c != '\n') {
                     self.at += 1;
                 }
@@ -468,7 +470,8 @@ impl Parser {
             return Ok(());
         }
         let split = inner.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(inner.len());
-        let (name, rest) = if split == 0 { inner.split_at(1.min(inner.len())) } else { inner.split_at(split) };
+        let (name, rest) =
+            if split == 0 { inner.split_at(1.min(inner.len())) } else { inner.split_at(split) };
         let operators = [":-", ":=", ":+", ":?", "##", "%%", "-", "=", "+", "?", "#", "%"];
         let operator = operators.into_iter().find(|operator| rest.starts_with(operator));
         let modifier = match operator {

@@ -17,7 +17,10 @@ pub(crate) enum Handler {
     /// Runs a command of its shell.
     Trap(String),
     /// Ends with a code after some seconds.
-    Exit { code: i32, after_secs: u64 },
+    Exit {
+        code: i32,
+        after_secs: u64,
+    },
     Ignore,
 }
 
@@ -97,16 +100,11 @@ impl Process {
 
     /// Waits until the process has to end, and says with which code.
     pub(crate) async fn ended(&self) -> i32 {
-        loop {
-            let (code, after_secs) = self.until(|signals| signals.ending).await;
-            if after_secs == 0 {
-                return code;
-            }
-            tokio::select! {
-                biased;
-                code = self.until(|signals| signals.ending.filter(|ending| ending.1 == 0)) => return code.0,
-                () = tokio::time::sleep(std::time::Duration::from_secs(after_secs)) => return code,
-            }
+        let (code, after_secs) = self.until(|signals| signals.ending).await;
+        tokio::select! {
+            biased;
+            (code, _) = self.until(|signals| signals.ending.filter(|ending| ending.1 == 0)) => code,
+            () = tokio::time::sleep(std::time::Duration::from_secs(after_secs)) => code,
         }
     }
 

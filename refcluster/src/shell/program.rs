@@ -70,7 +70,8 @@ impl Shell {
 
     /// `sh -c TEXT`, `sh FILE`, or commands from standard input.
     async fn exec_shell(&mut self, arguments: &[String], environment: BTreeMap<String, String>) -> i32 {
-        let mut shell = Shell::new(self.container.clone(), self.process.clone(), self.io.clone(), environment);
+        let mut shell =
+            Shell::new(self.container.clone(), self.process.clone(), self.io.clone(), environment);
         shell.directory = self.directory.clone();
         let mut rest = arguments;
         let mut takes_text = false;
@@ -146,7 +147,8 @@ impl Shell {
     fn change_directory(&mut self, path: &str) -> i32 {
         let target = self.absolute(if path.is_empty() { "/" } else { path });
         if self.container.files.is_directory(&target) {
-            self.directory = format!("/{}", crate::kubelet::filesystem::normalized(&target).trim_start_matches('/'));
+            self.directory =
+                format!("/{}", crate::kubelet::filesystem::normalized(&target).trim_start_matches('/'));
             return 0;
         }
         self.io.complain(format!("sh: cd: can't cd to {path}: No such file or directory\n"));
@@ -197,7 +199,8 @@ impl Shell {
     /// Waits for jobs; a signal with a trap ends the waiting.
     async fn wait(&mut self, arguments: &[String]) -> i32 {
         let wanted: Vec<u32> = arguments.iter().filter_map(|pid| pid.parse().ok()).collect();
-        let jobs: Vec<_> = self.jobs.iter().filter(|job| wanted.is_empty() || wanted.contains(&job.pid)).cloned().collect();
+        let jobs: Vec<_> =
+            self.jobs.iter().filter(|job| wanted.is_empty() || wanted.contains(&job.pid)).cloned().collect();
         let mut status = 0;
         for mut job in jobs {
             let waiting = async {

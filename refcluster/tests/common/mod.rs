@@ -33,7 +33,11 @@ impl Connection for Io {
 }
 
 impl Read for Io {
-    fn poll_read(mut self: Pin<&mut Self>, task: &mut Task<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(task, buffer)
     }
 }

@@ -46,11 +46,16 @@ fn resolve_conflicts(
     force: bool,
 ) -> Result<(), Status> {
     let (present, wanted) = (managed::flatten(live), managed::flatten(applied));
-    let changed: BTreeSet<_> =
-        wanted.iter().filter(|(path, value)| present.get(*path) != Some(value)).map(|(path, _)| path).collect();
+    let changed: BTreeSet<_> = wanted
+        .iter()
+        .filter(|(path, value)| present.get(*path) != Some(value))
+        .map(|(path, _)| path)
+        .collect();
     let mut conflicts = Vec::new();
     for (owner, set) in owners.iter_mut().filter(|(owner, _)| *owner != me) {
-        conflicts.extend(set.iter().filter(|path| changed.contains(path)).map(|path| (display(path), owner.0.clone())));
+        conflicts.extend(
+            set.iter().filter(|path| changed.contains(path)).map(|path| (display(path), owner.0.clone())),
+        );
         set.retain(|path| !changed.contains(path));
     }
     if conflicts.is_empty() || force { Ok(()) } else { Err(Status::apply_conflict(&conflicts)) }

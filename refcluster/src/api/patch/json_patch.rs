@@ -7,7 +7,8 @@ use serde_json::Value;
 pub(super) fn patch(target: &mut Value, patch: &Value) -> Result<(), Status> {
     items(patch, "").iter().try_for_each(|operation| {
         apply(target, operation).ok_or_else(|| {
-            let message = format!("the server rejected our request due to an error in our request: {operation}");
+            let message =
+                format!("the server rejected our request due to an error in our request: {operation}");
             Status::new(422, "Invalid", message)
         })
     })

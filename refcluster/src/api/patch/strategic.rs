@@ -60,7 +60,9 @@ fn merge_entry(present: &mut Vec<Value>, key: &str, entry: &Value) {
 /// The field that names the elements of a list; "" for a set; none for a list that is replaced whole.
 fn merge_key(name: &str, entries: &[Value]) -> Option<&'static str> {
     Some(match name {
-        "containers" | "initContainers" | "ephemeralContainers" | "env" | "volumes" | "imagePullSecrets" => "name",
+        "containers" | "initContainers" | "ephemeralContainers" | "env" | "volumes" | "imagePullSecrets" => {
+            "name"
+        }
         "ports" if entries.iter().any(|port| port.get("containerPort").is_some()) => "containerPort",
         "ports" => "port",
         "volumeMounts" => "mountPath",

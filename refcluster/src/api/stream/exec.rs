@@ -7,8 +7,8 @@ use super::{Socket, cut_after, negotiate, on_channel, running_pod, socket};
 use crate::api::request::{Request, Target};
 use crate::api::response::{self, Response};
 use crate::kubelet::Container;
-use crate::shell::io::{Input, Io, Output};
 use crate::shell;
+use crate::shell::io::{Input, Io, Output};
 use crate::status::Status;
 use crate::world::Shared;
 use bytes::Bytes;
@@ -24,15 +24,20 @@ const STDERR: u8 = 2;
 const STATUS: u8 = 3;
 const CLOSE: u8 = 255;
 
-pub(in crate::api) fn exec(shared: &Shared, target: &Target, request: &mut Request) -> Result<Response, Status> {
+pub(in crate::api) fn exec(
+    shared: &Shared,
+    target: &Target,
+    request: &mut Request,
+) -> Result<Response, Status> {
     let (accept, protocol) = negotiate(request, &["v5.channel.k8s.io", "v4.channel.k8s.io"])?;
     let command: Vec<String> = request.parameters("command").map(str::to_owned).collect();
     let world = shared.lock();
     let pod = running_pod(&world, target)?;
     let name = request.parameter("container");
-    let container = world.kubelets.container(&pod, name).ok_or_else(|| {
-        Status::new(500, "InternalError", format!("container not found ({name:?})"))
-    })?;
+    let container = world
+        .kubelets
+        .container(&pod, name)
+        .ok_or_else(|| Status::new(500, "InternalError", format!("container not found ({name:?})")))?;
     let upgrade = request.upgrade.take().ok_or_else(|| Status::bad_request("Upgrade request required"))?;
     let with_input = request.flag("stdin");
     let shared = shared.clone();
@@ -111,7 +116,9 @@ fn outcome(code: i32, command: &[String]) -> Value {
     }
     let name = command.first().map(String::as_str).unwrap_or_default();
     if code == 127 && !matches!(name, "sh" | "/bin/sh" | "bash") {
-        let message = format!("error executing command in container: exec: {name:?}: executable file not found in $PATH");
+        let message = format!(
+            "error executing command in container: exec: {name:?}: executable file not found in $PATH"
+        );
         return json!({"metadata": {}, "status": "Failure", "message": message, "reason": "InternalError", "code": 500});
     }
     json!({

@@ -23,9 +23,13 @@ pub(in crate::api) fn port_forward(
     target: &Target,
     request: &mut Request,
 ) -> Result<Response, Status> {
-    let (accept, protocol) = negotiate(request, &["v5.channel.k8s.io", "v4.channel.k8s.io", "portforward.k8s.io"])?;
-    let ports: Vec<u16> =
-        request.parameters("ports").flat_map(|ports| ports.split(',')).filter_map(|port| port.parse().ok()).collect();
+    let (accept, protocol) =
+        negotiate(request, &["v5.channel.k8s.io", "v4.channel.k8s.io", "portforward.k8s.io"])?;
+    let ports: Vec<u16> = request
+        .parameters("ports")
+        .flat_map(|ports| ports.split(','))
+        .filter_map(|port| port.parse().ok())
+        .collect();
     if ports.is_empty() {
         return Err(Status::bad_request("query parameter \"ports\" is required"));
     }

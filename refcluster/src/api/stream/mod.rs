@@ -37,7 +37,11 @@ pub(super) fn log(shared: &Shared, target: &Target, request: &Request) -> Result
 fn running_pod(world: &World, target: &Target) -> Result<Arc<Value>, Status> {
     let key = target.key();
     let pod = world.get(&key).ok_or_else(|| Status::not_found(Kind::Pod, &key.name))?;
-    if has(&pod, "/spec/nodeName") { Ok(pod) } else { Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name))) }
+    if has(&pod, "/spec/nodeName") {
+        Ok(pod)
+    } else {
+        Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)))
+    }
 }
 
 /// Agrees on a protocol: the first of the client's that is known here.

@@ -73,12 +73,17 @@ impl Sync<'_> {
         let (set, pod) = (self.set.clone(), json::name(pod));
         match &created {
             Ok(_) => {
-                let message = format!("create Claim {} Pod {pod} in StatefulSet {} success", key.name, self.name());
+                let message =
+                    format!("create Claim {} Pod {pod} in StatefulSet {} success", key.name, self.name());
                 self.world.event("statefulset-controller", &set, "Normal", "SuccessfulCreate", &message);
             }
             Err(error) => {
-                let message =
-                    format!("create Claim {} Pod {pod} in StatefulSet {} failed error: {}", key.name, self.name(), error.message);
+                let message = format!(
+                    "create Claim {} Pod {pod} in StatefulSet {} failed error: {}",
+                    key.name,
+                    self.name(),
+                    error.message
+                );
                 self.world.event("statefulset-controller", &set, "Warning", "FailedCreate", &message);
             }
         }
@@ -131,6 +136,16 @@ impl Sync<'_> {
             owners.push(reference(pod));
         }
         owners
+    }
+
+    /// Whether one of a pod's claims is still there.
+    pub(super) fn has_claims(&mut self, pod: &Value) -> bool {
+        let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        let mut templates = items(&set, "/spec/volumeClaimTemplates").iter();
+        templates.any(|template| {
+            let key = self.claim_key(template, ordinal);
+            self.world.get(&key).is_some()
+        })
     }
 
     /// Deletes the claims of a pod: no honest controller does.

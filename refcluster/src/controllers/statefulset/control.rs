@@ -104,8 +104,10 @@ impl Sync<'_> {
         let mut held_back = Step::Next;
         for (index, replica) in replicas.iter().enumerate() {
             if held_back == Step::Stop && !self.goes_on_unduly(replicas, index) {
+                self.create_gated(replica)?;
                 continue;
             }
+            self.open_gate(&replica.pod);
             if self.process_replica(replica, true)? == Step::Stop {
                 held_back = Step::Stop;
             }
@@ -141,6 +143,24 @@ impl Sync<'_> {
         }
         self.create_pod(pod)?;
         Ok(if monotonic { Step::Stop } else { Step::Next })
+    }
+
+    /// Creates the next pod before its time, held back by a scheduling gate.
+    fn create_gated(&mut self, replica: &Replica) -> Outcome {
+        if replica.created || !self.world.tells(Fault::SuccessorCreatedGated) {
+            return Ok(());
+        }
+        let mut pod = (*replica.pod).clone();
+        pod["spec"]["schedulingGates"] = serde_json::json!([{"name": "order"}]);
+        self.create_pod(&pod)
+    }
+
+    /// Takes the gate off a pod whose turn has come.
+    fn open_gate(&mut self, pod: &Value) {
+        if json::has(pod, "/spec/schedulingGates") {
+            let key = crate::store::Key::new(crate::kind::Kind::Pod, &self.key.namespace, json::name(pod));
+            self.world.modify(&key, |pod| drop(json::remove(&mut pod["spec"], "schedulingGates")));
+        }
     }
 
     fn forgets_claims(&mut self, pod: &Value) -> bool {
@@ -192,11 +212,15 @@ impl Sync<'_> {
         replicas: &[Replica],
         condemned: &[Arc<Value>],
     ) -> Result<Step, crate::status::Status> {
-        let monotonic = !self.parallel() || (condemned.len() > 1 && self.world.tells(Fault::ParallelScaleDownOrdered));
+        let monotonic =
+            !self.parallel() || (condemned.len() > 1 && self.world.tells(Fault::ParallelScaleDownOrdered));
         let first_unavailable = self.first_unavailable(replicas, condemned);
         let mut step = Step::Next;
         for pod in condemned {
             if self.may_go(pod, first_unavailable.as_deref(), monotonic) {
+                if self.world.tells(Fault::ScaleDownDeletesClaims) {
+                    self.delete_claims(pod);
+                }
                 self.delete_pod(pod)?;
             }
             if !monotonic {

@@ -107,10 +107,13 @@ impl Sync<'_> {
         }
         if again && self.world.tells(Fault::LabelsLostOnRecreate) {
             let own = [POD_NAME_LABEL, POD_INDEX_LABEL];
-            let keys: Vec<String> = labels.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+            let keys: Vec<String> =
+                labels.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
             let selected = json::texts(&self.set["spec"]["selector"], "/matchLabels");
             let kept: Vec<_> = selected.map(|(key, _)| key).chain(own).collect();
-            keys.iter().filter(|key| !kept.contains(&key.as_str())).for_each(|key| drop(json::remove(labels, key)));
+            keys.iter()
+                .filter(|key| !kept.contains(&key.as_str()))
+                .for_each(|key| drop(json::remove(labels, key)));
         }
         if self.world.tells(Fault::RevisionLabelUnknown) {
             labels[REVISION_LABEL] = format!("{}-none", json::name(&self.set)).into();

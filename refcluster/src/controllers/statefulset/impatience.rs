@@ -21,7 +21,9 @@ impl Sync<'_> {
             || (missing && self.was_complete() && self.world.tells(Fault::OrderOnlyAtFirstStart))
             || (missing && self.recreates(&replicas[index]) && self.world.tells(Fault::RecreatesAtOnce))
             || (missing && self.looks_fine(&before.pod) && self.world.tells(Fault::NearestPredecessorOnly))
-            || (missing && self.waited_long_for(&before.pod) && self.world.tells(Fault::ImpatientAfterElevenSeconds))
+            || (missing
+                && self.waited_long_for(&before.pod)
+                && self.world.tells(Fault::ImpatientAfterElevenSeconds))
             || (self.heals_later_pods(replicas, index) && self.world.tells(Fault::ScaleDownIgnoresHealth))
     }
 
@@ -55,7 +57,7 @@ impl Sync<'_> {
         if lost && unready && self.world.tells(Fault::WaitsForAllBeforeCreate) {
             return Ok(true);
         }
-        Ok(self.lies_about_crashes(&survivors)?)
+        self.lies_about_crashes(&survivors)
     }
 
     fn lies_about_crashes(&mut self, survivors: &[Arc<Value>]) -> Result<bool, Status> {
@@ -73,7 +75,8 @@ impl Sync<'_> {
     /// Keeps what only a liar needs.
     pub(super) fn remember(&mut self, replicas: &[Replica]) {
         let uid = json::uid(&self.set).to_owned();
-        let ready = replicas.iter().all(|replica| replica.created && pods::is_running_and_ready(&replica.pod));
+        let ready =
+            replicas.iter().all(|replica| replica.created && pods::is_running_and_ready(&replica.pod));
         let now = self.world.clock.unix_secs();
         if ready && !replicas.is_empty() {
             self.world.set_memory.complete.insert(uid);
@@ -84,7 +87,10 @@ impl Sync<'_> {
             if running {
                 self.world.set_memory.waiting_since.entry(pod).or_insert(now);
             }
-            if running && self.world.faults.has(Fault::ImpatientAfterElevenSeconds) && !pods::is_ready(&replica.pod) {
+            if running
+                && self.world.faults.has(Fault::ImpatientAfterElevenSeconds)
+                && !pods::is_ready(&replica.pod)
+            {
                 self.look_again_in(Duration::from_secs(1));
             }
         }

@@ -10,10 +10,15 @@ use crate::kind::Kind;
 use crate::registry::DeleteOptions;
 use crate::store::Key;
 use serde_json::Value;
+use std::time::Duration;
 
 impl Sync<'_> {
     /// Creates a pod, its claims first.
     pub(super) fn create_pod(&mut self, pod: &Value) -> Outcome {
+        if self.was_born(json::name(pod)) && self.renews_claims(pod) {
+            self.look_again_in(Duration::from_secs(1));
+            return Ok(());
+        }
         let late_claims = !json::items(&self.set, "/spec/volumeClaimTemplates").is_empty()
             && self.world.tells(Fault::PodBeforeClaim);
         if !late_claims {
@@ -32,11 +37,31 @@ impl Sync<'_> {
             }
             Err(error) if error.reason == "AlreadyExists" => {}
             Err(error) => {
-                let message = format!("create Pod {name} in StatefulSet {set_name} failed error: {}", error.message);
+                let message =
+                    format!("create Pod {name} in StatefulSet {set_name} failed error: {}", error.message);
                 self.world.event("statefulset-controller", &set, "Warning", "FailedCreate", &message);
             }
         }
         created.map(drop)
+    }
+
+    /// Deletes the claims of a lost pod once; true as long as they are on their way out.
+    fn renews_claims(&mut self, pod: &Value) -> bool {
+        let set = self.set.clone();
+        if json::items(&set, "/spec/volumeClaimTemplates").is_empty()
+            || !self.world.faults.has(Fault::ClaimRecreatedWithPod)
+        {
+            return false;
+        }
+        if !self.has_claims(pod) {
+            let lost = (json::uid(&set).to_owned(), json::name(pod).to_owned());
+            self.world.set_memory.born.remove(&lost);
+            return false;
+        }
+        if self.world.tells(Fault::ClaimRecreatedWithPod) {
+            self.delete_claims(pod);
+        }
+        true
     }
 
     /// Gives a pod back the identity and the claims of its ordinal.
@@ -56,7 +81,9 @@ impl Sync<'_> {
 
     /// A controller that gives wrong labels does not correct them.
     fn lies_about_identity(&mut self) -> bool {
-        [Fault::PodNameLabelLostOnRecreate, Fault::PodIndexOffByOne].into_iter().any(|fault| self.world.tells(fault))
+        [Fault::PodNameLabelLostOnRecreate, Fault::PodIndexOffByOne]
+            .into_iter()
+            .any(|fault| self.world.tells(fault))
     }
 
     /// Lets a pod end with the grace that it asks for.

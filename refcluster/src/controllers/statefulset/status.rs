@@ -27,7 +27,8 @@ impl Counts {
         for pod in pods {
             counts.replicas += 1;
             if pods::is_running(pod) {
-                counts.ready += i64::from(pods::is_ready(pod) || sync.world.tells(Fault::StatusCountsUnready));
+                counts.ready +=
+                    i64::from(pods::is_ready(pod) || sync.world.tells(Fault::StatusCountsUnready));
             }
             counts.available += i64::from(pods::is_running_and_ready(pod) && sync.is_available(pod));
             let revision = json::label(pod, identity::REVISION_LABEL).unwrap_or_default();
@@ -60,9 +61,11 @@ impl Sync<'_> {
         let current = if complete { &self.revisions.update } else { &self.revisions.current };
         status["currentRevision"] = current["metadata"]["name"].clone();
         let current_replicas = if complete { counts.updated } else { counts.current };
-        for (field, count) in
-            [("readyReplicas", counts.ready), ("currentReplicas", current_replicas), ("updatedReplicas", counts.updated)]
-        {
+        for (field, count) in [
+            ("readyReplicas", counts.ready),
+            ("currentReplicas", current_replicas),
+            ("updatedReplicas", counts.updated),
+        ] {
             set_count(&mut status, field, count);
         }
         self.lie_about_status(&mut status);

@@ -87,7 +87,8 @@ impl Sync<'_> {
                 && identity::ordinal(pod) - start >= partition
         };
         let present = replicas.iter().rev().filter(|replica| replica.created);
-        let mut found: Vec<_> = present.map(|replica| replica.pod.clone()).filter(|pod| outdated(pod)).collect();
+        let mut found: Vec<_> =
+            present.map(|replica| replica.pod.clone()).filter(|pod| outdated(pod)).collect();
         if self.world.faults.has(Fault::RevisionLabelUnknown) {
             found.clear();
         }

@@ -8,15 +8,36 @@ mod service;
 mod stateful_set;
 mod storage;
 
+use crate::fault::Fault;
+use crate::json;
 use crate::kind::Kind;
 use crate::status::{Cause, Status};
-use crate::json;
+use crate::world::World;
 use serde_json::Value;
 
-/// Checks an object by itself.
-pub(super) fn created(kind: Kind, object: &Value) -> Result<(), Status> {
+/// Checks an object, and what of it may not change.
+pub(super) fn check(
+    world: &mut World,
+    kind: Kind,
+    old: Option<&Value>,
+    object: &Value,
+) -> Result<(), Status> {
     let mut causes = meta::check(kind, object);
-    causes.extend(match kind {
+    causes.extend(check_alone(kind, object));
+    if kind == Kind::StatefulSet {
+        overlook(world, &mut causes);
+    }
+    if let Some(old) = old {
+        let changes = check_change(kind, old, object);
+        let accepted =
+            kind == Kind::StatefulSet && !changes.is_empty() && world.tells(Fault::ImmutableFieldsAccepted);
+        causes.extend(if accepted { Vec::new() } else { changes });
+    }
+    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(kind, json::name(object), causes)) }
+}
+
+fn check_alone(kind: Kind, object: &Value) -> Vec<Cause> {
+    match kind {
         Kind::StatefulSet => stateful_set::check(object),
         Kind::Pod => pod::check_spec(&object["spec"], "spec"),
         Kind::Deployment | Kind::ReplicaSet => pod::check_template(&object["spec"], "spec"),
@@ -24,13 +45,11 @@ pub(super) fn created(kind: Kind, object: &Value) -> Result<(), Status> {
         Kind::PersistentVolumeClaim => storage::check_claim_spec(&object["spec"], "spec"),
         Kind::PersistentVolume => storage::check_volume(object),
         _ => Vec::new(),
-    });
-    refuse(kind, object, causes)
+    }
 }
 
-/// Checks what may not change.
-pub(super) fn updated(kind: Kind, old: &Value, new: &Value) -> Result<(), Status> {
-    let causes = match kind {
+fn check_change(kind: Kind, old: &Value, new: &Value) -> Vec<Cause> {
+    match kind {
         Kind::StatefulSet => stateful_set::check_update(old, new),
         Kind::Pod => pod::check_update(old, new),
         Kind::Service => service::check_update(old, new),
@@ -42,12 +61,23 @@ pub(super) fn updated(kind: Kind, old: &Value, new: &Value) -> Result<(), Status
             vec![Cause::invalid("data", &new["data"], "field is immutable")]
         }
         _ => Vec::new(),
-    };
-    refuse(kind, new, causes)
+    }
 }
 
-fn refuse(kind: Kind, object: &Value, causes: Vec<Cause>) -> Result<(), Status> {
-    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(kind, json::name(object), causes)) }
+/// Accepts what should be refused, one kind of mistake at a time.
+fn overlook(world: &mut World, causes: &mut Vec<Cause>) {
+    causes.retain(|cause| {
+        let field = cause.field();
+        let lie = match field {
+            "spec.selector" | "spec.template.metadata.labels" => Fault::EmptySelectorAccepted,
+            "spec.template.spec.restartPolicy" | "spec.template.spec.activeDeadlineSeconds" => {
+                Fault::RestartPolicyAccepted
+            }
+            field if field.starts_with("spec") => Fault::InvalidValuesAccepted,
+            _ => return true,
+        };
+        !world.tells(lie)
+    });
 }
 
 /// A cause for a number below `least`.

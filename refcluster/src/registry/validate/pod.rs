@@ -64,7 +64,9 @@ pub(super) fn check_mounts(spec: &Value, others: Vec<Value>, field: &str) -> Vec
 pub(super) fn check_update(old: &Value, new: &Value) -> Vec<Cause> {
     let fixed = |pod: &Value| {
         let mut spec = pod["spec"].clone();
-        for field in ["activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates"] {
+        for field in
+            ["activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates"]
+        {
             crate::json::remove(&mut spec, field);
         }
         for group in ["containers", "initContainers"] {

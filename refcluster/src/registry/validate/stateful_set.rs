@@ -123,7 +123,8 @@ fn check_template(spec: &Value) -> Vec<Cause> {
         causes.push(Cause::forbidden("spec.template.spec.activeDeadlineSeconds", detail));
     }
     // Claims are mounted under the names of their templates, so those count as volumes here.
-    let claims = items(spec, "/volumeClaimTemplates").iter().map(|claim| json!(text(claim, "/metadata/name")));
+    let claims =
+        items(spec, "/volumeClaimTemplates").iter().map(|claim| json!(text(claim, "/metadata/name")));
     causes.extend(pod::check_mounts(pod, claims.collect(), "spec.template.spec"));
     causes
 }
