@@ -35,7 +35,7 @@ pub struct Asker {
 enum Either {
     Forward(Box<Resolver<ThroughForward>>),
     /// Datagrams of several questions could run together in one stream, so there is one question at a time.
-    Exec(Mutex<Netcat>),
+    Exec(Box<Mutex<Netcat>>),
 }
 
 impl Asker {
@@ -62,7 +62,7 @@ impl Asker {
         let provider = ThroughExec::new(client, probe);
         let netcat = Netcat { config, provider, open: None };
         let vantage = Vantage::Node { node: probe.node.clone(), nameserver: nameserver.to_owned() };
-        Ok(Self { vantage, transport, resolver: Arc::new(Either::Exec(Mutex::new(netcat))) })
+        Ok(Self { vantage, transport, resolver: Arc::new(Either::Exec(Box::new(Mutex::new(netcat)))) })
     }
 
     /// Asks for an absolute name. Whatever comes back, nothing included, is an outcome and not an error.
