@@ -1,5 +1,6 @@
 //! Which groups, versions and resources there are; the version; health.
 
+use super::openapi;
 use super::response::{self, Response};
 use crate::fault::Fault;
 use crate::kind::Kind;
@@ -21,6 +22,9 @@ pub(super) fn document(shared: &Shared, path: &str) -> Result<Response, Status> 
             entry["apiVersion"] = "v1".into();
             entry
         }
+        ["openapi", "v3"] => openapi::index(),
+        ["openapi", "v3", "api", "v1"] => openapi::paths("", "v1"),
+        ["openapi", "v3", "apis", group, version] if served(group, version) => openapi::paths(group, version),
         ["api", "v1"] => resources(shared, "", "v1"),
         ["apis", "authorization.k8s.io", "v1"] => reviews(),
         ["apis", group, version] if served(group, version) => resources(shared, group, version),

@@ -6,6 +6,7 @@
 mod access;
 mod discovery;
 mod managed;
+mod openapi;
 mod patch;
 mod read;
 mod request;

@@ -103,6 +103,10 @@ impl Request {
 
     /// The body, as JSON.
     pub(super) fn json(&self) -> Result<Value, Status> {
+        if self.header("content-type").contains("protobuf") || self.header("content-type").contains("cbor") {
+            let message = "the body of the request was in an unknown format - accepted media types include: application/json";
+            return Err(Status::new(415, "UnsupportedMediaType", message));
+        }
         serde_json::from_slice(&self.body)
             .map_err(|error| Status::bad_request(format!("the body is not valid JSON: {error}")))
     }

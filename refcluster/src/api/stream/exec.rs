@@ -3,7 +3,7 @@
 //! Follows `k8s.io/apimachinery/pkg/util/remotecommand/constants.go`: 0 standard input, 1 output, 2 errors, 3 the
 //! outcome as a `Status`, 255 (with version 5) the end of another channel.
 
-use super::{Socket, cut_after, negotiate, on_channel, running_pod, socket};
+use super::{Socket, cut_after, goodbye, negotiate, on_channel, running_pod, socket};
 use crate::api::request::{Request, Target};
 use crate::api::response::{self, Response};
 use crate::kubelet::Container;
@@ -93,6 +93,7 @@ async fn converse(
         let _ = sink.send(on_channel(STDERR, &bytes)).await;
     }
     let _ = sink.send(on_channel(STATUS, outcome(code, &words).to_string().as_bytes())).await;
+    let _ = sink.send(goodbye()).await;
     let _ = sink.close().await;
 }
 

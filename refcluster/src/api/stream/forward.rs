@@ -3,7 +3,7 @@
 //!
 //! Follows `k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go`.
 
-use super::{cut_after, negotiate, on_channel, running_pod, socket};
+use super::{cut_after, goodbye, negotiate, on_channel, running_pod, socket};
 use crate::api::request::{Request, Target};
 use crate::api::response::{self, Response};
 use crate::json::text;
@@ -84,6 +84,7 @@ async fn forward(shared: &Shared, socket: super::Socket, address: &str, ports: &
             },
         }
     }
+    let _ = sink.send(goodbye()).await;
     let _ = sink.close().await;
 }
 

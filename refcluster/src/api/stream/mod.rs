@@ -20,8 +20,10 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
@@ -67,6 +69,12 @@ fn on_channel(channel: u8, bytes: &[u8]) -> Message {
     message.push(channel);
     message.extend_from_slice(bytes);
     Message::Binary(Bytes::from(message))
+}
+
+/// The message that ends a conversation well.
+fn goodbye() -> Message {
+    let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+    Message::Close(Some(frame))
 }
 
 /// After which time a stream is cut, if the options ask for it.

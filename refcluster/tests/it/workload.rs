@@ -1,9 +1,7 @@
 //! A StatefulSet from its creation to its end, seen through kube's client.
 
-mod common;
-
+use crate::common::{apply_web, exec, start, watch_pods};
 use anyhow::Result;
-use common::{apply_web, exec, start, watch_pods};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
 use kube::api::{Patch, PatchParams};

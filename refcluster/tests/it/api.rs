@@ -1,9 +1,7 @@
 //! The API server by itself: patches, ownership of fields, validation, watches, deletion.
 
-mod common;
-
+use crate::common::{apply, start, web};
 use anyhow::{Context, Result};
-use common::{apply, start, web};
 use futures::TryStreamExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolume, Pod, ServiceAccount};

@@ -1,9 +1,7 @@
 //! DNS in wire format: over port-forward to a backend, and over `nc` from a pod.
 
-mod common;
-
+use crate::common::{apply_web, exec, start, watch_pods};
 use anyhow::{Context, Result};
-use common::{apply_web, exec, start, watch_pods};
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use k8s_openapi::api::core::v1::Pod;

@@ -1,7 +1,5 @@
 //! kube's client, connected to a cluster in the same process.
 
-#![expect(unreachable_pub, reason = "a module of every test, not of a crate")]
-
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use http::Uri;
@@ -71,7 +69,7 @@ impl tower::Service<Uri> for InMemory {
 }
 
 /// kube's client for a cluster.
-pub fn client(cluster: &Cluster) -> Client {
+pub(crate) fn client(cluster: &Cluster) -> Client {
     let connector = InMemory(cluster.connector());
     let http: hyper_util::client::legacy::Client<_, kube::client::Body> =
         hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
@@ -81,14 +79,14 @@ pub fn client(cluster: &Cluster) -> Client {
 }
 
 /// A cluster with options, and a client for it.
-pub async fn start(options: Options) -> Result<(Cluster, Client)> {
+pub(crate) async fn start(options: Options) -> Result<(Cluster, Client)> {
     let cluster = Cluster::start(options).await?;
     let client = client(&cluster);
     Ok((cluster, client))
 }
 
 /// Applies an object on the server's side.
-pub async fn apply<K>(api: &Api<K>, object: Value) -> Result<K>
+pub(crate) async fn apply<K>(api: &Api<K>, object: Value) -> Result<K>
 where
     K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
 {
@@ -97,7 +95,7 @@ where
 }
 
 /// A headless Service and a set of some replicas, each with a claim and a gate that opens by itself or not.
-pub async fn apply_web(client: &Client, replicas: i32, extra: Value) -> Result<()> {
+pub(crate) async fn apply_web(client: &Client, replicas: i32, extra: Value) -> Result<()> {
     let service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "nginx", "labels": {"app": "nginx"}},
         "spec": {"clusterIP": "None", "selector": {"app": "nginx"}, "ports": [{"name": "web", "port": 80}]},
@@ -110,7 +108,7 @@ pub async fn apply_web(client: &Client, replicas: i32, extra: Value) -> Result<(
 }
 
 /// The set of the documentation, some of its spec replaced.
-pub fn web(replicas: i32, extra: Value) -> Value {
+pub(crate) fn web(replicas: i32, extra: Value) -> Value {
     let mut set = json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"},
         "spec": {
@@ -136,7 +134,10 @@ pub fn web(replicas: i32, extra: Value) -> Value {
 }
 
 /// Watches pods until a condition holds for what it has seen; each event as `kind name state`.
-pub async fn watch_pods(client: &Client, mut done: impl FnMut(&[String]) -> bool) -> Result<Vec<String>> {
+pub(crate) async fn watch_pods(
+    client: &Client,
+    mut done: impl FnMut(&[String]) -> bool,
+) -> Result<Vec<String>> {
     let pods: Api<Pod> = Api::default_namespaced(client.clone());
     let mut events = Box::pin(pods.watch(&WatchParams::default().timeout(280), "0").await?);
     let mut seen: Vec<String> = Vec::new();
@@ -165,17 +166,17 @@ pub async fn watch_pods(client: &Client, mut done: impl FnMut(&[String]) -> bool
     anyhow::bail!("the watch ended after {seen:?}")
 }
 
-pub fn is_ready(pod: &Pod) -> bool {
+pub(crate) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// Runs a command in a pod's first container: its output, and whether it succeeded.
-pub async fn exec(client: &Client, pod: &str, command: &[&str]) -> Result<(String, bool)> {
+pub(crate) async fn exec(client: &Client, pod: &str, command: &[&str]) -> Result<(String, bool)> {
     exec_with_input(client, pod, command, None).await
 }
 
-pub async fn exec_with_input(
+pub(crate) async fn exec_with_input(
     client: &Client,
     pod: &str,
     command: &[&str],
