@@ -66,6 +66,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     #[command(flatten)]
+    pub embedded: EmbeddedArgs,
+    #[command(flatten)]
     pub selection: SelectionArgs,
     #[command(flatten)]
     pub subject: SubjectArgs,
@@ -79,6 +81,14 @@ pub(super) struct RunArgs {
     pub voice: VoiceArgs,
     #[command(flatten)]
     pub catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which cluster")]
+pub(super) struct EmbeddedArgs {
+    /// Run on the model cluster in this binary; no cluster is needed, and nothing is said about any
+    #[arg(long, env = "STEADFAST_EMBEDDED", hide_env = true, conflicts_with_all = ["kubeconfig", "context"])]
+    pub embedded: bool,
 }
 
 #[derive(Debug, Args)]
