@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest time that a backend learns of a change later than the first one.
-const LONGEST_LAG_MILLIS: u64 = 250;
+const LONGEST_LAG_MILLIS: u64 = 100;
 
 /// All backends, by the uid of their pod.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::{environment, image, probe, stop, system_files};
 use crate::fault::Fault;
 use crate::json::{items, text};
 use crate::shell;
-use crate::shell::io::Output;
+use crate::shell::io::{Input, Output};
 use crate::world::World;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -220,7 +220,12 @@ fn arguments(spec: &Value) -> Vec<String> {
 async fn run_once(pod: &Pod, spec: &Value, container: &Arc<Container>, arguments: Vec<String>) -> i32 {
     probe::start(pod, spec, container);
     start_hook(spec, container);
-    let io = container.log_io();
+    // Nobody attaches, so a standard input that is kept open has nothing to read and does not end.
+    let (_attached, input) = Input::pipe();
+    let mut io = container.log_io();
+    if spec["stdin"] == true {
+        io.input = input;
+    }
     let code = shell::run(container.clone(), arguments, io).await;
     container.close();
     let mut world = pod.shared.lock();

@@ -16,6 +16,7 @@ impl Shell {
     }
 
     async fn expand_into(&mut self, word: &Word, fields: &mut Vec<String>) {
+        let first = fields.len();
         let mut field: Option<String> = None;
         for part in &word.0 {
             if let Part::Variable { name, quoted: true, .. } = part
@@ -40,6 +41,31 @@ impl Shell {
             }
         }
         fields.extend(field);
+        if word.0.iter().all(|part| !is_quoted(part)) {
+            let patterns = fields.split_off(first);
+            patterns.into_iter().for_each(|pattern| fields.extend(self.paths(pattern)));
+        }
+    }
+
+    /// The paths that a pattern matches, or the pattern itself where it is none or matches nothing.
+    fn paths(&self, pattern: String) -> Vec<String> {
+        if !pattern.contains(['*', '?', '[']) {
+            return vec![pattern];
+        }
+        let mut found = vec![if pattern.starts_with('/') { "/".to_owned() } else { String::new() }];
+        let mut parts = pattern.split('/').filter(|part| !part.is_empty()).peekable();
+        while let Some(part) = parts.next() {
+            let end = if parts.peek().is_some() { "/" } else { "" };
+            found = found.iter().flat_map(|folder| self.matching(folder, part, end)).collect();
+        }
+        if found.is_empty() { vec![pattern] } else { found }
+    }
+
+    fn matching(&self, folder: &str, part: &str, end: &str) -> Vec<String> {
+        let names = self.container.files.list(&self.absolute(folder)).unwrap_or_default();
+        let shown = |name: &&String| name.starts_with('.') == part.starts_with('.');
+        let matching = names.iter().filter(shown).filter(|name| matches_pattern(part, name));
+        matching.map(|name| format!("{folder}{name}{end}")).collect()
     }
 
     /// A word to one text, without splitting.
@@ -120,6 +146,14 @@ impl Shell {
                 Err(_) => self.variables.get(name).cloned(),
             },
         }
+    }
+}
+
+/// A word that is quoted in any part is taken as no pattern.
+fn is_quoted(part: &Part) -> bool {
+    match part {
+        Part::Literal { quoted, .. } | Part::Variable { quoted, .. } | Part::Command { quoted, .. } => *quoted,
+        Part::Arithmetic { .. } => false,
     }
 }
 

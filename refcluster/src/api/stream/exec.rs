@@ -18,6 +18,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
+/// How long the way through kubelet and runtime takes before the command runs, in milliseconds.
+const START_MILLIS: std::ops::Range<u64> = 30..120;
+
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
@@ -67,6 +70,8 @@ async fn converse(
         output: Output::Stream(output_sender),
         errors: Output::Stream(errors_sender),
     };
+    let start = shared.lock().delay(START_MILLIS);
+    tokio::time::sleep(start).await;
     let words = command.clone();
     let mut running = Box::pin(shell::run(container, command, io));
     let cut = tokio::time::sleep(cut_after(shared).min(std::time::Duration::from_secs(86_400)));
