@@ -5,12 +5,17 @@
 //! same way as ever. The clock is tokio's, paused: it jumps to the next thing that somebody waits for, and minutes of the
 //! cluster take milliseconds.
 
+mod proof;
 mod transport;
+mod trial;
 
 use anyhow::{Context, Result};
 use refcluster::Cluster;
 
 use crate::cluster::Connection;
+
+pub use proof::{api_faults, broken, disturbed_cell, faults, prove, row};
+pub use trial::Trial;
 
 pub use refcluster::{ApiFault, Fault, IpFamilies, Options as Model, Storage};
 
