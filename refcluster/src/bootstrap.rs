@@ -1,6 +1,5 @@
 //! What is in a cluster before anyone has used it: namespaces, nodes, the API's own Service, storage, DNS.
 
-use crate::fault::Fault;
 use crate::kind::Kind;
 use crate::kubelet::node_name;
 use crate::options::Storage;
@@ -79,12 +78,8 @@ fn api_service() -> Value {
     })
 }
 
-fn storage_class(world: &mut World) -> Option<Value> {
-    let storage = world.options.storage;
-    if storage != Storage::None && world.tells(Fault::NoStorageClass) {
-        return None;
-    }
-    let mode = match storage {
+fn storage_class(world: &World) -> Option<Value> {
+    let mode = match world.options.storage {
         Storage::None => return None,
         Storage::Immediate => "Immediate",
         Storage::WaitForFirstConsumer => "WaitForFirstConsumer",

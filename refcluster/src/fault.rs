@@ -100,7 +100,7 @@ faults! {
     ClaimSizeChanged "claim-size-changed";
     /// Lets a volume of the template win over the claim of the same name.
     TemplateVolumeWins "template-volume-wins";
-    /// Creates a pod first and its claims only when it is pending.
+    /// Creates a pod first and its claims only when it has been pending for three seconds.
     PodBeforeClaim "pod-before-claim";
     /// Creates a pod although its claim is going away.
     PodAgainstDyingClaim "pod-against-dying-claim";
@@ -284,8 +284,6 @@ faults! {
     ContainerFilesKept "container-files-kept";
 
     // Storage.
-    /// Has no StorageClass although one was asked for.
-    NoStorageClass "no-storage-class";
     /// Provisions no volumes.
     ClaimsNeverBound "claims-never-bound";
     /// Gives all claims one directory.

@@ -67,8 +67,9 @@ pub fn row(catalogue: &Catalogue, fault: FaultName, seed: u64) -> Result<Option<
 
 /// What a scenario's lie breaks where the API server answers well.
 pub fn broken(catalogue: &Catalogue, scenario: &str, seed: u64) -> Result<Option<Broken>> {
-    let told = told(catalogue, scenario, lie_in(scenario), None, seed)?;
-    Ok((!told.interrupted).then(|| Broken::of(&told)))
+    let lie = lie_in(scenario);
+    let told = told(catalogue, scenario, lie, None, seed)?;
+    Ok((!told.interrupted).then(|| Broken::of(catalogue, lie.unwrap_or_default(), &told)))
 }
 
 /// One scenario with one API fault, on a sound cluster and on one that lies; none if a signal ended a run.
@@ -80,8 +81,10 @@ pub fn disturbed_cell(
     seed: u64,
 ) -> Result<Option<DisturbedCell>> {
     let lie = lie_in(scenario);
-    let sound = told(catalogue, scenario, None, Some(fault.name), seed)?;
-    let lying = told(catalogue, scenario, lie, Some(fault.name), seed)?;
+    // Another seed for each cell: with one for all, an API fault would strike them all at the same requests.
+    let own = seed.wrapping_add(scenario.bytes().map(u64::from).sum());
+    let sound = told(catalogue, scenario, None, Some(fault.name), own)?;
+    let lying = told(catalogue, scenario, lie, Some(fault.name), own)?;
     let cell = DisturbedCell::of(fault, scenario, lie.unwrap_or_default(), &sound, (&lying, broken));
     Ok((!sound.interrupted && !lying.interrupted).then_some(cell))
 }

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::{FaultName, Told};
-use crate::judge::Verdict;
+use crate::{judge::Verdict, spec::Catalogue};
 
 /// A lie for each scenario, one that its history shows.
 pub const LIES: &[(&str, &str)] = &[
@@ -61,9 +61,10 @@ pub struct DisturbedCell {
 pub struct Broken(Vec<String>);
 
 impl Broken {
-    /// The requirements that fail.
-    pub fn of(told: &Told) -> Self {
-        let failing = told.judged.iter().filter(|judged| judged.verdict == Verdict::Fail);
+    /// The requirements that name the lie and fail. Collateral may fail by way of evidence that an API fault takes away.
+    pub fn of(catalogue: &Catalogue, lie: &str, told: &Told) -> Self {
+        let names = |id: &str| catalogue.requirement(id).is_some_and(|r| r.faults.iter().any(|fault| fault == lie));
+        let failing = told.judged.iter().filter(|judged| judged.verdict == Verdict::Fail && names(&judged.id));
         Self(failing.map(|judged| judged.id.clone()).collect())
     }
 

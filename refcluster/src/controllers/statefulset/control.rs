@@ -168,7 +168,17 @@ impl Sync<'_> {
         let waiting = json::condition(pod, "PodScheduled") == "False";
         has_claims
             && ((waiting && self.world.tells(Fault::MissingClaimForgotten))
-                || (!waiting && self.world.faults.has(Fault::PodBeforeClaim)))
+                || (self.world.faults.has(Fault::PodBeforeClaim) && self.is_young(pod)))
+    }
+
+    /// Whether a pod is younger than three seconds; if so, the set is looked at again.
+    fn is_young(&mut self, pod: &Value) -> bool {
+        let created = crate::clock::parse_timestamp(text(pod, "/metadata/creationTimestamp")).unwrap_or(0);
+        let young = self.world.clock.unix_secs() < created + 3;
+        if young {
+            self.look_again_in(Duration::from_secs(1));
+        }
+        young
     }
 
     /// Whether an ordered set may go on past this pod.
