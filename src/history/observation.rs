@@ -249,6 +249,11 @@ pub enum DnsOutcome {
         /// What went wrong.
         reason: String,
     },
+    /// The way to whoever was to ask could not be opened, or broke: it says nothing of the DNS.
+    NotAsked {
+        /// What went wrong.
+        reason: String,
+    },
 }
 
 /// One resource record of an answer.
@@ -275,7 +280,7 @@ impl DnsSeen {
     pub fn code(&self) -> Option<&str> {
         match &self.outcome {
             DnsOutcome::Answer { code, .. } => Some(code),
-            DnsOutcome::NoAnswer { .. } => None,
+            DnsOutcome::NoAnswer { .. } | DnsOutcome::NotAsked { .. } => None,
         }
     }
 }
