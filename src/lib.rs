@@ -15,4 +15,6 @@ pub mod driver; // touches the cluster: does what a scenario says
 pub mod limits; // pure: every wait and bound, with its reason
 pub mod options; // pure: what a run can be told
 pub mod run; // touches the cluster: the pipeline
+pub mod selftest; // pure: what verdicts on lying clusters mean
+pub mod embedded; // touches no real cluster: the model cluster, to run against
 pub mod cli; // the command line

@@ -11,6 +11,8 @@ pub struct Target {
     pub kubeconfig: Option<PathBuf>,
     /// A context in it; without it the current one.
     pub context: Option<String>,
+    /// Whether it is the model cluster in this binary.
+    pub embedded: bool,
 }
 
 /// Everything that a run can be told, apart from what to run (see [`crate::plan::Plan`]).

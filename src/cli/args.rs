@@ -38,6 +38,7 @@ Exit codes:
     3  nothing could be tested
     4  nothing that was selected applies to the cluster
     5  everything passed, and something is left in the cluster
+    6  the selftest found a fault that no check catches, or a verdict that turned
    64  the command line, or a file that it names, is wrong
    70  a bug in steadfast
    74  a report could not be written
@@ -59,12 +60,16 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Delete what a killed run left in the cluster
     Cleanup(CleanupArgs),
+    /// Prove that every check can fail, on model clusters that lie; needs no cluster
+    Selftest(SelftestArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub target: TargetArgs,
+    #[command(flatten)]
+    pub embedded: EmbeddedArgs,
     #[command(flatten)]
     pub selection: SelectionArgs,
     #[command(flatten)]
@@ -79,6 +84,14 @@ pub(super) struct RunArgs {
     pub voice: VoiceArgs,
     #[command(flatten)]
     pub catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which cluster")]
+pub(super) struct EmbeddedArgs {
+    /// Run on the model cluster in this binary; no cluster is needed, and nothing is said about any
+    #[arg(long, env = "STEADFAST_EMBEDDED", hide_env = true, conflicts_with_all = ["kubeconfig", "context"])]
+    pub embedded: bool,
 }
 
 #[derive(Debug, Args)]
@@ -300,6 +313,24 @@ pub(super) struct CleanupArgs {
     /// Only print what would be deleted
     #[arg(long, env = "STEADFAST_DRY_RUN", hide_env = true)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SelftestArgs {
+    /// Only this fault, of the cluster or of the API server; may be repeated [default: all]
+    #[arg(long, value_name = "NAME", env = "STEADFAST_FAULT", hide_env = true, value_delimiter = ',')]
+    pub fault: Vec<String>,
+    /// The folder of the reports [default: reports/selftest]
+    #[arg(short, long, value_name = "DIR", env = "STEADFAST_OUT", hide_env = true)]
+    pub out: Option<PathBuf>,
+    /// How many clusters run at the same time [default: one for each core]
+    #[arg(short, long, value_name = "N", env = "STEADFAST_JOBS", hide_env = true, value_parser = values::jobs)]
+    pub jobs: Option<usize>,
+    /// The seed of all that is random
+    #[arg(long, value_name = "N", env = "STEADFAST_SEED", hide_env = true, default_value_t = 0)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub catalogue: CatalogueArgs,
 }
 
 /// One of a closed list of words.

@@ -55,7 +55,7 @@ pub(super) fn images(args: &ImageArgs) -> Images {
 pub(super) fn options(args: &RunArgs) -> Options {
     let (subject, pace) = (&args.subject, &args.pace);
     Options {
-        target: target(&args.target),
+        target: Target { embedded: args.embedded.embedded, ..target(&args.target) },
         jobs: pace.jobs,
         out: args.out.out.clone().or_else(artifacts),
         junit: args.junit.junit.clone(),
@@ -105,7 +105,7 @@ fn voice(args: &VoiceArgs) -> Voice {
 
 fn target(args: &TargetArgs) -> Target {
     let kubeconfig = args.kubeconfig.clone().filter(|path| !path.as_os_str().is_empty());
-    Target { kubeconfig, context: given(&args.context) }
+    Target { kubeconfig, context: given(&args.context), embedded: false }
 }
 
 /// A name, if it is one: CI systems set variables that they mean to leave out to the empty string.

@@ -12,6 +12,7 @@ mod objects;
 mod plan;
 mod replay;
 mod run;
+mod selftest;
 mod steps;
 mod summary;
 mod text;
@@ -49,6 +50,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Plan(args) => plan::handle(&args),
         Command::Replay(args) => replay::handle(&args),
         Command::Cleanup(args) => cleanup::handle(&args),
+        Command::Selftest(args) => selftest::handle(&args),
     }
 }
 

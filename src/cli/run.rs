@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     cluster::Connection,
+    embedded,
     history::{History, file::Header},
     judge::Judged,
     options::{Options, Progress},
@@ -75,12 +76,28 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
         eprintln!("run {run_id}, seed {seed}, reports in {}", folder.display());
     }
     let live = Live { catalogue, destination, failure: Mutex::default() };
-    let finished = tokio::runtime::Runtime::new()?.block_on(async {
-        let connection = Connection::find(&options.target).await;
-        run::run(catalogue, plan, options, &run_id, seed, connection, &live).await
-    })?;
+    let on = async |connection| run::run(catalogue, plan, options, &run_id, seed, connection, &live).await;
+    let finished = match options.target.embedded {
+        true => on_the_model(seed, on)?,
+        false => tokio::runtime::Runtime::new()?
+            .block_on(async { on(Connection::find(&options.target).await).await })?,
+    };
     Ok((finished, live))
 }
+
+/// Runs on the model cluster, and says before and after that it is one.
+fn on_the_model(
+    seed: u64,
+    on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>,
+) -> Result<Finished> {
+    eprintln!("{EMBEDDED_BANNER}");
+    let model = embedded::Model { seed, ..embedded::Model::default() };
+    embedded::with(model, async |connection, _| on(Ok(connection)).await)?
+}
+
+const EMBEDDED_BANNER: &str = "\
+EMBEDDED: this is the model cluster in this binary, and no real one. Its time is simulated, so all times are the
+          cluster's. What comes out says nothing about any real cluster.";
 
 /// Keeps the JUnit file true while the run lasts, so that no way of dying leaves a green one.
 struct Live<'c> {

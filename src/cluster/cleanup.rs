@@ -56,7 +56,7 @@ impl Namespace {
             }},
         });
         let reply =
-            server.send(Method::POST, "/api/v1/namespaces", Some(("application/json", &body))).await?;
+            server.send_patiently(Method::POST, "/api/v1/namespaces", Some(("application/json", &body))).await?;
         ensure!(reply.is_ok(), "failed to create the namespace {name}: {}", reply.message());
         Self::read(&reply.body)
             .ok_or_else(|| anyhow::anyhow!("the server's answer is no namespace: {}", reply.body))

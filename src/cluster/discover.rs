@@ -184,7 +184,7 @@ fn ready_backend(namespace: &str, pod: &Value) -> Option<Backend> {
 
 /// The server's version.
 pub async fn server_version(server: &Server) -> Result<String, Unanswered> {
-    let reply = server.get("/version").await?;
+    let reply = server.get_patiently("/version").await?;
     match reply.body["gitVersion"].as_str().filter(|_| reply.is_ok()) {
         Some(version) => Ok(version.to_owned()),
         None => Err(Unanswered { reason: format!("/version answered {}: {}", reply.code, reply.message()) }),

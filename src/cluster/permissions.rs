@@ -70,7 +70,7 @@ async fn is_allowed(server: &Server, permission: Permission) -> Result<bool, Una
         }},
     });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    let reply = server.send(Method::POST, path, Some(("application/json", &review))).await?;
+    let reply = server.send_patiently(Method::POST, path, Some(("application/json", &review))).await?;
     match reply.code {
         401 => Err(Unanswered { reason: format!("the credentials are refused: {}", reply.message()) }),
         _ if !reply.is_ok() => Err(Unanswered { reason: reply.message() }),

@@ -110,9 +110,19 @@ impl Server {
 
     /// Reads a path, trying again a few times where a little later may do.
     pub async fn get_patiently(&self, path: &str) -> Result<Reply, Unanswered> {
+        self.send_patiently(Method::GET, path, None).await
+    }
+
+    /// Sends something that may be sent twice, trying again a few times where a little later may do.
+    pub async fn send_patiently(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<(&str, &Value)>,
+    ) -> Result<Reply, Unanswered> {
         let mut waits = [200, 500, 1_000, 2_000].into_iter();
         loop {
-            let outcome = self.get(path).await;
+            let outcome = self.send(method.clone(), path, content).await;
             let again = outcome.as_ref().map_or(true, Reply::is_worth_another_try);
             match waits.next().filter(|_| again) {
                 Some(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,

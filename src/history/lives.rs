@@ -165,11 +165,15 @@ impl<'h> PodLife<'h> {
     }
 }
 
-/// Folds the watch of pods into lives, in the order of their births.
+/// Folds the watch of pods into lives, in the order of their births. What a watch tells twice happened once.
 pub fn fold(history: &History) -> Vec<PodLife<'_>> {
     let mut lives: Vec<PodLife<'_>> = Vec::new();
     let mut by_uid = std::collections::HashMap::new();
+    let mut told = std::collections::BTreeSet::new();
     for version in history.objects(Resource::Pods) {
+        if !told.insert((version.what.uid.as_str(), version.what.revision.as_str(), version.what.change)) {
+            continue;
+        }
         let known = by_uid.get(version.what.uid.as_str()).copied();
         match known {
             Some(index) => {
@@ -194,6 +198,15 @@ pub fn fold(history: &History) -> Vec<PodLife<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_watch_tells_twice_happened_once() {
+        let mut history = crate::checks::notation::history("web-0 created; web-0 ready; web-0 deleted");
+        let last = history.events.last().unwrap().clone();
+        history.events.push(Event { seq: last.seq + 1, ..last });
+        let lives = fold(&history);
+        assert_eq!((lives.len(), lives[0].versions.len()), (1, 3));
+    }
 
     #[test]
     fn ordinals_are_plain_numbers() {

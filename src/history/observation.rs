@@ -87,7 +87,7 @@ impl Resource {
 }
 
 /// What a watch said had happened to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// ADDED.
@@ -249,6 +249,11 @@ pub enum DnsOutcome {
         /// What went wrong.
         reason: String,
     },
+    /// The way to whoever was to ask could not be opened, or broke: it says nothing of the DNS.
+    NotAsked {
+        /// What went wrong.
+        reason: String,
+    },
 }
 
 /// One resource record of an answer.
@@ -275,7 +280,7 @@ impl DnsSeen {
     pub fn code(&self) -> Option<&str> {
         match &self.outcome {
             DnsOutcome::Answer { code, .. } => Some(code),
-            DnsOutcome::NoAnswer { .. } => None,
+            DnsOutcome::NoAnswer { .. } | DnsOutcome::NotAsked { .. } => None,
         }
     }
 }

@@ -140,6 +140,8 @@ fn requirement(area: &str, id: &str, title: &str) -> Requirement {
         }],
         judged_by: text("In the one watch of pods, in the order of delivery, at each ADDED of a pod.\n"),
         limits: vec![text("readiness-lag"), text("dns-stale-hard")],
+        faults: Vec::new(),
+        collateral: Vec::new(),
         look: text("kubectl -n {namespace} get pods -w --output-watch-events"),
     }
 }

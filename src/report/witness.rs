@@ -165,6 +165,7 @@ fn dns(dns: &DnsSeen) -> String {
 pub(super) fn answer(outcome: &DnsOutcome) -> String {
     match outcome {
         DnsOutcome::NoAnswer { reason } => format!("no answer: {reason}"),
+        DnsOutcome::NotAsked { reason } => format!("not asked: {reason}"),
         DnsOutcome::Answer { code, records, .. } if records.is_empty() && code == "NOERROR" => {
             "NOERROR, no records".to_owned()
         }

@@ -38,6 +38,12 @@ pub struct Requirement {
     /// The names of the limits (`src/limits.rs`) that it depends on.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// The faults of the embedded cluster that break it: `steadfast selftest` proves that its check catches each.
+    #[serde(default)]
+    pub faults: Vec<String>,
+    /// Faults that are there for another requirement and may break this one as well.
+    #[serde(default)]
+    pub collateral: Vec<String>,
     /// A `kubectl` line that looks further; `{namespace}` stands for the scenario's namespace.
     pub look: String,
 }

@@ -138,7 +138,7 @@ impl<'h> Truth<'h> {
 /// The data of a response; for one that says neither yes nor no, and for none, the reason.
 pub(super) fn answer(dns: &DnsSeen) -> Result<BTreeSet<&str>, &str> {
     match &dns.outcome {
-        DnsOutcome::NoAnswer { reason } => Err(reason),
+        DnsOutcome::NoAnswer { reason } | DnsOutcome::NotAsked { reason } => Err(reason),
         DnsOutcome::Answer { code, .. } if code == "NOERROR" || code == "NXDOMAIN" => {
             Ok(dns.data().unwrap_or_default())
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{asked::answer, resolver::Resolver, truth::words};
 use crate::{
     checks::{Check, Findings},
-    history::{DnsSeen, Event, ExecSeen, History, Purpose, Seen, Step, Transport, Vantage},
+    history::{DnsOutcome, DnsSeen, Event, ExecSeen, History, Purpose, Seen, Step, Transport, Vantage},
 };
 
 /// Judges `specs/dns/preflight-dns.yaml`.
@@ -77,6 +77,9 @@ fn everyone_answers(asked: &[Seen<'_, DnsSeen>], name: &str, findings: &mut Find
 
 fn no_address(last: Seen<'_, DnsSeen>, who: &str, name: &str, findings: &mut Findings) {
     let is_backend = matches!(last.vantage, Vantage::Backend { .. });
+    if let DnsOutcome::NotAsked { reason } = &last.outcome {
+        return findings.blind(format!("{who} could not be asked for {name}: {reason}"), &[last.event]);
+    }
     match (answer(last.what), last.code()) {
         (Ok(_), Some("NOERROR")) => {
             findings.blind(format!("{who} has no IPv4 address for {name}"), &[last.event]);
@@ -172,6 +175,7 @@ mod tests {
         };
         let outcome = match answer {
             "silence" => DnsOutcome::NoAnswer { reason: "timed out".to_owned() },
+            "not asked" => DnsOutcome::NotAsked { reason: "the exec was refused".to_owned() },
             "NXDOMAIN" | "SERVFAIL" | "NOERROR" => {
                 DnsOutcome::Answer { code: answer.to_owned(), authoritative: None, records: Vec::new() }
             }
@@ -191,6 +195,13 @@ mod tests {
 
     fn broken(resolv: &str, others: &[(&str, Transport, &str)]) -> String {
         bad(&said(resolv, others), Kind::Broken).join("; ")
+    }
+
+    #[test]
+    fn a_node_that_could_not_be_asked_says_nothing() {
+        let findings = said(RESOLV, &[("node-0", Transport::Udp, "not asked")]);
+        assert_eq!(bad(&findings, Kind::Broken), Vec::<&str>::new());
+        assert_eq!(bad(&findings, Kind::Blind).len(), 1, "{findings:?}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! One vantage's resolver, and the translation of what it says into an observation.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use hickory_resolver::{
@@ -60,7 +63,8 @@ impl Asker {
             Transport::Tcp => NameServerConfig::tcp(server),
         };
         let provider = ThroughExec::new(client, probe);
-        let netcat = Netcat { config, provider, open: None };
+        let server = SocketAddr::new(server, DNS_PORT);
+        let netcat = Netcat { config, transport, server, provider, open: None };
         let vantage = Vantage::Node { node: probe.node.clone(), nameserver: nameserver.to_owned() };
         Ok(Self { vantage, transport, resolver: Arc::new(Either::Exec(Box::new(Mutex::new(netcat)))) })
     }
@@ -70,43 +74,60 @@ impl Asker {
         let Ok(kind) = record_type.parse::<RecordType>() else {
             return DnsOutcome::NoAnswer { reason: format!("{record_type} is no record type") };
         };
-        let question = async {
-            match &*self.resolver {
-                Either::Forward(resolver) => ask(resolver, name, kind).await,
-                Either::Exec(netcat) => netcat.lock().await.ask(name, kind).await,
-            }
-        };
-        let bound = limits::DNS_ANSWER.duration() * 2;
-        match tokio::time::timeout(bound, question).await {
-            Ok(outcome) => outcome,
-            Err(_) => DnsOutcome::NoAnswer { reason: format!("none within {bound:?}") },
+        match &*self.resolver {
+            Either::Forward(resolver) => within_bound(ask(resolver, name, kind)).await,
+            Either::Exec(netcat) => netcat.lock().await.ask(name, kind).await,
         }
     }
 }
+
+async fn within_bound(question: impl Future<Output = DnsOutcome>) -> DnsOutcome {
+    let bound = limits::DNS_ANSWER.duration() * 2;
+    match tokio::time::timeout(bound, question).await {
+        Ok(outcome) => outcome,
+        Err(_) => DnsOutcome::NoAnswer { reason: format!("none within {bound:?}") },
+    }
+}
+
+const DNS_PORT: u16 = 53;
 
 /// A resolver over `nc`, which does not tell when the server has closed the connection: one that was idle for long is
 /// not used again.
 struct Netcat {
     config: NameServerConfig,
+    transport: Transport,
+    server: SocketAddr,
     provider: ThroughExec,
-    open: Option<(Resolver<ThroughExec>, Instant)>,
+    open: Option<(Resolver<ThroughExec>, ThroughExec, Instant)>,
 }
 
 impl Netcat {
     async fn ask(&mut self, name: &str, kind: RecordType) -> DnsOutcome {
-        self.open.take_if(|(_, used)| used.elapsed() > limits::DNS_IDLE.duration());
-        let resolver = match self.open.take() {
-            Some((resolver, _)) => resolver,
-            None => match resolver(self.config.clone(), self.provider.renewed()) {
-                Ok(resolver) => resolver,
-                Err(error) => return DnsOutcome::NoAnswer { reason: format!("{error:#}") },
+        self.open.take_if(|(_, _, used)| used.elapsed() > limits::DNS_IDLE.duration());
+        let (resolver, provider) = match self.open.take() {
+            Some((resolver, provider, _)) => (resolver, provider),
+            None => match self.opened().await {
+                Ok(opened) => opened,
+                Err(error) => return DnsOutcome::NotAsked { reason: format!("{error:#}") },
             },
         };
-        let outcome = ask(&resolver, name, kind).await;
-        if matches!(outcome, DnsOutcome::Answer { .. }) {
-            self.open = Some((resolver, Instant::now()));
+        match within_bound(ask(&resolver, name, kind)).await {
+            DnsOutcome::NoAnswer { reason } if provider.was_cut() => {
+                DnsOutcome::NotAsked { reason: format!("the exec of nc was cut: {reason}") }
+            }
+            DnsOutcome::Answer { code, authoritative, records } => {
+                self.open = Some((resolver, provider, Instant::now()));
+                DnsOutcome::Answer { code, authoritative, records }
+            }
+            other => other,
         }
-        outcome
+    }
+
+    /// A resolver whose `nc` runs already.
+    async fn opened(&self) -> Result<(Resolver<ThroughExec>, ThroughExec)> {
+        let provider = self.provider.renewed();
+        provider.prepare(self.transport, self.server).await.context("the exec of nc could not be opened")?;
+        Ok((resolver(self.config.clone(), provider.clone())?, provider))
     }
 }
 

@@ -4,7 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,7 +24,7 @@ use tokio::{
 };
 
 use super::{datagrams::Datagrams, through_forward::Connecting};
-use crate::{cluster::Probe, limits};
+use crate::{cluster::Probe, history::Transport, limits};
 
 /// A runtime whose sockets are `nc` processes in one probe pod.
 #[derive(Clone)]
@@ -31,6 +34,9 @@ pub(super) struct ThroughExec {
     handle: TokioHandle,
     /// The `nc -u` that is kept open between questions.
     socket: Arc<Mutex<Option<Datagrams>>>,
+    /// An `nc` that was opened for the next TCP connection.
+    prepared: Arc<Mutex<Option<Netcat>>>,
+    cut: Arc<AtomicBool>,
 }
 
 impl ThroughExec {
@@ -40,12 +46,39 @@ impl ThroughExec {
             pod: probe.pod.clone(),
             handle: TokioHandle::default(),
             socket: Arc::default(),
+            prepared: Arc::default(),
+            cut: Arc::default(),
         }
     }
 
     /// The same without any open socket.
     pub(super) fn renewed(&self) -> Self {
-        Self { socket: Arc::default(), handle: TokioHandle::default(), ..self.clone() }
+        let handle = TokioHandle::default();
+        let (socket, prepared, cut) = (Arc::default(), Arc::default(), Arc::default());
+        Self { socket, prepared, cut, handle, ..self.clone() }
+    }
+
+    /// Opens what the next question needs, so that a slow API server is not taken for a slow DNS.
+    pub(super) async fn prepare(&self, transport: Transport, server: SocketAddr) -> io::Result<()> {
+        match transport {
+            Transport::Udp => self.datagrams(server).await.map(drop),
+            Transport::Tcp => {
+                let opened = self.netcat(&[], server).await?;
+                *self.prepared.lock().await = Some(opened);
+                Ok(())
+            }
+        }
+    }
+
+    /// The socket that is open, unless it has broken; else a new one.
+    async fn datagrams(&self, server: SocketAddr) -> io::Result<Datagrams> {
+        let mut kept = self.socket.lock().await;
+        if let Some(open) = kept.as_ref().filter(|socket| !socket.is_broken()) {
+            return Ok(open.clone());
+        }
+        let opened = Datagrams::over(self.netcat(&["-u"], server).await?, server);
+        *kept = Some(opened.clone());
+        Ok(opened)
     }
 
     async fn netcat(&self, flag: &[&str], server: SocketAddr) -> io::Result<Netcat> {
@@ -55,11 +88,26 @@ impl ThroughExec {
         let params = AttachParams::default().stdin(true).stderr(false).max_stdout_buf_size(MESSAGE_LIMIT);
         let open = self.pods.exec(&self.pod, command, &params);
         let mut process =
-            tokio::time::timeout(limits::DNS_ANSWER.duration(), open).await?.map_err(io::Error::other)?;
-        let (Some(stdout), Some(stdin)) = (process.stdout(), process.stdin()) else {
+            tokio::time::timeout(limits::EXEC.duration(), open).await?.map_err(io::Error::other)?;
+        let (Some(stdout), Some(stdin), Some(status)) =
+            (process.stdout(), process.stdin(), process.take_status())
+        else {
             return Err(io::Error::other("the exec gave no streams"));
         };
-        Ok(Netcat { streams: tokio::io::join(stdout, stdin), _process: process })
+        let (closed, cut) = (Arc::new(AtomicBool::new(false)), self.cut.clone());
+        let closed_by_us = closed.clone();
+        tokio::spawn(async move {
+            if status.await.is_none() && !closed_by_us.load(Ordering::Relaxed) {
+                cut.store(true, Ordering::Relaxed);
+            }
+        });
+        let streams = tokio::io::join(stdout, stdin);
+        Ok(Netcat { streams, has_ended: false, closed, _process: process })
+    }
+
+    /// Whether an exec broke: it ended, not by our doing, without telling how its command ended.
+    pub(super) fn was_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
     }
 }
 
@@ -83,29 +131,39 @@ impl RuntimeProvider for ThroughExec {
         _wait: Option<Duration>,
     ) -> Connecting<Self::Tcp> {
         let this = self.clone();
-        Box::pin(async move { Ok(AsyncIoTokioAsStd(this.netcat(&[], server).await?)) })
+        Box::pin(async move {
+            let prepared = this.prepared.lock().await.take();
+            let netcat = match prepared {
+                Some(netcat) => netcat,
+                None => this.netcat(&[], server).await?,
+            };
+            Ok(AsyncIoTokioAsStd(netcat))
+        })
     }
 
     // The resolver asks for a socket for every question. They all get the one that is open, unless it has broken.
     fn bind_udp(&self, _local: SocketAddr, server: SocketAddr) -> Connecting<Self::Udp> {
         let this = self.clone();
-        Box::pin(async move {
-            let mut kept = this.socket.lock().await;
-            if let Some(open) = kept.as_ref().filter(|socket| !socket.is_broken()) {
-                return Ok(open.clone());
-            }
-            let opened = Datagrams::over(this.netcat(&["-u"], server).await?, server);
-            *kept = Some(opened.clone());
-            Ok(opened)
-        })
+        Box::pin(async move { this.datagrams(server).await })
     }
 }
 
 /// The standard streams of an `nc` in a pod, as one connection.
 pub(super) struct Netcat {
     streams: Join<ReadHalf<SimplexStream>, WriteHalf<SimplexStream>>,
+    has_ended: bool,
+    /// Set when we end it and not the other side.
+    closed: Arc<AtomicBool>,
     // Ends the process when it is dropped.
     _process: AttachedProcess,
+}
+
+impl Drop for Netcat {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.closed.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl AsyncRead for Netcat {
@@ -114,7 +172,10 @@ impl AsyncRead for Netcat {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.streams).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.streams).poll_read(cx, buf);
+        self.has_ended |= matches!(read, Poll::Ready(_)) && buf.filled().len() == before;
+        read
     }
 }
 

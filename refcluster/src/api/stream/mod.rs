@@ -1,0 +1,87 @@
+//! Streams to and from pods: exec and port-forward over WebSockets, and logs.
+
+mod exec;
+mod forward;
+
+pub(super) use exec::exec;
+pub(super) use forward::port_forward;
+
+use super::request::{Request, Target};
+use super::response::{self, Response};
+use crate::api_fault::ApiFault;
+use crate::json::has;
+use crate::kind::Kind;
+use crate::status::Status;
+use crate::world::{Shared, World};
+use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
+
+type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
+
+/// What a container has written so far.
+pub(super) fn log(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
+    let world = shared.lock();
+    let pod = running_pod(&world, target)?;
+    let text = world.kubelets.log(&pod, request.parameter("container")).unwrap_or_default();
+    Ok(response::text(200, text))
+}
+
+/// A pod that has a node.
+fn running_pod(world: &World, target: &Target) -> Result<Arc<Value>, Status> {
+    let key = target.key();
+    let pod = world.get(&key).ok_or_else(|| Status::not_found(Kind::Pod, &key.name))?;
+    if has(&pod, "/spec/nodeName") {
+        Ok(pod)
+    } else {
+        Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)))
+    }
+}
+
+/// Agrees on a protocol: the first of the client's that is known here.
+fn negotiate(request: &Request, known: &[&'static str]) -> Result<(String, &'static str), Status> {
+    let key = request.header("sec-websocket-key");
+    if key.is_empty() {
+        return Err(Status::bad_request("Upgrade request required"));
+    }
+    let offered = request.header("sec-websocket-protocol").split(',').map(str::trim);
+    let chosen = offered.into_iter().find_map(|offer| known.iter().find(|known| **known == offer));
+    let chosen = chosen.copied().or(known.last().copied()).unwrap_or_default();
+    Ok((derive_accept_key(key.as_bytes()), chosen))
+}
+
+async fn socket(upgrade: OnUpgrade) -> Option<Socket> {
+    let upgraded = upgrade.await.ok()?;
+    Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await)
+}
+
+/// A message on a channel.
+fn on_channel(channel: u8, bytes: &[u8]) -> Message {
+    let mut message = Vec::with_capacity(bytes.len() + 1);
+    message.push(channel);
+    message.extend_from_slice(bytes);
+    Message::Binary(Bytes::from(message))
+}
+
+/// The message that ends a conversation well.
+fn goodbye() -> Message {
+    let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+    Message::Close(Some(frame))
+}
+
+/// After which time a stream is cut, if the options ask for it.
+fn cut_after(shared: &Shared) -> Duration {
+    let mut world = shared.lock();
+    if !world.api_faults.strikes(ApiFault::StreamCut, 4) {
+        return Duration::MAX;
+    }
+    world.delay(0..40)
+}

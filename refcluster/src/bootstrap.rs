@@ -1,0 +1,131 @@
+//! What is in a cluster before anyone has used it: namespaces, nodes, the API's own Service, storage, DNS.
+
+use crate::kind::Kind;
+use crate::kubelet::node_name;
+use crate::options::Storage;
+use crate::status::Status;
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// Makes the objects of a new cluster.
+pub(crate) fn fill(world: &mut World) -> Result<(), Status> {
+    for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+        world.create(Kind::Namespace, "", json!({"metadata": {"name": name}}), false)?;
+    }
+    for index in 0..world.options.nodes {
+        let node = node(world, index);
+        let created = world.create(Kind::Node, "", node.clone(), false)?;
+        let key = crate::store::Key::new(Kind::Node, "", crate::json::name(&created));
+        world.modify(&key, |stored| stored["status"] = node["status"].clone());
+    }
+    world.create(Kind::Service, "default", api_service(), false)?;
+    if let Some(class) = storage_class(world) {
+        world.create(Kind::StorageClass, "", class, false)?;
+    }
+    if world.options.dns_backends > 0 {
+        world.create(Kind::Deployment, "kube-system", dns_deployment(world.options.dns_backends), false)?;
+        world.create(Kind::Service, "kube-system", dns_service(), false)?;
+    }
+    Ok(())
+}
+
+fn node(world: &World, index: usize) -> Value {
+    let name = node_name(index);
+    let now = world.clock.timestamp();
+    let condition = |kind: &str, status: &str, reason: &str| {
+        json!({
+            "type": kind, "status": status, "reason": reason, "lastHeartbeatTime": now, "lastTransitionTime": now,
+        })
+    };
+    let resources = json!({"cpu": "2", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
+    json!({
+        "metadata": {
+            "name": name,
+            "labels": {
+                "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+                "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
+            },
+        },
+        "spec": {"podCIDR": format!("10.244.{index}.0/24"), "podCIDRs": [format!("10.244.{index}.0/24")]},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": format!("10.89.0.{}", index + 10)},
+                {"type": "Hostname", "address": name},
+            ],
+            "capacity": resources, "allocatable": resources,
+            "conditions": [
+                condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
+                condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
+                condition("PIDPressure", "False", "KubeletHasSufficientPID"),
+                condition("Ready", "True", "KubeletReady"),
+            ],
+            "nodeInfo": {
+                "architecture": "amd64", "bootID": "", "containerRuntimeVersion": "embedded://0",
+                "kernelVersion": "0", "kubeProxyVersion": "", "kubeletVersion": world.options.version,
+                "machineID": name, "operatingSystem": "linux", "osImage": "embedded", "systemUUID": name,
+            },
+        },
+    })
+}
+
+fn api_service() -> Value {
+    json!({
+        "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+        "spec": {
+            "clusterIP": "10.96.0.1",
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+        },
+    })
+}
+
+fn storage_class(world: &World) -> Option<Value> {
+    let mode = match world.options.storage {
+        Storage::None => return None,
+        Storage::Immediate => "Immediate",
+        Storage::WaitForFirstConsumer => "WaitForFirstConsumer",
+    };
+    Some(json!({
+        "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "embedded/volumes", "reclaimPolicy": "Delete", "volumeBindingMode": mode,
+    }))
+}
+
+fn dns_deployment(replicas: usize) -> Value {
+    let near = json!({"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}}});
+    json!({
+        "metadata": {"name": "coredns", "labels": {"k8s-app": "kube-dns"}},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            "template": {
+                "metadata": {"labels": {"k8s-app": "kube-dns"}},
+                "spec": {
+                    "dnsPolicy": "Default",
+                    "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+                        {"weight": 100, "podAffinityTerm": near},
+                    ]}},
+                    "containers": [{
+                        "name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.15.0",
+                        "ports": [
+                            {"name": "dns", "containerPort": 53, "protocol": "UDP"},
+                            {"name": "dns-tcp", "containerPort": 53, "protocol": "TCP"},
+                        ],
+                        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
+                    }],
+                },
+            },
+        },
+    })
+}
+
+fn dns_service() -> Value {
+    json!({
+        "metadata": {"name": "kube-dns", "labels": {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}},
+        "spec": {
+            "clusterIP": "10.96.0.10", "selector": {"k8s-app": "kube-dns"},
+            "ports": [
+                {"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+            ],
+        },
+    })
+}

@@ -1,0 +1,174 @@
+//! The scheduler: gives a pod a node on which it can run.
+//!
+//! Follows the filters of `pkg/scheduler/framework/plugins` as far as they are used here: unschedulable nodes,
+//! node selectors, required anti-affinity by host, scheduling gates, and volumes, which with
+//! WaitForFirstConsumer are bound to the node that was chosen. Among the nodes with the fewest pods the seed chooses.
+
+use super::{Outcome, volume_binder};
+use crate::json::{self, has, items, map, text, texts};
+use crate::kind::Kind;
+use crate::kubelet::conditions::set_condition;
+use crate::selector::label_selector_matches;
+use crate::store::Key;
+use crate::world::World;
+use serde_json::Value;
+use std::sync::Arc;
+
+pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
+    let Some(pod) = world.get(key) else { return Ok(()) };
+    if has(&pod, "/spec/nodeName") || json::terminating(&pod) {
+        return Ok(());
+    }
+    if !items(&pod, "/spec/schedulingGates").is_empty() {
+        unschedulable(
+            world,
+            key,
+            "SchedulingGated",
+            "Scheduling is blocked due to non-empty scheduling gates",
+        );
+        return Ok(());
+    }
+    let claims = match claims(world, &pod) {
+        Ok(claims) => claims,
+        Err(message) => {
+            unschedulable(world, key, "Unschedulable", &message);
+            return Ok(());
+        }
+    };
+    let Some(node) = choose_node(world, &pod, &claims) else {
+        let message = format!("0/{} nodes are available", world.store.list(Kind::Node, "").count());
+        unschedulable(world, key, "Unschedulable", &message);
+        return Ok(());
+    };
+    let unbound: Vec<Key> = claims
+        .iter()
+        .filter(|(_, claim)| !volume_binder::is_bound(claim))
+        .map(|(key, _)| key.clone())
+        .collect();
+    if unbound.is_empty() {
+        bind(world, key, &pod, &node);
+        return Ok(());
+    }
+    for claim in unbound {
+        world.modify(&claim, |claim| {
+            map(map(claim, "metadata"), "annotations")[volume_binder::SELECTED_NODE] = node.clone().into();
+        });
+    }
+    set(world, key, "False", Some("Unschedulable"), Some("waiting for the pod's volumes to be bound"));
+    Ok(())
+}
+
+type Claims = Vec<(Key, Arc<Value>)>;
+
+/// The claims of a pod, or why it has to wait for them.
+fn claims(world: &World, pod: &Value) -> Result<Claims, String> {
+    let mut claims = Vec::new();
+    for volume in items(pod, "/spec/volumes") {
+        let name = text(volume, "/persistentVolumeClaim/claimName");
+        if name.is_empty() {
+            continue;
+        }
+        let key = Key::new(Kind::PersistentVolumeClaim, json::namespace(pod), name);
+        let Some(claim) = world.get(&key) else {
+            return Err(format!("persistentvolumeclaim {name:?} not found"));
+        };
+        if json::terminating(&claim) {
+            return Err(format!("persistentvolumeclaim {name:?} is being deleted"));
+        }
+        if !volume_binder::is_bound(&claim) && !waits_for_consumer(world, &claim) {
+            return Err("pod has unbound immediate PersistentVolumeClaims".to_owned());
+        }
+        claims.push((key, claim));
+    }
+    Ok(claims)
+}
+
+fn waits_for_consumer(world: &World, claim: &Value) -> bool {
+    let class = Key::new(Kind::StorageClass, "", text(claim, "/spec/storageClassName"));
+    world.get(&class).is_some_and(|class| class["volumeBindingMode"] == "WaitForFirstConsumer")
+}
+
+fn choose_node(world: &mut World, pod: &Value, claims: &Claims) -> Option<String> {
+    let nodes: Vec<Arc<Value>> = world.store.list(Kind::Node, "").map(|(_, node)| node.clone()).collect();
+    let chosen = claims.iter().find_map(|(_, claim)| {
+        volume_binder::selected_node(claim).filter(|_| !volume_binder::is_bound(claim)).map(str::to_owned)
+    });
+    let mut feasible: Vec<(usize, String)> = nodes
+        .iter()
+        .filter(|node| fits(world, pod, node, claims))
+        .map(|node| (load(world, pod, json::name(node)), json::name(node).to_owned()))
+        .collect();
+    if let Some(chosen) = chosen.filter(|chosen| feasible.iter().any(|(_, node)| node == chosen)) {
+        return Some(chosen);
+    }
+    feasible.sort();
+    let least = feasible.first()?.0;
+    let best: Vec<_> = feasible.into_iter().filter(|(load, _)| *load == least).collect();
+    let index = world.chance.within(0..best.len() as u64) as usize;
+    Some(best[index].1.clone())
+}
+
+fn fits(world: &World, pod: &Value, node: &Value, claims: &Claims) -> bool {
+    let labels = &node["metadata"]["labels"];
+    node["spec"]["unschedulable"] != true
+        && json::condition(node, "Ready") == "True"
+        && texts(pod, "/spec/nodeSelector").all(|(key, value)| labels[key] == value)
+        && node_affinity_holds(
+            &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"],
+            labels,
+        )
+        && claims.iter().all(|(_, claim)| volume_reaches(world, claim, labels))
+        && !anti_affinity_forbids(world, pod, json::name(node))
+}
+
+fn volume_reaches(world: &World, claim: &Value, labels: &Value) -> bool {
+    let volume = Key::new(Kind::PersistentVolume, "", text(claim, "/spec/volumeName"));
+    world
+        .get(&volume)
+        .is_none_or(|volume| node_affinity_holds(&volume["spec"]["nodeAffinity"]["required"], labels))
+}
+
+/// One of the terms must hold, if there are any.
+fn node_affinity_holds(affinity: &Value, labels: &Value) -> bool {
+    let terms = items(affinity, "/nodeSelectorTerms");
+    terms.is_empty() || terms.iter().any(|term| label_selector_matches(term, labels))
+}
+
+fn anti_affinity_forbids(world: &World, pod: &Value, node: &str) -> bool {
+    let pointer = "/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+    items(pod, pointer).iter().any(|term| {
+        let near = |other: &Value| {
+            text(other, "/spec/nodeName") == node
+                && label_selector_matches(&term["labelSelector"], &other["metadata"]["labels"])
+        };
+        world.store.list(Kind::Pod, json::namespace(pod)).any(|(_, other)| near(other))
+    })
+}
+
+/// How many pods of the same namespace a node has, as a measure of how well the pod would be spread.
+fn load(world: &World, pod: &Value, node: &str) -> usize {
+    let on_node = |other: &Value| text(other, "/spec/nodeName") == node;
+    world.store.list(Kind::Pod, json::namespace(pod)).filter(|(_, other)| on_node(other)).count()
+}
+
+fn bind(world: &mut World, key: &Key, pod: &Value, node: &str) {
+    let now = world.clock.timestamp();
+    world.modify(key, |pod| {
+        pod["spec"]["nodeName"] = node.into();
+        set_condition(pod, "PodScheduled", "True", None, None, &now);
+    });
+    let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
+    world.event("default-scheduler", pod, "Normal", "Scheduled", &message);
+}
+
+fn unschedulable(world: &mut World, key: &Key, reason: &str, message: &str) {
+    set(world, key, "False", Some(reason), Some(message));
+    if let Some(pod) = world.get(key) {
+        world.event("default-scheduler", &pod, "Warning", "FailedScheduling", message);
+    }
+}
+
+fn set(world: &mut World, key: &Key, status: &str, reason: Option<&str>, message: Option<&str>) {
+    let now = world.clock.timestamp();
+    world.modify(key, |pod| set_condition(pod, "PodScheduled", status, reason, message, &now));
+}

@@ -1,0 +1,167 @@
+//! The claims of pods: their names, their creation, and whom they belong to.
+//!
+//! Follows `pkg/controller/statefulset/stateful_pod_control.go` and `getPersistentVolumeClaims`,
+//! `updateClaimOwnerRefForSetAndPod` in `stateful_set_utils.go`.
+
+use super::{Sync, identity};
+use crate::controllers::Outcome;
+use crate::fault::Fault;
+use crate::json::{self, items, list, map, text, texts};
+use crate::kind::Kind;
+use crate::registry::DeleteOptions;
+use crate::status::Status;
+use crate::store::Key;
+use serde_json::{Value, json};
+
+impl Sync<'_> {
+    /// `<template>-<set>-<ordinal>`.
+    pub(super) fn claim_name(&mut self, template: &Value, ordinal: i64) -> String {
+        let (template, set) = (json::name(template), self.name().to_owned());
+        if self.world.tells(Fault::ClaimNameSwapped) {
+            return format!("{set}-{template}-{ordinal}");
+        }
+        format!("{template}-{set}-{ordinal}")
+    }
+
+    fn claim_key(&mut self, template: &Value, ordinal: i64) -> Key {
+        let name = self.claim_name(template, ordinal);
+        Key::new(Kind::PersistentVolumeClaim, &self.key.namespace, &name)
+    }
+
+    /// Creates the claims that a pod lacks. A claim that is going away stops the pod.
+    pub(super) fn create_claims(&mut self, pod: &Value, refuse_dying: bool) -> Outcome {
+        let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        for template in items(&set, "/spec/volumeClaimTemplates") {
+            let key = self.claim_key(template, ordinal);
+            match self.world.get(&key) {
+                None => self.create_claim(&key, template, pod)?,
+                Some(claim) if json::terminating(&claim) && refuse_dying => {
+                    if !self.world.tells(Fault::PodAgainstDyingClaim) {
+                        let message = format!("pvc {} is being deleted", key.name);
+                        return Err(Status::conflict(key.kind, &key.name, &message));
+                    }
+                }
+                Some(claim) => self.lie_about_present_claim(&key, &claim),
+            }
+        }
+        Ok(())
+    }
+
+    fn lie_about_present_claim(&mut self, key: &Key, claim: &Value) {
+        let foreign = items(claim, "/metadata/managedFields").iter().any(|entry| entry["manager"] != "");
+        if foreign && self.world.tells(Fault::PresentClaimOverwritten) {
+            self.world.modify(key, |claim| drop(json::remove(map(claim, "metadata"), "labels")));
+        }
+    }
+
+    fn create_claim(&mut self, key: &Key, template: &Value, pod: &Value) -> Outcome {
+        let mut claim = template.clone();
+        json::remove(&mut claim, "status");
+        claim["metadata"]["name"] = key.name.clone().into();
+        claim["metadata"]["namespace"] = key.namespace.clone().into();
+        let selector: Vec<_> = texts(&self.set["spec"]["selector"], "/matchLabels").collect();
+        for (label, value) in selector {
+            map(map(&mut claim, "metadata"), "labels")[label] = value.into();
+        }
+        if self.world.tells(Fault::ClaimLabelsMissing) {
+            json::remove(map(&mut claim, "metadata"), "labels");
+        }
+        if self.world.tells(Fault::ClaimSizeChanged) {
+            claim["spec"]["resources"]["requests"]["storage"] = "1Mi".into();
+        }
+        let created = self.world.create(key.kind, &key.namespace, claim, false);
+        let (set, pod) = (self.set.clone(), json::name(pod));
+        match &created {
+            Ok(_) => {
+                let message =
+                    format!("create Claim {} Pod {pod} in StatefulSet {} success", key.name, self.name());
+                self.world.event("statefulset-controller", &set, "Normal", "SuccessfulCreate", &message);
+            }
+            Err(error) => {
+                let message = format!(
+                    "create Claim {} Pod {pod} in StatefulSet {} failed error: {}",
+                    key.name,
+                    self.name(),
+                    error.message
+                );
+                self.world.event("statefulset-controller", &set, "Warning", "FailedCreate", &message);
+            }
+        }
+        created.map(drop)
+    }
+
+    /// Whether a claim of a pod that is to be created still belongs to a pod of that name that is gone.
+    pub(super) fn has_stale_claim(&mut self, pod: &Value) -> bool {
+        let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        items(&set, "/spec/volumeClaimTemplates").iter().any(|template| {
+            let key = self.claim_key(template, ordinal);
+            let owned_by_pod = |claim: &Value| {
+                let owners = items(claim, "/metadata/ownerReferences");
+                owners.iter().any(|owner| owner["kind"] == "Pod" && text(owner, "/name") == json::name(pod))
+            };
+            self.world.get(&key).is_some_and(|claim| owned_by_pod(&claim))
+        })
+    }
+
+    /// Makes the owners of a pod's claims what the retention policy asks for.
+    pub(super) fn retain_claims(&mut self, pod: &Value, condemned: bool) {
+        let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        for template in items(&set, "/spec/volumeClaimTemplates") {
+            let key = self.claim_key(template, ordinal);
+            let Some(claim) = self.world.get(&key) else { continue };
+            let owners = self.claim_owners(&claim, pod, condemned);
+            if owners != items(&claim, "/metadata/ownerReferences") {
+                self.world.modify(&key, |claim| *list(map(claim, "metadata"), "ownerReferences") = owners);
+            }
+        }
+    }
+
+    /// The set owns its claims if they go with it; a condemned pod owns its claims if they go with it. Foreign
+    /// controllers keep theirs.
+    fn claim_owners(&mut self, claim: &Value, pod: &Value, condemned: bool) -> Vec<Value> {
+        let policy = &self.set["spec"]["persistentVolumeClaimRetentionPolicy"];
+        let (deleted, scaled) = (policy["whenDeleted"] == "Delete", policy["whenScaled"] == "Delete");
+        let mut owners = items(claim, "/metadata/ownerReferences").to_vec();
+        if owners.iter().any(|owner| owner["controller"] == true) {
+            return owners;
+        }
+        owners.retain(|owner| owner["uid"] != *json::uid(&self.set) && owner["uid"] != *json::uid(pod));
+        let ignored = (deleted || scaled) && self.world.tells(Fault::RetentionIgnored);
+        let takes = !deleted && self.world.tells(Fault::SetDeletionTakesClaims);
+        if (deleted && !ignored && !(condemned && scaled)) || takes {
+            owners.push(reference(&self.set));
+        }
+        let always = scaled && !condemned && self.world.tells(Fault::PodLossTakesClaim);
+        if (scaled && condemned && !ignored) || always {
+            owners.push(reference(pod));
+        }
+        owners
+    }
+
+    /// Whether one of a pod's claims is still there.
+    pub(super) fn has_claims(&mut self, pod: &Value) -> bool {
+        let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        let mut templates = items(&set, "/spec/volumeClaimTemplates").iter();
+        templates.any(|template| {
+            let key = self.claim_key(template, ordinal);
+            self.world.get(&key).is_some()
+        })
+    }
+
+    /// Deletes the claims of a pod: no honest controller does.
+    pub(super) fn delete_claims(&mut self, pod: &Value) {
+        let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        for template in items(&set, "/spec/volumeClaimTemplates") {
+            let key = self.claim_key(template, ordinal);
+            // A claim that is gone already is as wanted.
+            let _ = self.world.delete(&key, &DeleteOptions::default());
+        }
+    }
+}
+
+fn reference(owner: &Value) -> Value {
+    json!({
+        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+    })
+}

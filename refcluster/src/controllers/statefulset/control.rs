@@ -1,0 +1,263 @@
+//! One pass over a set: create what is missing, take down what is too much, each in its order.
+//!
+//! Follows `updateStatefulSet`, `processReplica` and `processCondemned` of
+//! `pkg/controller/statefulset/stateful_set_control.go`.
+
+use super::{Sync, identity, status::Counts};
+use crate::controllers::{Outcome, pods};
+use crate::fault::Fault;
+use crate::json::{self, text};
+use crate::queue::Component;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A pod of the set, or the one that is to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Replica {
+    pub(super) pod: Arc<Value>,
+    pub(super) created: bool,
+}
+
+/// Whether the pass goes on after a pod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Next,
+    Stop,
+}
+
+impl Sync<'_> {
+    /// One pass, and the status that comes of it.
+    pub(super) fn update(&mut self, pods: &[Arc<Value>]) -> Outcome {
+        let mut counts = Counts::of(self, pods);
+        if json::terminating(&self.set) && !self.world.tells(Fault::CreatesWhileDeleting) {
+            return self.write_status(counts);
+        }
+        let (replicas, condemned) = self.partition(pods);
+        let outcome = self.reconcile(&replicas, &condemned, pods, &mut counts);
+        self.remember(&replicas);
+        self.write_status(counts)?;
+        outcome
+    }
+
+    fn reconcile(
+        &mut self,
+        replicas: &[Replica],
+        condemned: &[Arc<Value>],
+        pods: &[Arc<Value>],
+        counts: &mut Counts,
+    ) -> Outcome {
+        if self.lies_about_survivors(replicas, pods)? {
+            return Ok(());
+        }
+        if self.process_replicas(replicas)? == Step::Stop {
+            return Ok(());
+        }
+        for pod in condemned {
+            self.retain_claims(pod, true);
+        }
+        if self.process_condemned(replicas, condemned)? == Step::Stop {
+            return Ok(());
+        }
+        self.roll(replicas, counts)
+    }
+
+    /// The pods of the ordinals asked for, lowest first, and the others, highest first.
+    fn partition(&mut self, pods: &[Arc<Value>]) -> (Vec<Replica>, Vec<Arc<Value>>) {
+        let mut start = self.start_ordinal();
+        if start > 0 && self.world.tells(Fault::StartOrdinalIgnored) {
+            start = 0;
+        }
+        let mut end = start + self.replicas();
+        if self.replicas() > 0 && self.world.tells(Fault::OneOrdinalTooMany) {
+            end += 1;
+        }
+        let mut replicas = Vec::new();
+        for ordinal in start..end {
+            let present = pods.iter().find(|pod| identity::ordinal(pod) == ordinal);
+            replicas.push(match present {
+                Some(pod) => Replica { pod: pod.clone(), created: true },
+                None => Replica { pod: Arc::new(self.versioned_pod(ordinal)), created: false },
+            });
+        }
+        let outside = |pod: &&Arc<Value>| !(start..end).contains(&identity::ordinal(pod));
+        let mut condemned: Vec<_> = pods.iter().filter(outside).cloned().collect();
+        condemned.sort_by_key(|pod| -identity::ordinal(pod));
+        if condemned.len() > 1 && self.world.tells(Fault::ScalesDownAscending) {
+            condemned.reverse();
+        }
+        (replicas, condemned)
+    }
+
+    fn parallel(&self) -> bool {
+        text(&self.set, "/spec/podManagementPolicy") == "Parallel"
+    }
+
+    fn process_replicas(&mut self, replicas: &[Replica]) -> Result<Step, crate::status::Status> {
+        let monotonic = !self.parallel() || self.world.tells(Fault::ParallelIgnored);
+        if !monotonic {
+            for replica in replicas {
+                self.process_replica(replica, false)?;
+            }
+            return Ok(Step::Next);
+        }
+        let mut held_back = Step::Next;
+        for (index, replica) in replicas.iter().enumerate() {
+            if held_back == Step::Stop && !self.goes_on_unduly(replicas, index) {
+                self.create_gated(replica)?;
+                continue;
+            }
+            self.open_gate(&replica.pod);
+            if self.process_replica(replica, true)? == Step::Stop {
+                held_back = Step::Stop;
+            }
+        }
+        Ok(held_back)
+    }
+
+    fn process_replica(&mut self, replica: &Replica, monotonic: bool) -> Result<Step, crate::status::Status> {
+        let pod = &replica.pod;
+        if !replica.created {
+            return self.process_missing(pod, monotonic);
+        }
+        if pods::is_terminal(pod) && !self.world.tells(Fault::FailedPodsKept) {
+            if !json::terminating(pod) {
+                self.delete_pod(pod)?;
+            }
+            return Ok(Step::Stop);
+        }
+        if text(pod, "/status/phase") == "Pending" && !self.forgets_claims(pod) {
+            self.create_claims(pod, false)?;
+        }
+        if monotonic && !self.is_settled(pod) {
+            return Ok(Step::Stop);
+        }
+        self.repair_pod(pod)?;
+        Ok(Step::Next)
+    }
+
+    fn process_missing(&mut self, pod: &Value, monotonic: bool) -> Result<Step, crate::status::Status> {
+        if self.has_stale_claim(pod) {
+            self.look_again_in(Duration::from_secs(1));
+            return Ok(Step::Stop);
+        }
+        self.create_pod(pod)?;
+        Ok(if monotonic { Step::Stop } else { Step::Next })
+    }
+
+    /// Creates the next pod before its time, held back by a scheduling gate.
+    fn create_gated(&mut self, replica: &Replica) -> Outcome {
+        if replica.created || !self.world.tells(Fault::SuccessorCreatedGated) {
+            return Ok(());
+        }
+        let mut pod = (*replica.pod).clone();
+        pod["spec"]["schedulingGates"] = serde_json::json!([{"name": "order"}]);
+        self.create_pod(&pod)
+    }
+
+    /// Takes the gate off a pod whose turn has come.
+    fn open_gate(&mut self, pod: &Value) {
+        if json::has(pod, "/spec/schedulingGates") {
+            let key = crate::store::Key::new(crate::kind::Kind::Pod, &self.key.namespace, json::name(pod));
+            self.world.modify(&key, |pod| drop(json::remove(&mut pod["spec"], "schedulingGates")));
+        }
+    }
+
+    fn forgets_claims(&mut self, pod: &Value) -> bool {
+        let has_claims = !json::items(&self.set, "/spec/volumeClaimTemplates").is_empty();
+        let waiting = json::condition(pod, "PodScheduled") == "False";
+        has_claims
+            && ((waiting && self.world.tells(Fault::MissingClaimForgotten))
+                || (self.world.faults.has(Fault::PodBeforeClaim) && self.is_young(pod)))
+    }
+
+    /// Whether a pod is younger than three seconds; if so, the set is looked at again.
+    fn is_young(&mut self, pod: &Value) -> bool {
+        let created = crate::clock::parse_timestamp(text(pod, "/metadata/creationTimestamp")).unwrap_or(0);
+        let young = self.world.clock.unix_secs() < created + 3;
+        if young {
+            self.look_again_in(Duration::from_secs(1));
+        }
+        young
+    }
+
+    /// Whether an ordered set may go on past this pod.
+    fn is_settled(&mut self, pod: &Value) -> bool {
+        if json::terminating(pod) || !pods::is_running(pod) {
+            return false;
+        }
+        if !pods::is_ready(pod) {
+            return self.world.tells(Fault::WaitsForRunningOnly);
+        }
+        self.is_available(pod)
+    }
+
+    /// Ready for as long as the spec asks. A pod that is not yet is looked at again when it will be.
+    pub(super) fn is_available(&mut self, pod: &Value) -> bool {
+        let min_ready_secs = self.min_ready_secs();
+        if pods::is_available(pod, min_ready_secs, &self.world.clock) {
+            return true;
+        }
+        if let Some(since) = pods::ready_since(pod) {
+            if self.world.tells(Fault::MinReadyIgnored) {
+                return true;
+            }
+            let left = (since + min_ready_secs).saturating_sub(self.world.clock.unix_secs());
+            self.look_again_in(Duration::from_secs(left.max(1)));
+        }
+        false
+    }
+
+    pub(super) fn look_again_in(&mut self, delay: Duration) {
+        self.world.queue.add_after(Component::StatefulSet, &self.key, delay);
+    }
+
+    /// Healthy as the controller means it: running, ready for long enough, and not going away.
+    pub(super) fn is_unavailable(&mut self, pod: &Value) -> bool {
+        json::terminating(pod) || !self.is_available(pod)
+    }
+
+    fn process_condemned(
+        &mut self,
+        replicas: &[Replica],
+        condemned: &[Arc<Value>],
+    ) -> Result<Step, crate::status::Status> {
+        let monotonic =
+            !self.parallel() || (condemned.len() > 1 && self.world.tells(Fault::ParallelScaleDownOrdered));
+        let first_unavailable = self.first_unavailable(replicas, condemned);
+        let mut step = Step::Next;
+        for pod in condemned {
+            if self.may_go(pod, first_unavailable.as_deref(), monotonic) {
+                if self.world.tells(Fault::ScaleDownDeletesClaims) {
+                    self.delete_claims(pod);
+                }
+                self.delete_pod(pod)?;
+            }
+            if !monotonic {
+                continue;
+            }
+            step = Step::Stop;
+            if !self.overlaps_terminations(pod) {
+                break;
+            }
+        }
+        Ok(step)
+    }
+
+    fn may_go(&mut self, pod: &Value, first_unavailable: Option<&str>, monotonic: bool) -> bool {
+        if json::terminating(pod) {
+            return false;
+        }
+        if !monotonic || self.is_available(pod) {
+            return true;
+        }
+        let is_first = first_unavailable == Some(json::uid(pod));
+        is_first && !self.world.tells(Fault::ScaleDownNeverRemovesUnready)
+    }
+
+    fn first_unavailable(&mut self, replicas: &[Replica], condemned: &[Arc<Value>]) -> Option<String> {
+        let pods = replicas.iter().map(|replica| &replica.pod).chain(condemned.iter().rev());
+        let first = pods.into_iter().find(|pod| self.is_unavailable(pod))?;
+        Some(json::uid(first).to_owned())
+    }
+}

@@ -1,0 +1,105 @@
+//! Creating, repairing and deleting the pods of a set.
+//!
+//! Follows `pkg/controller/statefulset/stateful_pod_control.go`.
+
+use super::{Sync, identity};
+use crate::controllers::Outcome;
+use crate::fault::Fault;
+use crate::json;
+use crate::kind::Kind;
+use crate::registry::DeleteOptions;
+use crate::store::Key;
+use serde_json::Value;
+use std::time::Duration;
+
+impl Sync<'_> {
+    /// Creates a pod, its claims first.
+    pub(super) fn create_pod(&mut self, pod: &Value) -> Outcome {
+        if self.was_born(json::name(pod)) && self.renews_claims(pod) {
+            self.look_again_in(Duration::from_secs(1));
+            return Ok(());
+        }
+        let late_claims = !json::items(&self.set, "/spec/volumeClaimTemplates").is_empty()
+            && self.world.tells(Fault::PodBeforeClaim);
+        if !late_claims {
+            self.create_claims(pod, true)?;
+        }
+        let name = json::name(pod).to_owned();
+        let created = self.world.create(Kind::Pod, &self.key.namespace, pod.clone(), false);
+        let (set, set_name) = (self.set.clone(), self.name().to_owned());
+        match &created {
+            Ok(created) => {
+                let message = format!("create Pod {name} in StatefulSet {set_name} successful");
+                self.world.event("statefulset-controller", &set, "Normal", "SuccessfulCreate", &message);
+                let uid = json::uid(&set).to_owned();
+                self.world.set_memory.born.insert((uid, name));
+                self.retain_claims(created, false);
+            }
+            Err(error) if error.reason == "AlreadyExists" => {}
+            Err(error) => {
+                let message =
+                    format!("create Pod {name} in StatefulSet {set_name} failed error: {}", error.message);
+                self.world.event("statefulset-controller", &set, "Warning", "FailedCreate", &message);
+            }
+        }
+        created.map(drop)
+    }
+
+    /// Deletes the claims of a lost pod once; true as long as they are on their way out.
+    fn renews_claims(&mut self, pod: &Value) -> bool {
+        let set = self.set.clone();
+        if json::items(&set, "/spec/volumeClaimTemplates").is_empty()
+            || !self.world.faults.has(Fault::ClaimRecreatedWithPod)
+        {
+            return false;
+        }
+        if !self.has_claims(pod) {
+            let lost = (json::uid(&set).to_owned(), json::name(pod).to_owned());
+            self.world.set_memory.born.remove(&lost);
+            return false;
+        }
+        if self.world.tells(Fault::ClaimRecreatedWithPod) {
+            self.delete_claims(pod);
+        }
+        true
+    }
+
+    /// Gives a pod back the identity and the claims of its ordinal.
+    pub(super) fn repair_pod(&mut self, pod: &Value) -> Outcome {
+        self.retain_claims(pod, false);
+        if self.identity_matches(pod) || self.lies_about_identity() {
+            return Ok(());
+        }
+        self.create_claims(pod, false)?;
+        let (ordinal, name) = (identity::ordinal(pod), json::name(pod).to_owned());
+        let mut repaired = pod.clone();
+        self.set_identity(&mut repaired, ordinal, &name);
+        repaired["spec"] = pod["spec"].clone();
+        self.world.modify(&Key::new(Kind::Pod, &self.key.namespace, &name), |stored| *stored = repaired);
+        Ok(())
+    }
+
+    /// A controller that gives wrong labels does not correct them.
+    fn lies_about_identity(&mut self) -> bool {
+        [Fault::PodNameLabelLostOnRecreate, Fault::PodIndexOffByOne]
+            .into_iter()
+            .any(|fault| self.world.tells(fault))
+    }
+
+    /// Lets a pod end with the grace that it asks for.
+    pub(super) fn delete_pod(&mut self, pod: &Value) -> Outcome {
+        let key = Key::new(Kind::Pod, &self.key.namespace, json::name(pod));
+        let mut options = DeleteOptions { uid: Some(json::uid(pod).to_owned()), ..DeleteOptions::default() };
+        if self.world.tells(Fault::DeletesWithoutGrace) {
+            options.grace_secs = Some(0);
+        }
+        match self.world.delete(&key, &options) {
+            Err(error) if error.code != 404 => return Err(error),
+            _ => {}
+        }
+        let (set, name) = (self.set.clone(), json::name(pod));
+        let message = format!("delete Pod {name} in StatefulSet {} successful", self.name());
+        self.world.event("statefulset-controller", &set, "Normal", "SuccessfulDelete", &message);
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! What one can choose about a cluster.
+
+use crate::{ApiFault, Fault};
+
+/// Describes the cluster to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Decides every delay, every interleaving and every generated name.
+    pub seed: u64,
+    /// How many nodes there are.
+    pub nodes: usize,
+    /// The version that the API server tells.
+    pub version: String,
+    /// How many CoreDNS pods there are; with 0 the cluster has no DNS.
+    pub dns_backends: usize,
+    /// How long an answer may be cached by its receiver.
+    pub dns_ttl_secs: u32,
+    /// How long a DNS backend itself keeps answers, right or negative.
+    pub dns_cache_secs: u32,
+    /// The DNS zone.
+    pub zone: String,
+    /// The default StorageClass.
+    pub storage: Storage,
+    /// The address space that pods know: with `Ipv4Ipv6` they have two addresses.
+    pub ip_families: IpFamilies,
+    /// Images that can be pulled; any other gives ErrImagePull. Empty means every image.
+    pub images: Vec<String>,
+    /// What the SelfSubjectAccessReview API denies, as `verb/resource`, such as `create/pods`.
+    pub denied: Vec<String>,
+    /// The wall clock's first second, in seconds since 1970.
+    pub epoch_secs: u64,
+    /// The lies that this cluster tells.
+    pub faults: Vec<Fault>,
+    /// What goes wrong between the client and the API server.
+    pub api_faults: Vec<ApiFault>,
+}
+
+/// How the default StorageClass binds claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// A claim is bound when a pod that uses it is scheduled; volumes are tied to their node.
+    WaitForFirstConsumer,
+    /// A claim is bound at once, to a volume that every node can reach.
+    Immediate,
+    /// There is no StorageClass.
+    None,
+}
+
+/// The address families of pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpFamilies {
+    /// IPv4 only.
+    Ipv4,
+    /// IPv4 first, IPv6 second.
+    Ipv4Ipv6,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            nodes: 3,
+            version: "v1.37.0-embedded".to_owned(),
+            dns_backends: 2,
+            dns_ttl_secs: 30,
+            dns_cache_secs: 30,
+            zone: "cluster.local".to_owned(),
+            storage: Storage::WaitForFirstConsumer,
+            ip_families: IpFamilies::Ipv4,
+            images: Vec::new(),
+            denied: Vec::new(),
+            epoch_secs: 1_767_225_600,
+            faults: Vec::new(),
+            api_faults: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `steadfast selftest`: proves that every check can fail. The clusters run in `src/embedded`; what their verdicts mean is
+//! `src/selftest`.
+
+use std::{
+    path::{Path, PathBuf},
+    thread::available_parallelism,
+};
+
+use anyhow::Result;
+
+use super::{args::SelftestArgs, exit, meaning};
+use crate::{
+    embedded,
+    report::{Outcome, write::ReportFolder},
+    selftest::Selftest,
+};
+
+/// Runs the matrices, stores and prints them, and ends with 0 or 6.
+pub(super) fn handle(args: &SelftestArgs) -> Result<u8> {
+    let catalogue = meaning::catalogue(&args.catalogue)?;
+    let known = [embedded::faults(), embedded::api_faults()].concat();
+    for fault in &args.fault {
+        if known.iter().all(|known| known.name != fault) {
+            return Err(exit::usage(refcluster::UnknownFault(fault.clone())));
+        }
+    }
+    let folder = ReportFolder::create(args.out.as_deref().unwrap_or(Path::new("reports/selftest")))?;
+    let threads = args.jobs.unwrap_or_else(|| available_parallelism().map_or(2, usize::from));
+    let wanted = |name: &str| args.fault.is_empty() || args.fault.iter().any(|fault| fault == name);
+    let Some(selftest) = embedded::prove(&catalogue, args.seed, threads, &wanted)? else {
+        return Ok(Outcome::Interrupted.code());
+    };
+    let written = store(&folder, &selftest)?;
+    let reports: String = written.iter().map(|path| format!("report  {}\n", path.display())).collect();
+    exit::print(&(reports + "\n" + &selftest.text()))?;
+    let outcome =
+        if selftest.problems().is_empty() { Outcome::Pass } else { Outcome::SelftestSurvivor };
+    Ok(outcome.code())
+}
+
+fn store(folder: &ReportFolder, selftest: &Selftest) -> Result<Vec<PathBuf>> {
+    let written = || -> Result<Vec<PathBuf>> {
+        Ok(vec![
+            folder.write("selftest.html", selftest.html()?)?,
+            folder.write("selftest.json", selftest.json())?,
+        ])
+    };
+    written().map_err(|error| exit::ending(Outcome::ReportIo, error))
+}

@@ -1,0 +1,137 @@
+//! The selftest's runs: every fault, and every API fault in every scenario, on as many threads as are wanted.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use anyhow::Result;
+
+use super::{ApiFault, Fault, trial::Trial};
+use crate::{
+    selftest::{Broken, Disturbed, DisturbedCell, FORMAT, FaultName, LIES, Matrix, Row, Selftest, Told, lie_in},
+    spec::Catalogue,
+};
+
+/// Every fault of the cluster.
+pub fn faults() -> Vec<FaultName> {
+    Fault::ALL.iter().map(|fault| FaultName { name: fault.name(), sentence: fault.sentence() }).collect()
+}
+
+/// Every fault of the API server.
+pub fn api_faults() -> Vec<FaultName> {
+    ApiFault::ALL.iter().map(|fault| FaultName { name: fault.name(), sentence: fault.sentence() }).collect()
+}
+
+/// Runs the faults for which `wanted` says yes, and all API faults if it says so of their names; none if a signal came.
+pub fn prove(
+    catalogue: &Catalogue,
+    seed: u64,
+    threads: usize,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Option<Selftest>> {
+    let began = Instant::now();
+    let mut matrix = Matrix::declared(catalogue, &faults());
+    let tried: Vec<FaultName> =
+        Matrix::tried(catalogue, &faults()).filter(|fault| wanted(fault.name)).collect();
+    let rows = on_threads(threads, &tried, |fault| row(catalogue, *fault, seed))?;
+    let scenarios: Vec<&String> = catalogue.scenarios.keys().collect();
+    let broken = on_threads(threads, &scenarios, |scenario| broken(catalogue, scenario, seed))?;
+    let broken: BTreeMap<&String, Broken> = scenarios.iter().copied().zip(broken.into_iter().flatten()).collect();
+    let pairs: Vec<(FaultName, &String)> = api_faults()
+        .into_iter()
+        .filter(|fault| wanted(fault.name))
+        .flat_map(|fault| scenarios.iter().map(move |scenario| (fault, *scenario)))
+        .collect();
+    let cells = on_threads(threads, &pairs, |(fault, scenario)| {
+        broken.get(scenario).map_or(Ok(None), |broken| disturbed_cell(catalogue, *fault, scenario, broken, seed))
+    })?;
+    let undeclared = lies_that_prove_nothing(&scenarios, &broken);
+    matrix.rows = rows.into_iter().flatten().collect();
+    let complete = matrix.rows.len() == tried.len() && cells.iter().flatten().count() == pairs.len();
+    let disturbed = Disturbed { cells: cells.into_iter().flatten().collect(), undeclared };
+    let wall_secs = began.elapsed().as_secs_f64();
+    Ok(complete.then_some(Selftest { format: FORMAT, seed, wall_secs, matrix, disturbed }))
+}
+
+/// The row of one fault; none if a signal ended the run.
+pub fn row(catalogue: &Catalogue, fault: FaultName, seed: u64) -> Result<Option<Row>> {
+    let scenarios = Matrix::scenarios(catalogue, fault.name);
+    let told = Trial { scenarios, fault: Some(fault.name.parse()?), api_fault: None, seed }.run(catalogue)?;
+    Ok((!told.interrupted).then(|| Row::of(catalogue, fault, &told)))
+}
+
+/// What a scenario's lie breaks where the API server answers well.
+pub fn broken(catalogue: &Catalogue, scenario: &str, seed: u64) -> Result<Option<Broken>> {
+    let lie = lie_in(scenario);
+    let told = told(catalogue, scenario, lie, None, seed)?;
+    Ok((!told.interrupted).then(|| Broken::of(catalogue, lie.unwrap_or_default(), &told)))
+}
+
+/// One scenario with one API fault, on a sound cluster and on one that lies; none if a signal ended a run.
+pub fn disturbed_cell(
+    catalogue: &Catalogue,
+    fault: FaultName,
+    scenario: &str,
+    broken: &Broken,
+    seed: u64,
+) -> Result<Option<DisturbedCell>> {
+    let lie = lie_in(scenario);
+    // Another seed for each cell: with one for all, an API fault would strike them all at the same requests.
+    let own = seed.wrapping_add(scenario.bytes().map(u64::from).sum());
+    let sound = told(catalogue, scenario, None, Some(fault.name), own)?;
+    let lying = told(catalogue, scenario, lie, Some(fault.name), own)?;
+    let cell = DisturbedCell::of(fault, scenario, lie.unwrap_or_default(), &sound, (&lying, broken));
+    Ok((!sound.interrupted && !lying.interrupted).then_some(cell))
+}
+
+fn told(
+    catalogue: &Catalogue,
+    scenario: &str,
+    fault: Option<&str>,
+    api_fault: Option<&str>,
+    seed: u64,
+) -> Result<Told> {
+    let scenarios = vec![scenario.to_owned()];
+    let (fault, api_fault) = (fault.map(str::parse).transpose()?, api_fault.map(str::parse).transpose()?);
+    Trial { scenarios, fault, api_fault, seed }.run(catalogue)
+}
+
+fn lies_that_prove_nothing(scenarios: &[&String], broken: &BTreeMap<&String, Broken>) -> Vec<String> {
+    let proves = |scenario: &&&String| broken.get(**scenario).is_some_and(|broken| !broken.is_empty());
+    let missing = scenarios.iter().filter(|scenario| !proves(scenario)).map(|scenario| {
+        format!("{scenario} has no lie in src/selftest/disturbed.rs that anything fails on; choose one")
+    });
+    let unknown = LIES.iter().filter(|(known, _)| scenarios.iter().all(|scenario| scenario.as_str() != *known));
+    missing.chain(unknown.map(|(known, _)| format!("LIES names {known}, which is no scenario"))).collect()
+}
+
+/// Does the work on every item, several at a time; the results are in the order of the items.
+fn on_threads<I: Sync, T: Send>(
+    threads: usize,
+    items: &[I],
+    work: impl Fn(&I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while let Some((index, item)) = take(&next, items) {
+                    let result = work(item);
+                    done.lock().expect("no holder panics").insert(index, result);
+                }
+            });
+        }
+    });
+    done.into_inner().expect("no holder panics").into_values().collect()
+}
+
+fn take<'i, I>(next: &AtomicUsize, items: &'i [I]) -> Option<(usize, &'i I)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    Some((index, items.get(index)?))
+}

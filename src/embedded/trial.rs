@@ -1,0 +1,104 @@
+//! One run on a model cluster that is told to lie, or whose API server is told to be difficult: what the harness then
+//! says, and how often the fault came up.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::{ApiFault, Fault, IpFamilies, Model};
+use crate::{
+    history::{History, file::Header},
+    judge::Judged,
+    options::{Keep, Options, Progress, Target, Voice},
+    plan::{PREFLIGHT, Plan, Selection},
+    run::{self, Reporter, Stopping},
+    selftest::Told,
+    spec::Catalogue,
+};
+
+/// What is tried: some scenarios, on a cluster with these faults.
+#[derive(Debug, Clone, Default)]
+pub struct Trial {
+    /// The scenarios, the preflight aside, which always runs.
+    pub scenarios: Vec<String>,
+    /// The cluster's lie.
+    pub fault: Option<Fault>,
+    /// What the API server does to its clients.
+    pub api_fault: Option<ApiFault>,
+    /// The seed of cluster and harness.
+    pub seed: u64,
+}
+
+impl Trial {
+    /// Runs it and judges every requirement on what these scenarios show of it.
+    pub fn run(&self, catalogue: &Catalogue) -> Result<Told> {
+        let catalogue = restricted(catalogue, &self.scenarios);
+        let ids = catalogue.requirements.iter().map(|requirement| requirement.id.clone());
+        let plan = Plan::of(&catalogue, &Selection::of_ids(ids));
+        let folder = tempfile::tempdir().context("failed to make a folder for a history")?;
+        let (options, silent) = (self.options(), Silent(folder.path()));
+        super::with(self.model(), async |connection, cluster| {
+            let run_id = format!("selftest-{}", self.seed);
+            let finished =
+                run::run(&catalogue, &plan, &options, &run_id, self.seed, Ok(connection), &silent).await?;
+            Ok(Told {
+                firings: self.fault.map_or(0, |fault| cluster.firings()[&fault]),
+                api_firings: self.api_fault.map_or(0, |fault| cluster.api_firings()[&fault]),
+                cluster_secs: finished.histories.iter().map(end_secs).fold(0.0, f64::max),
+                interrupted: matches!(finished.stopped, Some(Stopping::Interrupt | Stopping::Terminate)),
+                error: finished.internal_error.or(finished.report_error),
+                judged: finished.judged,
+            })
+        })?
+    }
+
+    fn model(&self) -> Model {
+        let ip_families = match self.fault {
+            Some(Fault::SecondFamilyUnpublished) => IpFamilies::Ipv4Ipv6,
+            _ => IpFamilies::Ipv4,
+        };
+        Model {
+            seed: self.seed,
+            faults: self.fault.into_iter().collect(),
+            api_faults: self.api_fault.into_iter().collect(),
+            ip_families,
+            ..Model::default()
+        }
+    }
+
+    /// Nothing is said on the way, and nothing is cleaned up: the cluster goes with its runtime.
+    fn options(&self) -> Options {
+        Options {
+            target: Target { embedded: true, ..Target::default() },
+            keep: Keep::Always,
+            seed: Some(self.seed),
+            voice: Voice { progress: Progress::None, ..Voice::default() },
+            ..Options::default()
+        }
+    }
+}
+
+/// The catalogue with the requirements that these scenarios tell something of, and these as all that they are judged on.
+fn restricted(catalogue: &Catalogue, scenarios: &[String]) -> Catalogue {
+    let mut catalogue = catalogue.clone();
+    for requirement in &mut catalogue.requirements {
+        requirement.judged_on.retain(|scenario| scenario == PREFLIGHT || scenarios.contains(scenario));
+    }
+    catalogue.requirements.retain(|requirement| !requirement.judged_on.is_empty());
+    catalogue
+}
+
+fn end_secs(history: &History) -> f64 {
+    history.events.last().map_or(0.0, |event| event.span.until_us as f64 / 1e6)
+}
+
+/// Keeps the history in a folder that goes when the trial is over, and reports to nobody.
+struct Silent<'f>(&'f Path);
+
+impl Reporter for Silent<'_> {
+    fn folder(&self) -> &Path {
+        self.0
+    }
+
+    fn update(&self, _: &Header, _: &[Judged], _: &[History]) {}
+}

@@ -1,0 +1,134 @@
+//! API faults × scenarios: a server that answers badly may cost a verdict, and never turns one.
+//!
+//! Each cell is two runs of one scenario. On a sound cluster nothing may fail; on a cluster that tells the scenario's
+//! lie, nothing that fails without the API fault may pass.
+
+use serde::Serialize;
+
+use super::{FaultName, Told};
+use crate::{judge::Verdict, spec::Catalogue};
+
+/// A lie for each scenario, one that its history shows.
+pub const LIES: &[(&str, &str)] = &[
+    ("preflight", "apps-beta-still-listed"),
+    ("documented-start", "pod-name-gives-sibling"),
+    ("documented-storage", "claim-recreated-with-pod"),
+    ("gated-start", "waits-for-running-only"),
+    ("ip-churn", "endpoints-keep-old-address"),
+    ("mass-delete", "recreates-at-once"),
+    ("scale-cycle", "overlapping-terminations"),
+    ("single-delete", "recreates-whole-set"),
+];
+
+/// The lie that is told in a scenario.
+pub fn lie_in(scenario: &str) -> Option<&'static str> {
+    LIES.iter().find(|(known, _)| *known == scenario).map(|(_, lie)| *lie)
+}
+
+/// All cells.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Disturbed {
+    /// By API fault, then by scenario.
+    pub cells: Vec<DisturbedCell>,
+    /// Scenarios for which there is no lie, or whose lie nothing fails on.
+    pub undeclared: Vec<String>,
+}
+
+/// One scenario with one API fault.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DisturbedCell {
+    /// The API fault.
+    #[serde(flatten)]
+    pub fault: FaultName,
+    /// The scenario.
+    pub scenario: String,
+    /// The lie of the second run.
+    pub lie: String,
+    /// How often the API fault struck in both runs.
+    pub firings: u64,
+    /// How many verdicts were the true ones.
+    pub true_verdicts: usize,
+    /// How many requirements could not be judged.
+    pub unjudged: usize,
+    /// The verdicts that are false.
+    pub turned: Vec<String>,
+    /// A panic, or a history that could not be written.
+    pub errors: Vec<String>,
+}
+
+/// What fails on a lying cluster that answers well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken(Vec<String>);
+
+impl Broken {
+    /// The requirements that name the lie and fail. Collateral may fail by way of evidence that an API fault takes away.
+    pub fn of(catalogue: &Catalogue, lie: &str, told: &Told) -> Self {
+        let names = |id: &str| catalogue.requirement(id).is_some_and(|r| r.faults.iter().any(|fault| fault == lie));
+        let failing = told.judged.iter().filter(|judged| judged.verdict == Verdict::Fail && names(&judged.id));
+        Self(failing.map(|judged| judged.id.clone()).collect())
+    }
+
+    /// Whether nothing fails: then the lie proves nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Disturbed {
+    /// One line for everything that is not as it should be.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.undeclared.clone();
+        let mut silent: Vec<&str> = self.cells.iter().map(|cell| cell.fault.name).collect();
+        silent.dedup();
+        silent.retain(|name| {
+            self.cells.iter().filter(|cell| cell.fault.name == *name).all(|cell| cell.firings == 0)
+        });
+        problems.extend(silent.iter().map(|name| format!("{name} never struck in any scenario")));
+        problems.extend(self.cells.iter().flat_map(DisturbedCell::problems));
+        problems
+    }
+}
+
+impl DisturbedCell {
+    /// What the verdicts of the two runs mean.
+    pub fn of(fault: FaultName, scenario: &str, lie: &str, sound: &Told, lying: (&Told, &Broken)) -> Self {
+        let (told, broken) = lying;
+        let mut cell = Self {
+            fault,
+            scenario: scenario.to_owned(),
+            lie: lie.to_owned(),
+            firings: sound.api_firings + told.api_firings,
+            true_verdicts: 0,
+            unjudged: 0,
+            turned: Vec::new(),
+            errors: [sound, told].into_iter().filter_map(|told| told.error.clone()).collect(),
+        };
+        for judged in &sound.judged {
+            let turned = || {
+                let why = judged.why().unwrap_or("no reason given");
+                format!("{} fails on a sound cluster: {why}", judged.id)
+            };
+            cell.count(&judged.verdict, judged.verdict == Verdict::Fail, turned);
+        }
+        for judged in told.judged.iter().filter(|judged| broken.0.contains(&judged.id)) {
+            let passes = matches!(judged.verdict, Verdict::Pass { .. });
+            cell.count(&judged.verdict, passes, || format!("{} passes on a cluster that lies", judged.id));
+        }
+        cell
+    }
+
+    fn count(&mut self, verdict: &Verdict, is_false: bool, told: impl FnOnce() -> String) {
+        match verdict {
+            _ if is_false => self.turned.push(told()),
+            Verdict::Inconclusive { .. } | Verdict::NotRun { .. } => self.unjudged += 1,
+            _ => self.true_verdicts += 1,
+        }
+    }
+
+    /// One line for everything that is not as it should be.
+    pub fn problems(&self) -> Vec<String> {
+        let place = format!("{} in {}", self.fault.name, self.scenario);
+        let lines = self.turned.iter().map(|turned| format!("{place} turns a verdict: {turned}"));
+        lines.chain(self.errors.iter().map(|error| format!("{place}: {error}"))).collect()
+    }
+}

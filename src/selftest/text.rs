@@ -1,0 +1,106 @@
+//! The matrices for a terminal: one line for each fault, then what is wrong, the verdict last.
+
+use std::fmt::Write;
+
+use super::{Cell, DisturbedCell, Matrix, Result, Row, Selftest};
+
+/// The whole text.
+pub(super) fn render(selftest: &Selftest) -> String {
+    let mut out = String::from("Faults of the cluster, and the requirements that they break\n\n");
+    let width = selftest.matrix.rows.iter().map(|row| row.fault.name.len()).max().unwrap_or(0);
+    for row in &selftest.matrix.rows {
+        fault(&mut out, row, width);
+    }
+    waiting(&mut out, &selftest.matrix);
+    out += "\nFaults of the API server: verdicts that stay true / that are given up / that turn, by scenario\n\n";
+    disturbed(&mut out, &selftest.disturbed.cells);
+    problems(&mut out, &selftest.problems());
+    verdict(&mut out, selftest);
+    out
+}
+
+fn line(out: &mut String, text: &str) {
+    writeln!(out, "{}", text.trim_end()).expect("writing to a string");
+}
+
+fn fault(out: &mut String, row: &Row, width: usize) {
+    let kinds = [
+        ("caught by", Result::Caught),
+        ("MISSED by", Result::Missed),
+        ("collateral", Result::Collateral),
+        ("UNDECLARED", Result::Undeclared),
+        ("not judged", Result::Unjudged),
+    ];
+    let told = kinds.iter().filter_map(|(word, result)| {
+        let ids: Vec<&str> = row.with(*result).map(|cell: &Cell| cell.requirement.as_str()).collect();
+        let many = *result == Result::Unjudged && ids.len() > 3;
+        let shown = if many { format!("{} others", ids.len()) } else { ids.join(", ") };
+        (!ids.is_empty()).then(|| format!("{word} {shown}"))
+    });
+    let told: Vec<String> = told.collect();
+    let fired = if row.firings == 0 { "NEVER FIRED".to_owned() } else { format!("fired {}", row.firings) };
+    line(out, &format!("  {:<width$}  {fired:<12} {}", row.fault.name, told.join("; ")));
+}
+
+fn waiting(out: &mut String, matrix: &Matrix) {
+    if matrix.waiting.is_empty() {
+        return;
+    }
+    line(out, "\nFaults that wait for a requirement that is still to be written\n");
+    for (fault, requirement) in &matrix.waiting {
+        line(out, &format!("  {fault} → {requirement}"));
+    }
+}
+
+fn disturbed(out: &mut String, cells: &[DisturbedCell]) {
+    let mut last = "";
+    for cell in cells {
+        let DisturbedCell { fault, scenario, firings, true_verdicts, unjudged, turned, .. } = cell;
+        if fault.name != last {
+            line(out, &format!("  {}", fault.name));
+            last = fault.name;
+        }
+        let figures = format!("{true_verdicts:>3} /{unjudged:>3} /{:>3}", turned.len());
+        line(out, &format!("    {scenario:<20} struck {firings:>4}  {figures}"));
+    }
+}
+
+fn problems(out: &mut String, problems: &[String]) {
+    if problems.is_empty() {
+        return;
+    }
+    line(out, "\nWhat is wrong\n");
+    problems.iter().for_each(|problem| line(out, &format!("  {problem}")));
+}
+
+fn verdict(out: &mut String, selftest: &Selftest) {
+    let matrix = &selftest.matrix;
+    let count = |result| matrix.count(result);
+    let turned: usize = selftest.disturbed.cells.iter().map(|cell| cell.turned.len()).sum();
+    let cluster_secs: f64 = matrix.rows.iter().map(|row| row.cluster_secs).sum();
+    line(
+        out,
+        &format!(
+            "\n{} faults, {} never fired; {} caught, {} missed, {} collateral, {} undeclared; {} cells of API faults, {turned} verdicts turned",
+            matrix.rows.len(),
+            matrix.rows.iter().filter(|row| row.firings == 0).count(),
+            count(Result::Caught),
+            count(Result::Missed),
+            count(Result::Collateral),
+            count(Result::Undeclared),
+            selftest.disturbed.cells.len(),
+        ),
+    );
+    line(
+        out,
+        &format!("{:.0} minutes of clusters in {:.1} s, seed {}", cluster_secs / 60.0, selftest.wall_secs, selftest.seed),
+    );
+    let problems = selftest.problems().len();
+    line(
+        out,
+        &match problems {
+            0 => "SELFTEST: every check catches what it is there for (exit 0)".to_owned(),
+            _ => format!("SELFTEST: {problems} problems (exit 6)"),
+        },
+    );
+}
