@@ -86,10 +86,7 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
 }
 
 /// Runs on the model cluster, and says before and after that it is one.
-fn on_the_model(
-    seed: u64,
-    on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>,
-) -> Result<Finished> {
+fn on_the_model(seed: u64, on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>) -> Result<Finished> {
     eprintln!("{EMBEDDED_BANNER}");
     let model = embedded::Model { seed, ..embedded::Model::default() };
     embedded::with(model, async |connection, _| on(Ok(connection)).await)?

@@ -13,7 +13,9 @@ use anyhow::Result;
 
 use super::{ApiFault, Fault, trial::Trial};
 use crate::{
-    selftest::{Broken, Disturbed, DisturbedCell, FORMAT, FaultName, LIES, Matrix, Row, Selftest, Told, lie_in},
+    selftest::{
+        Broken, Disturbed, DisturbedCell, FORMAT, FaultName, LIES, Matrix, Row, Selftest, Told, lie_in,
+    },
     spec::Catalogue,
 };
 
@@ -41,14 +43,17 @@ pub fn prove(
     let rows = on_threads(threads, &tried, |fault| row(catalogue, *fault, seed))?;
     let scenarios: Vec<&String> = catalogue.scenarios.keys().collect();
     let broken = on_threads(threads, &scenarios, |scenario| broken(catalogue, scenario, seed))?;
-    let broken: BTreeMap<&String, Broken> = scenarios.iter().copied().zip(broken.into_iter().flatten()).collect();
+    let broken: BTreeMap<&String, Broken> =
+        scenarios.iter().copied().zip(broken.into_iter().flatten()).collect();
     let pairs: Vec<(FaultName, &String)> = api_faults()
         .into_iter()
         .filter(|fault| wanted(fault.name))
         .flat_map(|fault| scenarios.iter().map(move |scenario| (fault, *scenario)))
         .collect();
     let cells = on_threads(threads, &pairs, |(fault, scenario)| {
-        broken.get(scenario).map_or(Ok(None), |broken| disturbed_cell(catalogue, *fault, scenario, broken, seed))
+        broken
+            .get(scenario)
+            .map_or(Ok(None), |broken| disturbed_cell(catalogue, *fault, scenario, broken, seed))
     })?;
     let undeclared = lies_that_prove_nothing(&scenarios, &broken);
     matrix.rows = rows.into_iter().flatten().collect();
@@ -106,7 +111,8 @@ fn lies_that_prove_nothing(scenarios: &[&String], broken: &BTreeMap<&String, Bro
     let missing = scenarios.iter().filter(|scenario| !proves(scenario)).map(|scenario| {
         format!("{scenario} has no lie in src/selftest/disturbed.rs that anything fails on; choose one")
     });
-    let unknown = LIES.iter().filter(|(known, _)| scenarios.iter().all(|scenario| scenario.as_str() != *known));
+    let unknown =
+        LIES.iter().filter(|(known, _)| scenarios.iter().all(|scenario| scenario.as_str() != *known));
     missing.chain(unknown.map(|(known, _)| format!("LIES names {known}, which is no scenario"))).collect()
 }
 
