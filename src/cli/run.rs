@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,
+    time::Instant,
 };
 
 use anyhow::Result;
@@ -86,13 +87,13 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
 }
 
 /// Runs on the model cluster, and says before and after that it is one.
-fn on_the_model(
-    seed: u64,
-    on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>,
-) -> Result<Finished> {
+fn on_the_model(seed: u64, on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>) -> Result<Finished> {
     eprintln!("{EMBEDDED_BANNER}");
+    let began = Instant::now();
     let model = embedded::Model { seed, ..embedded::Model::default() };
-    embedded::with(model, async |connection, _| on(Ok(connection)).await)?
+    let finished = embedded::with(model, async |connection, _| on(Ok(connection)).await)??;
+    eprintln!("EMBEDDED: all that took {:.1} s of this machine's time", began.elapsed().as_secs_f64());
+    Ok(finished)
 }
 
 const EMBEDDED_BANNER: &str = "\

@@ -33,8 +33,7 @@ pub(super) fn handle(args: &SelftestArgs) -> Result<u8> {
     let written = store(&folder, &selftest)?;
     let reports: String = written.iter().map(|path| format!("report  {}\n", path.display())).collect();
     exit::print(&(reports + "\n" + &selftest.text()))?;
-    let outcome =
-        if selftest.problems().is_empty() { Outcome::Pass } else { Outcome::SelftestSurvivor };
+    let outcome = if selftest.problems().is_empty() { Outcome::Pass } else { Outcome::SelftestSurvivor };
     Ok(outcome.code())
 }
 

@@ -52,8 +52,9 @@ impl Namespace {
                 "pod-security.kubernetes.io/enforce": "privileged",
             }},
         });
-        let reply =
-            server.send_patiently(Method::POST, "/api/v1/namespaces", Some(("application/json", &body))).await?;
+        let reply = server
+            .send_patiently(Method::POST, "/api/v1/namespaces", Some(("application/json", &body)))
+            .await?;
         ensure!(reply.is_ok(), "failed to create the namespace {name}: {}", reply.message());
         Self::read(&reply.body)
             .ok_or_else(|| anyhow::anyhow!("the server's answer is no namespace: {}", reply.body))

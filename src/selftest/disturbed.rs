@@ -63,8 +63,10 @@ pub struct Broken(Vec<String>);
 impl Broken {
     /// The requirements that name the lie and fail. Collateral may fail by way of evidence that an API fault takes away.
     pub fn of(catalogue: &Catalogue, lie: &str, told: &Told) -> Self {
-        let names = |id: &str| catalogue.requirement(id).is_some_and(|r| r.faults.iter().any(|fault| fault == lie));
-        let failing = told.judged.iter().filter(|judged| judged.verdict == Verdict::Fail && names(&judged.id));
+        let names =
+            |id: &str| catalogue.requirement(id).is_some_and(|r| r.faults.iter().any(|fault| fault == lie));
+        let failing =
+            told.judged.iter().filter(|judged| judged.verdict == Verdict::Fail && names(&judged.id));
         Self(failing.map(|judged| judged.id.clone()).collect())
     }
 

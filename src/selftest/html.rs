@@ -13,7 +13,8 @@ pub(super) fn render(selftest: &Selftest) -> Result<String> {
             requirements.push(cell.requirement.clone());
         }
     }
-    let mut scenarios: Vec<String> = selftest.disturbed.cells.iter().map(|cell| cell.scenario.clone()).collect();
+    let mut scenarios: Vec<String> =
+        selftest.disturbed.cells.iter().map(|cell| cell.scenario.clone()).collect();
     scenarios.sort();
     scenarios.dedup();
     let page = Page { selftest, requirements, scenarios, problems: selftest.problems() };

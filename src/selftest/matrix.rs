@@ -90,7 +90,10 @@ impl Matrix {
     }
 
     /// The names of the faults that are tried: those that a requirement names.
-    pub fn tried<'f>(catalogue: &'f Catalogue, faults: &'f [FaultName]) -> impl Iterator<Item = FaultName> + 'f {
+    pub fn tried<'f>(
+        catalogue: &'f Catalogue,
+        faults: &'f [FaultName],
+    ) -> impl Iterator<Item = FaultName> + 'f {
         faults.iter().copied().filter(|fault| !naming(catalogue, fault.name).is_empty())
     }
 

@@ -93,7 +93,12 @@ fn verdict(out: &mut String, selftest: &Selftest) {
     );
     line(
         out,
-        &format!("{:.0} minutes of clusters in {:.1} s, seed {}", cluster_secs / 60.0, selftest.wall_secs, selftest.seed),
+        &format!(
+            "{:.0} minutes of clusters in {:.1} s, seed {}",
+            cluster_secs / 60.0,
+            selftest.wall_secs,
+            selftest.seed
+        ),
     );
     let problems = selftest.problems().len();
     line(

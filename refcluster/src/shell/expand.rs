@@ -152,7 +152,9 @@ impl Shell {
 /// A word that is quoted in any part is taken as no pattern.
 fn is_quoted(part: &Part) -> bool {
     match part {
-        Part::Literal { quoted, .. } | Part::Variable { quoted, .. } | Part::Command { quoted, .. } => *quoted,
+        Part::Literal { quoted, .. } | Part::Variable { quoted, .. } | Part::Command { quoted, .. } => {
+            *quoted
+        }
         Part::Arithmetic { .. } => false,
     }
 }
