@@ -1,6 +1,7 @@
 //! The cluster as a client meets it.
 
 mod api;
+mod api_faults;
 mod common;
 mod dns;
 mod faults;
