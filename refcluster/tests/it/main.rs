@@ -5,4 +5,5 @@ mod api_faults;
 mod common;
 mod dns;
 mod faults;
+mod tour;
 mod workload;
