@@ -49,7 +49,6 @@ fn a_server_that_is_down_leaves_red_reports_that_replay() {
 }
 
 #[test]
-#[ignore = "the parser of kubeconfigs shows the lines around a mistake, and src/cluster/connect.rs passes them on"]
 fn a_broken_kubeconfig_tells_nothing_of_what_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");

@@ -1,10 +1,13 @@
 //! Namespaces that a run makes, and their removal: by uid, and never anything else's.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
+use tokio::time::Instant;
+
 use super::Server;
+use crate::limits;
 
 /// The label that carries the id of the run on everything that it makes.
 pub const RUN_LABEL: &str = "steadfast/run-id";
@@ -60,37 +63,63 @@ impl Namespace {
             .ok_or_else(|| anyhow::anyhow!("the server's answer is no namespace: {}", reply.body))
     }
 
-    /// Lets the pods in this namespace go within a second. To be called once the namespace is on its way out, so that
-    /// no controller makes new ones; what they do in their grace period is nobody's business any more.
-    pub async fn hurry(&self, server: &Server) -> Result<()> {
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 1});
-        let path = format!("/api/v1/namespaces/{}/pods", self.name);
-        let reply = server.send(Method::DELETE, &path, Some(("application/json", &options))).await?;
+    /// Whether the namespace of that name is still the one that the run has made, and not on its way out.
+    pub async fn is_ours(&self, server: &Server) -> Result<bool> {
+        let metadata = &server.get(&self.path()).await?.body["metadata"];
+        Ok(metadata["uid"] == self.uid.as_str() && metadata["deletionTimestamp"].is_null())
+    }
+
+    /// Takes the pods out, within a second each: the StatefulSets first, so that nobody makes new ones.
+    ///
+    /// The namespace goes much sooner for it: its controller waits half of the longest grace period of the pods that it
+    /// finds (namespaced_resources_deleter.go, estimateGracefulTermination), whatever they really take.
+    pub async fn empty(&self, server: &Server) -> Result<()> {
+        let orphan = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"});
+        self.delete_all(server, "/apis/apps/v1", "statefulsets", &orphan).await?;
+        let at_once = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 1});
+        self.delete_all(server, "/api/v1", "pods", &at_once).await?;
+        let deadline = Instant::now() + limits::EMPTIED.duration();
+        while Instant::now() < deadline {
+            let pods = server.get(&format!("/api/v1/namespaces/{}/pods", self.name)).await?;
+            if pods.body["items"].as_array().is_some_and(Vec::is_empty) {
+                break;
+            }
+            tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
+        }
+        Ok(())
+    }
+
+    async fn delete_all(&self, server: &Server, group: &str, plural: &str, options: &Value) -> Result<()> {
+        let path = format!("{group}/namespaces/{}/{plural}", self.name);
+        let reply = server.send(Method::DELETE, &path, Some(("application/json", options))).await?;
         ensure!(
             reply.is_ok() || reply.code == 404,
-            "failed to delete the pods of {}: {}",
+            "failed to delete the {plural} of {}: {}",
             self.name,
             reply.message()
         );
         Ok(())
     }
 
-    /// Asks for this namespace, and no other of the same name, to be deleted. Says whether it is on its way out now;
-    /// if not, it was gone already.
-    pub async fn delete(&self, server: &Server) -> Result<bool> {
+    fn path(&self) -> String {
+        format!("/api/v1/namespaces/{}", self.name)
+    }
+
+    /// Asks for this namespace, and no other of the same name, to be deleted. Gone already is as good.
+    pub async fn delete(&self, server: &Server) -> Result<()> {
         let options = json!({
             "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": self.uid},
             "propagationPolicy": "Background",
         });
-        let path = format!("/api/v1/namespaces/{}", self.name);
-        let reply = server.send(Method::DELETE, &path, Some(("application/json", &options))).await?;
-        match reply.code {
-            404 => Ok(false),
-            // The answer for another namespace of that name, and for one that is on its way out already.
-            409 => Ok(server.get(&path).await?.body["metadata"]["uid"] == self.uid.as_str()),
-            _ if reply.is_ok() => Ok(true),
-            _ => bail!("failed to delete the namespace {}: {}", self.name, reply.message()),
-        }
+        let reply = server.send(Method::DELETE, &self.path(), Some(("application/json", &options))).await?;
+        // 409 is the answer for another namespace of that name, and for one that is on its way out already.
+        ensure!(
+            reply.is_ok() || matches!(reply.code, 404 | 409),
+            "failed to delete the namespace {}: {}",
+            self.name,
+            reply.message()
+        );
+        Ok(())
     }
 }
 

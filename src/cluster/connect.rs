@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use http::header::{HeaderValue, USER_AGENT};
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 
 use crate::{limits, options::Target};
@@ -101,7 +101,14 @@ fn contexts(kubeconfig: &Kubeconfig) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// kube's errors repeat their causes in their own text; one sentence is enough.
-fn plain(error: impl std::error::Error) -> anyhow::Error {
-    anyhow!("{error}")
+/// One sentence of kube's error. Of a file that does not parse only the place is told: the parser quotes the lines around
+/// it, and a token may be in them.
+fn plain(error: KubeconfigError) -> anyhow::Error {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => anyhow!("it is no valid YAML at line {} column {}", at.line(), at.column()),
+            None => anyhow!("it is no valid YAML"),
+        },
+        error => anyhow!("{error}"),
+    }
 }

@@ -13,6 +13,8 @@ pub struct Surroundings {
     pub zone: Option<String>,
     /// The nameservers in a pod's resolv.conf.
     pub nameservers: Vec<String>,
+    /// The domains in a pod's search path that are not the cluster's: those of the node.
+    pub search: Vec<String>,
     /// The DNS backend pods: their namespace, and each with its address.
     pub backends: Vec<Backend>,
     /// The probe pods' namespace, and each with its node.
@@ -104,23 +106,31 @@ pub async fn storage_class(server: &Server) -> Result<Option<String>> {
     Ok(classes.iter().filter(is_default).max_by_key(made).and_then(name))
 }
 
-/// Reads a pod's resolv.conf: the zone, from the search path entry `<namespace>.svc.<zone>`, and the nameservers.
-pub fn zone_and_nameservers(resolver_config: &str, namespace: &str) -> (Option<String>, Vec<String>) {
-    let prefix = format!("{namespace}.svc.");
-    let (mut zone, mut nameservers) = (None, Vec::new());
-    for line in resolver_config.lines() {
-        let mut words = line.split_whitespace();
-        match words.next() {
-            Some("nameserver") => nameservers.extend(words.next().map(str::to_owned)),
-            Some("search") => {
-                zone = words
-                    .find_map(|word| word.trim_end_matches('.').strip_prefix(&prefix))
-                    .map(str::to_owned);
-            }
-            _ => {}
-        }
+/// What a pod's resolv.conf says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResolverConfig {
+    /// The cluster's zone; none where the file is that of the node.
+    pub zone: Option<String>,
+    /// The nameservers.
+    pub nameservers: Vec<String>,
+    /// The search domains that are not the cluster's: those of the node.
+    pub search: Vec<String>,
+}
+
+impl ResolverConfig {
+    /// Reads the file. The zone is what follows `<namespace>.svc.` in the search path.
+    pub fn read(file: &str, namespace: &str) -> Self {
+        let of = |keyword: &'static str| {
+            let lines = file.lines().map(str::split_whitespace);
+            lines.filter_map(move |mut words| (words.next() == Some(keyword)).then_some(words)).flatten()
+        };
+        let domains: Vec<&str> = of("search").map(|domain| domain.trim_end_matches('.')).collect();
+        let prefix = format!("{namespace}.svc.");
+        let zone = domains.iter().find_map(|domain| domain.strip_prefix(&prefix)).map(str::to_owned);
+        let is_foreign = |domain: &&&str| zone.as_ref().is_none_or(|zone| !domain.ends_with(zone.as_str()));
+        let search = domains.iter().filter(is_foreign).map(ToString::to_string).collect();
+        Self { zone, nameservers: of("nameserver").map(str::to_owned).collect(), search }
     }
-    (zone, nameservers)
 }
 
 /// The DNS backends: the ready pods behind the Service that has one of these addresses, or those that a flag names.
@@ -188,13 +198,14 @@ mod tests {
     #[test]
     fn the_zone_is_what_follows_the_namespace() {
         let file = "search a.svc.corp.example svc.corp.example corp.example lan\nnameserver 169.254.20.10\noptions ndots:5\n";
-        let (zone, nameservers) = zone_and_nameservers(file, "a");
-        assert_eq!(zone.as_deref(), Some("corp.example"));
-        assert_eq!(nameservers, ["169.254.20.10"]);
+        let config = ResolverConfig::read(file, "a");
+        assert_eq!(config.zone.as_deref(), Some("corp.example"));
+        assert_eq!(config.nameservers, ["169.254.20.10"]);
+        assert_eq!(config.search, ["lan"]);
     }
 
     #[test]
     fn a_host_resolver_has_no_zone() {
-        assert_eq!(zone_and_nameservers("search lan\nnameserver 10.0.0.1\n", "a").0, None);
+        assert_eq!(ResolverConfig::read("search lan\nnameserver 10.0.0.1\n", "a").zone, None);
     }
 }

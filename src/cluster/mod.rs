@@ -13,8 +13,8 @@ mod server;
 pub use cleanup::{Namespace, RUN_LABEL, SCENARIO_LABEL, left_behind, namespaces_of_runs};
 pub use connect::Connection;
 pub use discover::{
-    Backend, Probe, Surroundings, backends_of, schedulable_nodes, server_version, storage_class,
-    zone_and_nameservers,
+    Backend, Probe, ResolverConfig, Surroundings, backends_of, schedulable_nodes, server_version,
+    storage_class,
 };
 pub use exec::{Printed, run_in_pod};
 pub use permissions::{Permission, missing as missing_permissions, needed as needed_permissions};

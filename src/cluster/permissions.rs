@@ -35,7 +35,7 @@ const NEEDED: &[(&str, &str, &[&str])] = &[
     ("", "events", &["list", "watch"]),
     ("", "persistentvolumeclaims", &["create", "list", "watch", "patch"]),
     ("", "persistentvolumes", &["list"]),
-    ("apps", "statefulsets", &["create", "get", "list", "watch", "patch"]),
+    ("apps", "statefulsets", &["create", "get", "list", "watch", "patch", "deletecollection"]),
     ("apps", "statefulsets/scale", &["patch"]),
     ("apps", "controllerrevisions", &["list", "watch"]),
     ("discovery.k8s.io", "endpointslices", &["list", "watch"]),

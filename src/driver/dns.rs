@@ -7,11 +7,14 @@ use tokio::time::MissedTickBehavior;
 use super::{Done, Driver};
 use crate::{
     cluster::dns::Asker,
-    history::{DnsOutcome, DnsSeen, Observation, Observer, Resource, SERVICE, SET, Span, Vantage},
+    history::{DnsOutcome, DnsSeen, Observation, Observer, Resource, SERVICE, SET, Span, Transport, Vantage},
     limits,
     recorder::{Asked, Missing, Recorder, World},
     spec::{Names, Need},
 };
+
+/// How often a question is sent over UDP until something comes back.
+const UDP_ATTEMPTS: u32 = 3;
 
 /// An absolute name and a record type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +57,8 @@ impl Driver {
     }
 
     fn questions(&self, names: &Names) -> Vec<Question> {
-        let zone = self.shared.surroundings().zone.unwrap_or_default();
+        let found = self.shared.surroundings();
+        let zone = found.zone.unwrap_or_default();
         let service = format!("{SERVICE}.{}.svc.{zone}.", self.namespace);
         let mut questions = Vec::new();
         let mut ask = |name: String, record_type| questions.push(Question { name, record_type });
@@ -64,6 +68,9 @@ impl Driver {
                 // The other completions that a pod's search path makes of `web-0.nginx`: none may be answered.
                 ask(format!("{SET}-{ordinal}.{SERVICE}.svc.{zone}."), "A");
                 ask(format!("{SET}-{ordinal}.{SERVICE}.{zone}."), "A");
+                for domain in &found.search {
+                    ask(format!("{SET}-{ordinal}.{SERVICE}.{domain}."), "A");
+                }
             }
         }
         if names.service {
@@ -87,7 +94,7 @@ impl Driver {
                 let expected = expected(question, &endpoints);
                 let asked = Asked {
                     vantage: Vantage::Backend { pod: backend.pod.clone() },
-                    transport: crate::history::Transport::Tcp,
+                    transport: Transport::Tcp,
                     name: question.name.clone(),
                     record_type: question.record_type.to_owned(),
                 };
@@ -116,21 +123,35 @@ async fn follow(recorder: Recorder, asker: Asker, questions: Vec<Question>) {
 
 async fn ask_all(recorder: &Recorder, asker: &Asker, questions: &[Question]) {
     for question in questions {
-        let from_us = recorder.now_us();
-        let outcome = asker.ask(&question.name, question.record_type).await;
-        let span = Span { from_us, until_us: recorder.now_us() };
-        let seen = DnsSeen {
-            vantage: asker.vantage.clone(),
-            transport: asker.transport,
-            name: question.name.clone(),
-            record_type: question.record_type.to_owned(),
-            outcome,
-        };
-        recorder.record(Observer::Probe, span, Observation::Dns(seen));
+        // A datagram may be lost, as any resolver expects. Every attempt is in the record.
+        let attempts = if asker.transport == Transport::Udp { UDP_ATTEMPTS } else { 1 };
+        for _ in 0..attempts {
+            if ask(recorder, asker, question).await {
+                break;
+            }
+        }
     }
 }
 
-/// The addresses of the headless Service's ready endpoints, by the host name that each publishes.
+/// Asks once, records what came back, and says whether anything did.
+async fn ask(recorder: &Recorder, asker: &Asker, question: &Question) -> bool {
+    let from_us = recorder.now_us();
+    let outcome = asker.ask(&question.name, question.record_type).await;
+    let span = Span { from_us, until_us: recorder.now_us() };
+    let seen = DnsSeen {
+        vantage: asker.vantage.clone(),
+        transport: asker.transport,
+        name: question.name.clone(),
+        record_type: question.record_type.to_owned(),
+        outcome,
+    };
+    let answered = matches!(seen.outcome, DnsOutcome::Answer { .. });
+    recorder.record(Observer::Probe, span, Observation::Dns(seen));
+    answered
+}
+
+/// The addresses of the headless Service's ready endpoints, by the pod that each belongs to. Not by the
+/// host name that it publishes: an endpoint that lost it would excuse a DNS that does not know the pod.
 pub(super) fn ready_endpoints(world: &World) -> BTreeMap<String, BTreeSet<String>> {
     let mut ready: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for slice in world.all(Resource::EndpointSlices) {
@@ -138,7 +159,7 @@ pub(super) fn ready_endpoints(world: &World) -> BTreeMap<String, BTreeSet<String
             continue;
         }
         for endpoint in slice.list("/endpoints").iter().filter(|e| e["conditions"]["ready"] != false) {
-            let host = endpoint["hostname"].as_str().unwrap_or_default().to_owned();
+            let host = endpoint["targetRef"]["name"].as_str().unwrap_or_default().to_owned();
             let addresses = endpoint["addresses"].as_array().into_iter().flatten().filter_map(|a| a.as_str());
             ready.entry(host).or_default().extend(addresses.map(str::to_owned));
         }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Done, Driver, Stop, probing::Whereabouts};
 use crate::{
-    cluster::{Backend, Probe, Surroundings, backends_of, dns::Asker, zone_and_nameservers},
+    cluster::{Backend, Probe, ResolverConfig, Surroundings, backends_of, dns::Asker},
     history::{ExecOutcome, Observation, Purpose, Resource, Transport},
     spec::Condition,
 };
@@ -44,20 +44,20 @@ impl Driver {
 
     async fn learn(&mut self, probes: Vec<Probe>) -> Done {
         let options = &self.shared.options;
-        let (zone, nameservers) = self.resolver_config();
+        let ResolverConfig { zone, nameservers, search } = self.resolver_config();
         let zone = options.cluster_domain.clone().or(zone);
         let backends = backends_of(&self.server, &nameservers, options.dns_backends.as_ref()).await;
         let backends = backends.map_err(|error| Stop::environment(format!("{error:#}")))?;
         let askers = self.make_askers(&probes, &nameservers, &backends);
         let askers = askers.map_err(|error| Stop::environment(format!("{error:#}")))?;
         let storage_class = self.shared.surroundings().storage_class;
-        let surroundings = Surroundings { zone, nameservers, backends, probes, storage_class };
+        let surroundings = Surroundings { zone, nameservers, search, backends, probes, storage_class };
         *self.shared.found.lock().expect("no holder panics") = (surroundings, askers);
         Ok(())
     }
 
     /// What the probes' resolv.conf says; the probes agree, or the check of the preflight says that they do not.
-    fn resolver_config(&self) -> (Option<String>, Vec<String>) {
+    fn resolver_config(&self) -> ResolverConfig {
         let history = self.recorder.history();
         let printed = history.events.iter().find_map(|event| match &event.seen {
             Observation::Exec(exec) if exec.purpose == Purpose::ResolverConfig => match &exec.outcome {
@@ -66,7 +66,7 @@ impl Driver {
             },
             _ => None,
         });
-        zone_and_nameservers(&printed.unwrap_or_default(), &self.namespace)
+        ResolverConfig::read(&printed.unwrap_or_default(), &self.namespace)
     }
 
     fn make_askers(

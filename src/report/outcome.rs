@@ -130,12 +130,6 @@ impl Outcome {
     }
 }
 
-impl From<Outcome> for std::process::ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        outcome.code().into()
-    }
-}
-
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut outcome = serializer.serialize_struct("Outcome", 3)?;

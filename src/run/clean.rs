@@ -23,21 +23,23 @@ pub(super) async fn remove(server: &Server, namespaces: &[Namespace], bound: Dur
     gone(server, namespaces, bound).await
 }
 
-/// Deletes a namespace, trying again for a while where the server is busy.
+/// Empties and deletes a namespace, trying again for a while where the server is busy.
 pub(super) async fn delete(server: &Server, namespace: &Namespace) -> Result<()> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let deleted = match namespace.delete(server).await {
-            Ok(true) => namespace.hurry(server).await,
-            Ok(false) => Ok(()),
-            Err(error) => Err(error),
-        };
-        match deleted {
-            Err(_) if attempts < 4 => tokio::time::sleep(Duration::from_millis(250 << attempts)).await,
+        match delete_once(server, namespace).await {
+            Err(_) if attempts < 4 => tokio::time::sleep(limits::LOOK_AGAIN.duration() * attempts).await,
             outcome => return outcome,
         }
     }
+}
+
+async fn delete_once(server: &Server, namespace: &Namespace) -> Result<()> {
+    if namespace.is_ours(server).await? {
+        namespace.empty(server).await?;
+    }
+    namespace.delete(server).await
 }
 
 async fn gone(server: &Server, namespaces: &[Namespace], bound: Duration) -> Vec<String> {
@@ -52,7 +54,7 @@ async fn gone(server: &Server, namespaces: &[Namespace], bound: Duration) -> Vec
         if tokio::time::Instant::now() >= deadline {
             return left;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
     }
 }
 

@@ -94,8 +94,11 @@ fn each_change(truth: &Truth<'_>, changes: &[Change<'_>], answers: &[&Asked<'_>]
     let first_known = changes.iter().position(|change| !change.new.is_empty());
     for (index, change) in changes.iter().enumerate() {
         let until_us = changes.get(index + 1).map_or(u64::MAX, |next| next.event.span.until_us);
+        if let Some((last, old_us)) = retired(truth, changes, index, answers) {
+            findings.measure("dns_retire_secs", who(last), old_us as f64 / 1e6);
+        }
         let Some((first, took_us)) = followed(change, until_us, answers) else { continue };
-        let who = format!("{} {}", first.dns.vantage, short(&first.dns.name));
+        let who = who(first);
         let took_secs = took_us as f64 / 1e6;
         if took_us <= truth.tolerance_us() {
             let to = if change.new.is_empty() { "nothing".to_owned() } else { words(&change.new) };
@@ -107,9 +110,6 @@ fn each_change(truth: &Truth<'_>, changes: &[Change<'_>], answers: &[&Asked<'_>]
         if !change.new.is_empty() {
             let name = if first_known < Some(index) { "dns_switch_secs" } else { "dns_appear_secs" };
             findings.measure(name, who.as_str(), took_secs);
-        }
-        if !change.old.is_empty() {
-            findings.measure("dns_retire_secs", who, retired_us(truth, changes, index, answers) as f64 / 1e6);
         }
     }
 }
@@ -130,8 +130,14 @@ fn followed<'a, 'h>(
     (since_us <= limits::OBSERVER_SLACK.wait_us()).then_some((*first, took_us))
 }
 
-/// How long after a change the old was told for the last time before it became true again.
-fn retired_us(truth: &Truth<'_>, changes: &[Change<'_>], index: usize, answers: &[&Asked<'_>]) -> u64 {
+/// The last answer that told the old before it became true again, and how long after the change that was: only where
+/// the backend did tell the old until the change.
+fn retired<'a, 'h>(
+    truth: &Truth<'_>,
+    changes: &[Change<'_>],
+    index: usize,
+    answers: &[&'a Asked<'h>],
+) -> Option<(&'a Asked<'h>, u64)> {
     let change = &changes[index];
     let changed_us = change.event.span.until_us;
     let again = changes[index + 1..].iter().find(|later| later.new == change.old);
@@ -139,11 +145,15 @@ fn retired_us(truth: &Truth<'_>, changes: &[Change<'_>], index: usize, answers: 
     let over_us = changed_us.saturating_add(2 * truth.tolerance_us());
     let again_us = again.map_or(over_us, |later| later.event.span.until_us.min(over_us));
     let from = answers.partition_point(|one| one.event.span.from_us <= changed_us);
-    let old = answers[from..]
-        .iter()
-        .take_while(|one| one.event.span.from_us < again_us)
-        .filter(|one| one.answer.as_ref() == Ok(&change.old));
-    old.last().map_or(0, |one| one.event.span.until_us - changed_us)
+    let is_old = |one: &&&Asked<'_>| one.is_positive() && one.answer.as_ref() == Ok(&change.old);
+    let before = answers[..from].last().filter(is_old)?;
+    let later = answers[from..].iter().take_while(|one| one.event.span.from_us < again_us);
+    let last = later.filter(is_old).last().unwrap_or(before);
+    Some((*last, last.event.span.until_us.saturating_sub(changed_us)))
+}
+
+fn who(one: &Asked<'_>) -> String {
+    format!("{} {}", one.dns.vantage, short(&one.dns.name))
 }
 
 #[cfg(test)]
@@ -170,6 +180,7 @@ mod tests {
             measured(&both),
             [
                 ("dns_appear_secs a web-0.nginx".to_owned(), 8.2),
+                ("dns_retire_secs a web-0.nginx".to_owned(), 4.5),
                 ("dns_switch_secs a web-0.nginx".to_owned(), 8.2)
             ]
         );

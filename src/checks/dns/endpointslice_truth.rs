@@ -134,6 +134,12 @@ mod tests {
     }
 
     #[test]
+    fn the_list_was_emptied_and_the_record_ends_soon_after() {
+        let emptied = format!("{TWO}; {LISTED}; slice; wait 17s; completed");
+        assert_blind(&CHECK, &emptied, "the record ends 17.");
+    }
+
+    #[test]
     fn each_pod_is_listed_while_it_is_ready() {
         assert_held(&CHECK, &format!("{TWO}; {LISTED}; endpoints web-0=10.0.0.10 web-1=10.0.0.11"), 4);
         assert_held(

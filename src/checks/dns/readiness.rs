@@ -92,6 +92,29 @@ fn follows(
             return;
         }
     }
+    if let Some(since) = differ.map(|since| since.event) {
+        differs_at_the_end(history, kind, (name, by_pod, by_list), since, findings);
+    }
+}
+
+/// The record ends while the two accounts differ: what came of it was not seen.
+fn differs_at_the_end(
+    history: &History,
+    kind: &str,
+    (name, by_pod, by_list): (&str, bool, bool),
+    since: &Event,
+    findings: &mut Findings,
+) {
+    let lasted_secs = secs_between(since, history.last());
+    if lasted_secs > limits::OBSERVER_SLACK.wait_secs() {
+        let word = |ready: bool| if ready { "ready" } else { "not ready" };
+        let what = format!(
+            "the record ends {lasted_secs:.1} s after {name} became {} where {kind} had it as {}",
+            word(by_pod),
+            word(by_list)
+        );
+        findings.blind(what, &[since, history.last()]);
+    }
 }
 
 fn secs_between(from: &Event, until: &Event) -> f64 {
