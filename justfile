@@ -31,6 +31,14 @@ test-cli-accept:
 run *args:
     cargo run --release -- {{args}}
 
+# The main job on the model cluster in the binary
+embedded *args:
+    cargo run --release -- --embedded {{args}}
+
+# Proves that every check can fail
+selftest *args:
+    cargo run --release -- selftest {{args}}
+
 # Each requirement as a test of the cluster in KUBECONFIG
 conformance *args:
     cargo test --release --test conformance -- {{args}}

@@ -2,14 +2,18 @@
 //! `cargo test --test selftest -- overlapping-terminations`.
 //!
 //! `fault::<name>` runs a cluster that tells this lie; `api-fault::<name>::<scenario>` one scenario through an API server
-//! that answers so; `declarations` holds the specs and the cluster's faults together.
+//! that answers so; `declarations` holds the specs and the cluster's faults together. Without `--release` all but the last are
+//! ignored unless `--include-ignored` asks for them: they take minutes.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use steadfast::{
     embedded,
-    selftest::{FaultName, Matrix},
+    selftest::{Broken, FaultName, Matrix},
     spec::Catalogue,
 };
 
@@ -25,11 +29,19 @@ fn tests(catalogue: &Catalogue) -> Vec<Trial> {
     let known = embedded::faults();
     let mut tests = vec![declarations(catalogue)];
     tests.extend(Matrix::tried(catalogue, &known).map(|fault| of_fault(catalogue, fault)));
-    for fault in embedded::api_faults() {
-        let scenarios = catalogue.scenarios.keys();
-        tests.extend(scenarios.map(|scenario| of_api_fault(catalogue, fault, scenario)));
+    for scenario in catalogue.scenarios.keys() {
+        let broken = Baseline::default();
+        let faults = embedded::api_faults().into_iter();
+        tests.extend(faults.map(|fault| of_api_fault(catalogue, fault, scenario, broken.clone())));
     }
     tests
+}
+
+/// What a scenario's lie breaks where the API server answers well: found out by the first test that asks.
+type Baseline = Arc<OnceLock<Result<Broken, String>>>;
+
+fn slow(trial: Trial) -> Trial {
+    trial.with_ignored_flag(cfg!(debug_assertions))
 }
 
 /// Every requirement names a fault, every fault is named, and nothing is named that does not exist.
@@ -40,22 +52,28 @@ fn declarations(catalogue: &Catalogue) -> Trial {
 
 fn of_fault(catalogue: &Catalogue, fault: FaultName) -> Trial {
     let catalogue = catalogue.clone();
-    Trial::test(format!("fault::{}", fault.name), move || {
+    slow(Trial::test(format!("fault::{}", fault.name), move || {
         let row = embedded::row(&catalogue, fault, SEED)?.ok_or("a signal ended it")?;
         verdict(&row.problems())
-    })
+    }))
 }
 
-fn of_api_fault(catalogue: &Catalogue, fault: FaultName, scenario: &str) -> Trial {
+fn of_api_fault(catalogue: &Catalogue, fault: FaultName, scenario: &str, baseline: Baseline) -> Trial {
     let (catalogue, scenario) = (catalogue.clone(), scenario.to_owned());
-    Trial::test(format!("api-fault::{}::{scenario}", fault.name), move || {
-        let broken = embedded::broken(&catalogue, &scenario, SEED)?.ok_or("a signal ended it")?;
-        if broken.is_empty() {
-            return Err(format!("nothing fails on the lie that LIES has for {scenario}").into());
-        }
-        let cell = embedded::disturbed_cell(&catalogue, fault, &scenario, &broken, SEED)?;
+    slow(Trial::test(format!("api-fault::{}::{scenario}", fault.name), move || {
+        let broken = baseline.get_or_init(|| broken(&catalogue, &scenario)).as_ref()?;
+        let cell = embedded::disturbed_cell(&catalogue, fault, &scenario, broken, SEED)?;
         verdict(&cell.ok_or("a signal ended it")?.problems())
-    })
+    }))
+}
+
+fn broken(catalogue: &Catalogue, scenario: &str) -> Result<Broken, String> {
+    let broken = embedded::broken(catalogue, scenario, SEED).map_err(|error| format!("{error:#}"))?;
+    let broken = broken.ok_or("a signal ended it")?;
+    match broken.is_empty() {
+        true => Err(format!("nothing fails on the lie that LIES has for {scenario}; choose another")),
+        false => Ok(broken),
+    }
 }
 
 fn verdict(problems: &[String]) -> Result<(), Failed> {

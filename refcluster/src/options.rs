@@ -23,7 +23,7 @@ pub struct Options {
     pub storage: Storage,
     /// The address space that pods know: with `Ipv4Ipv6` they have two addresses.
     pub ip_families: IpFamilies,
-    /// Images that can be pulled; any other gives ErrImagePull. Empty means every image.
+    /// Images that can be pulled, with or without a digest behind; any other gives ErrImagePull. Empty means every image.
     pub images: Vec<String>,
     /// What the SelfSubjectAccessReview API denies, as `verb/resource`, such as `create/pods`.
     pub denied: Vec<String>,
@@ -55,6 +55,26 @@ pub enum IpFamilies {
     Ipv4Ipv6,
 }
 
+/// The images that can be pulled unless the options name others.
+const IMAGES: [&str; 16] = [
+    "registry.k8s.io/coredns/coredns:v1.15.0",
+    "registry.k8s.io/nginx-slim:0.8",
+    "registry.k8s.io/nginx-slim:0.24",
+    "registry.k8s.io/nginx-slim:0.26",
+    "registry.k8s.io/nginx-slim:0.27",
+    "k8s.gcr.io/nginx-slim:0.8",
+    "nginx:latest",
+    "nginx",
+    "nginx:1.9.1",
+    "busybox:1.28.4",
+    "busybox:1.36",
+    "busybox:1.37",
+    "busybox:latest",
+    "busybox",
+    "registry.k8s.io/pause:3.9",
+    "registry.k8s.io/pause:3.10.1",
+];
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -67,7 +87,7 @@ impl Default for Options {
             zone: "cluster.local".to_owned(),
             storage: Storage::WaitForFirstConsumer,
             ip_families: IpFamilies::Ipv4,
-            images: Vec::new(),
+            images: IMAGES.iter().map(|image| (*image).to_owned()).collect(),
             denied: Vec::new(),
             epoch_secs: 1_767_225_600,
             faults: Vec::new(),

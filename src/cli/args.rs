@@ -62,6 +62,9 @@ pub(super) enum Command {
     Cleanup(CleanupArgs),
     /// Prove that every check can fail, on model clusters that lie; needs no cluster
     Selftest(SelftestArgs),
+    /// The model cluster in this binary
+    #[command(subcommand)]
+    Embedded(EmbeddedCommand),
 }
 
 #[derive(Debug, Args)]
@@ -331,6 +334,28 @@ pub(super) struct SelftestArgs {
     pub seed: u64,
     #[command(flatten)]
     pub catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EmbeddedCommand {
+    /// Serve it on a loopback port in real time, and write a kubeconfig for kubectl
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// The kubeconfig that is written
+    #[arg(long, value_name = "PATH", default_value = "reports/embedded.kubeconfig")]
+    pub kubeconfig: PathBuf,
+    /// The port; 0 for one that is free
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// The seed of all that is random
+    #[arg(long, value_name = "N", env = "STEADFAST_SEED", hide_env = true, default_value_t = 0)]
+    pub seed: u64,
+    /// A lie that the cluster tells; may be repeated
+    #[arg(long, value_name = "NAME", env = "STEADFAST_FAULT", hide_env = true, value_delimiter = ',')]
+    pub fault: Vec<String>,
 }
 
 /// One of a closed list of words.

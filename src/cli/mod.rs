@@ -4,6 +4,7 @@
 mod args;
 mod cleanup;
 mod destination;
+mod embedded;
 mod exit;
 mod explain;
 mod list;
@@ -51,6 +52,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Replay(args) => replay::handle(&args),
         Command::Cleanup(args) => cleanup::handle(&args),
         Command::Selftest(args) => selftest::handle(&args),
+        Command::Embedded(command) => embedded::handle(&command),
     }
 }
 

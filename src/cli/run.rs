@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,
+    time::Instant,
 };
 
 use anyhow::Result;
@@ -21,7 +22,7 @@ use crate::{
     judge::Judged,
     options::{Options, Progress},
     plan::{Plan, Selection},
-    report::{Circumstances, Report, Signal},
+    report::{Circumstances, Outcome, Report, Signal},
     run::{self, Finished, Reporter, Stopping},
     spec::Catalogue,
 };
@@ -77,19 +78,24 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
     }
     let live = Live { catalogue, destination, failure: Mutex::default() };
     let on = async |connection| run::run(catalogue, plan, options, &run_id, seed, connection, &live).await;
+    // The one error that the pipeline ends with is that its record cannot be written.
+    let unwritable = |error| exit::ending(Outcome::ReportIo, error);
     let finished = match options.target.embedded {
-        true => on_the_model(seed, on)?,
+        true => on_the_model(seed, on),
         false => tokio::runtime::Runtime::new()?
-            .block_on(async { on(Connection::find(&options.target).await).await })?,
+            .block_on(async { on(Connection::find(&options.target).await).await }),
     };
-    Ok((finished, live))
+    Ok((finished.map_err(unwritable)?, live))
 }
 
 /// Runs on the model cluster, and says before and after that it is one.
 fn on_the_model(seed: u64, on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>) -> Result<Finished> {
     eprintln!("{EMBEDDED_BANNER}");
+    let began = Instant::now();
     let model = embedded::Model { seed, ..embedded::Model::default() };
-    embedded::with(model, async |connection, _| on(Ok(connection)).await)?
+    let finished = embedded::with(model, async |connection, _| on(Ok(connection)).await)??;
+    eprintln!("EMBEDDED: all that took {:.1} s of this machine's time", began.elapsed().as_secs_f64());
+    Ok(finished)
 }
 
 const EMBEDDED_BANNER: &str = "\

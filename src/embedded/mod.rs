@@ -6,6 +6,7 @@
 //! cluster take milliseconds.
 
 mod proof;
+mod serve;
 mod transport;
 mod trial;
 
@@ -15,6 +16,7 @@ use refcluster::Cluster;
 use crate::cluster::Connection;
 
 pub use proof::{api_faults, broken, disturbed_cell, faults, prove, row};
+pub use serve::{kubeconfig, serve};
 pub use trial::Trial;
 
 pub use refcluster::{ApiFault, Fault, IpFamilies, Options as Model, Storage};

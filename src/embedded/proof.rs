@@ -29,7 +29,7 @@ pub fn api_faults() -> Vec<FaultName> {
     ApiFault::ALL.iter().map(|fault| FaultName { name: fault.name(), sentence: fault.sentence() }).collect()
 }
 
-/// Runs the faults for which `wanted` says yes, and all API faults if it says so of their names; none if a signal came.
+/// Runs the faults for which `wanted` says yes, of the cluster and of the API server; none if a signal came.
 pub fn prove(
     catalogue: &Catalogue,
     seed: u64,
@@ -37,30 +37,52 @@ pub fn prove(
     wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Option<Selftest>> {
     let began = Instant::now();
-    let mut matrix = Matrix::declared(catalogue, &faults());
+    let all = [faults(), api_faults()].concat().iter().all(|fault| wanted(fault.name));
+    let declared = if all { Matrix::declared(catalogue, &faults()) } else { Matrix::default() };
+    let (Some(rows), Some(disturbed)) =
+        (rows(catalogue, seed, threads, wanted)?, disturbed(catalogue, seed, threads, wanted)?)
+    else {
+        return Ok(None);
+    };
+    let matrix = Matrix { rows, ..declared };
+    let wall_secs = began.elapsed().as_secs_f64();
+    Ok(Some(Selftest { format: FORMAT, seed, wall_secs, matrix, disturbed }))
+}
+
+fn rows(
+    catalogue: &Catalogue,
+    seed: u64,
+    threads: usize,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Option<Vec<Row>>> {
     let tried: Vec<FaultName> =
         Matrix::tried(catalogue, &faults()).filter(|fault| wanted(fault.name)).collect();
     let rows = on_threads(threads, &tried, |fault| row(catalogue, *fault, seed))?;
+    Ok(rows.into_iter().collect())
+}
+
+fn disturbed(
+    catalogue: &Catalogue,
+    seed: u64,
+    threads: usize,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Option<Disturbed>> {
+    let faults: Vec<FaultName> = api_faults().into_iter().filter(|fault| wanted(fault.name)).collect();
+    if faults.is_empty() {
+        return Ok(Some(Disturbed::default()));
+    }
     let scenarios: Vec<&String> = catalogue.scenarios.keys().collect();
     let broken = on_threads(threads, &scenarios, |scenario| broken(catalogue, scenario, seed))?;
-    let broken: BTreeMap<&String, Broken> =
-        scenarios.iter().copied().zip(broken.into_iter().flatten()).collect();
-    let pairs: Vec<(FaultName, &String)> = api_faults()
-        .into_iter()
-        .filter(|fault| wanted(fault.name))
-        .flat_map(|fault| scenarios.iter().map(move |scenario| (fault, *scenario)))
-        .collect();
+    let Some(broken) = broken.into_iter().collect::<Option<Vec<Broken>>>() else { return Ok(None) };
+    let broken: BTreeMap<&String, Broken> = scenarios.iter().copied().zip(broken).collect();
+    let pairs: Vec<(FaultName, &String)> =
+        faults.iter().flat_map(|fault| scenarios.iter().map(move |scenario| (*fault, *scenario))).collect();
     let cells = on_threads(threads, &pairs, |(fault, scenario)| {
-        broken
-            .get(scenario)
-            .map_or(Ok(None), |broken| disturbed_cell(catalogue, *fault, scenario, broken, seed))
+        disturbed_cell(catalogue, *fault, scenario, &broken[scenario], seed)
     })?;
     let undeclared = lies_that_prove_nothing(&scenarios, &broken);
-    matrix.rows = rows.into_iter().flatten().collect();
-    let complete = matrix.rows.len() == tried.len() && cells.iter().flatten().count() == pairs.len();
-    let disturbed = Disturbed { cells: cells.into_iter().flatten().collect(), undeclared };
-    let wall_secs = began.elapsed().as_secs_f64();
-    Ok(complete.then_some(Selftest { format: FORMAT, seed, wall_secs, matrix, disturbed }))
+    let cells: Option<Vec<DisturbedCell>> = cells.into_iter().collect();
+    Ok(cells.map(|cells| Disturbed { cells, undeclared }))
 }
 
 /// The row of one fault; none if a signal ended the run.

@@ -123,6 +123,10 @@ fn one_line_keeping_columns(line: &Line) -> String {
 
 /// One line for each requirement that neither passed nor failed.
 fn reasons(out: &mut Out, report: &Report<'_>) {
+    if report.circumstances.preflight_refused.is_some() {
+        // One reason for everything, and it is told once, at the end.
+        return;
+    }
     let without_evidence = |j: &&Judged| !matches!(j.verdict, Verdict::Pass { .. } | Verdict::Fail);
     let mut rest: Vec<&Judged> = report.judged.iter().filter(without_evidence).collect();
     rest.sort_by_key(|judged| matches!(judged.verdict, Verdict::NotApplicable { .. }));
@@ -175,12 +179,14 @@ fn numbers(out: &mut Out, report: &Report<'_>) {
     let figures = &report.figures;
     let reactions = &figures.reactions;
     let millis = |us: u64| us as f64 / 1e3;
-    out.line(&format!(
-        "  run           {}, Kubernetes {}",
-        report.header.run_id, report.header.cluster.server_version
-    ));
+    let (run_id, cluster) = (&report.header.run_id, &report.header.cluster);
+    let (model, clock) = match cluster.embedded {
+        true => (", the embedded model", " of the model's clock"),
+        false => ("", ""),
+    };
+    out.line(&format!("  run           {run_id}, Kubernetes {}{model}", cluster.server_version));
     out.line(&format!("  pods created  {}", figures.pods_created));
-    out.line(&format!("  wall time     {:.1} s", figures.wall_secs));
+    out.line(&format!("  wall time     {:.1} s{clock}", figures.wall_secs));
     out.line(&format!(
         "  reaction      median {:.2} ms, p99 {:.2} ms, of {} waits",
         millis(reactions.median_us),
@@ -220,7 +226,9 @@ fn verdict(out: &mut Out, report: &Report<'_>) {
     let paint = if outcome == super::Outcome::Pass { Paint::Green } else { Paint::Red };
     out.line("");
     out.line(&format!("{}; {}", counts.join(", "), outcome.meaning()));
-    out.line(&format!("VERDICT: {} (exit {})", out.painted(outcome.name(), paint), outcome.code()));
+    let of =
+        if report.header.cluster.embedded { " of the embedded model, and of no real cluster" } else { "" };
+    out.line(&format!("VERDICT{of}: {} (exit {})", out.painted(outcome.name(), paint), outcome.code()));
 }
 
 #[cfg(test)]
@@ -241,6 +249,14 @@ mod tests {
     #[test]
     fn a_healthy_run() {
         insta::assert_snapshot!(summary(&Sample::healthy().report(), &options()));
+    }
+
+    #[test]
+    fn the_model_is_never_taken_for_a_real_cluster() {
+        let mut sample = Sample::healthy();
+        sample.header.cluster.embedded = true;
+        let text = summary(&sample.report(), &options());
+        assert!(text.lines().last().unwrap().starts_with("VERDICT of the embedded model"), "{text}");
     }
 
     #[test]

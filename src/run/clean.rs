@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::Result;
 use futures::future::join_all;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::{
     cluster::{Connection, Namespace, Server, left_behind, namespaces_of_runs},
@@ -44,14 +45,18 @@ async fn delete_once(server: &Server, namespace: &Namespace) -> Result<()> {
 
 async fn gone(server: &Server, namespaces: &[Namespace], bound: Duration) -> Vec<String> {
     let names: Vec<String> = namespaces.iter().map(|namespace| namespace.name.clone()).collect();
-    let deadline = tokio::time::Instant::now() + bound;
+    let deadline = Instant::now() + bound;
+    let mut answered = Instant::now();
     loop {
         let left = match left_behind(server, &names).await {
             Ok(left) if left.is_empty() => return left,
-            Ok(left) => left,
+            Ok(left) => {
+                answered = Instant::now();
+                left
+            }
             Err(error) => vec![format!("unknown: {error:#}; `steadfast cleanup` tries again")],
         };
-        if tokio::time::Instant::now() >= deadline {
+        if Instant::now() >= deadline || answered.elapsed() > limits::SERVER_SILENT.duration() {
             return left;
         }
         tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;

@@ -37,6 +37,7 @@ struct Watch {
     ends_at: Instant,
     cut_after: Option<u64>,
     expires_after: Option<u64>,
+    breaks: bool,
     over: bool,
 }
 
@@ -58,6 +59,7 @@ pub(super) fn watch(shared: &Shared, target: &Target, request: &Request) -> Resu
         ends_at: Instant::now() + Duration::from_secs(secs),
         cut_after: world.api_faults.after(ApiFault::WatchReset, 15..120),
         expires_after: world.api_faults.after(ApiFault::WatchExpired, 20..160),
+        breaks: false,
         over: false,
     };
     watch.begin(&world, target, request);
@@ -122,7 +124,11 @@ impl Watch {
     async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
-                return Some((self.disturb(piece), self));
+                return Some((Ok(self.disturb(piece)), self));
+            }
+            if std::mem::take(&mut self.breaks) {
+                self.over = true;
+                return Some((Err(super::reset()), self));
             }
             if self.over {
                 return None;
@@ -146,12 +152,12 @@ impl Watch {
     }
 
     /// Lets a watch break off, half a line told, or expire, when the options ask for it.
-    fn disturb(&mut self, piece: Bytes) -> io::Result<Bytes> {
+    fn disturb(&mut self, piece: Bytes) -> Bytes {
         if count_down(&mut self.cut_after) {
             self.shared.lock().api_faults.count(ApiFault::WatchReset);
             self.ready.clear();
-            self.ready.push_back(Bytes::new());
-            return Err(super::reset());
+            self.breaks = true;
+            return piece.slice(..piece.len() / 2);
         }
         if count_down(&mut self.expires_after) {
             let mut world = self.shared.lock();
@@ -161,9 +167,9 @@ impl Watch {
             drop(world);
             self.ready.clear();
             self.over = true;
-            return Ok(line("ERROR", &Status::expired(self.revision, oldest).body()));
+            return line("ERROR", &Status::expired(self.revision, oldest).body());
         }
-        Ok(piece)
+        piece
     }
 }
 

@@ -12,6 +12,7 @@ use crate::selector::label_selector_matches;
 use crate::store::Key;
 use crate::world::World;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
@@ -93,10 +94,11 @@ fn choose_node(world: &mut World, pod: &Value, claims: &Claims) -> Option<String
     let chosen = claims.iter().find_map(|(_, claim)| {
         volume_binder::selected_node(claim).filter(|_| !volume_binder::is_bound(claim)).map(str::to_owned)
     });
+    let loads = loads(world, pod);
     let mut feasible: Vec<(usize, String)> = nodes
         .iter()
         .filter(|node| fits(world, pod, node, claims))
-        .map(|node| (load(world, pod, json::name(node)), json::name(node).to_owned()))
+        .map(|node| (loads.get(json::name(node)).copied().unwrap_or(0), json::name(node).to_owned()))
         .collect();
     if let Some(chosen) = chosen.filter(|chosen| feasible.iter().any(|(_, node)| node == chosen)) {
         return Some(chosen);
@@ -145,10 +147,15 @@ fn anti_affinity_forbids(world: &World, pod: &Value, node: &str) -> bool {
     })
 }
 
-/// How many pods of the same namespace a node has, as a measure of how well the pod would be spread.
-fn load(world: &World, pod: &Value, node: &str) -> usize {
-    let on_node = |other: &Value| text(other, "/spec/nodeName") == node;
-    world.store.list(Kind::Pod, json::namespace(pod)).filter(|(_, other)| on_node(other)).count()
+/// How many pods of the same namespace each node has, as a measure of how well the pod would be spread.
+fn loads(world: &World, pod: &Value) -> BTreeMap<String, usize> {
+    let mut loads = BTreeMap::new();
+    for (_, other) in world.store.list(Kind::Pod, json::namespace(pod)) {
+        if let Some(node) = other["spec"]["nodeName"].as_str() {
+            *loads.entry(node.to_owned()).or_default() += 1;
+        }
+    }
+    loads
 }
 
 fn bind(world: &mut World, key: &Key, pod: &Value, node: &str) {

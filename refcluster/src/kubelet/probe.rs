@@ -3,6 +3,7 @@
 //! Follows `pkg/kubelet/prober/worker.go`.
 
 use super::Container;
+use super::status::ContainerState;
 use super::stop;
 use super::worker::Pod;
 use crate::json::{integer, items, text};
@@ -61,14 +62,25 @@ async fn run(pod: &Pod, spec: &Value, container: &Arc<Container>, probe: &Value,
 }
 
 fn is_started(pod: &Pod, spec: &Value) -> bool {
+    holds(pod, spec, |state| state.started)
+}
+
+fn is_ready(pod: &Pod, spec: &Value) -> bool {
+    holds(pod, spec, |state| state.ready)
+}
+
+fn holds(pod: &Pod, spec: &Value, condition: impl Fn(&ContainerState) -> bool) -> bool {
     let world = pod.shared.lock();
     let runtime = world.kubelets.pods.get(&pod.id.uid);
-    runtime.and_then(|runtime| runtime.containers.get(text(spec, "/name"))).is_some_and(|state| state.started)
+    runtime.and_then(|runtime| runtime.containers.get(text(spec, "/name"))).is_some_and(condition)
 }
 
 /// Takes note of success; true if the probe has served its purpose.
 fn pass(pod: &Pod, spec: &Value, purpose: Purpose) -> bool {
     let has_readiness = spec["readinessProbe"].is_object();
+    if purpose == Purpose::Liveness || (purpose == Purpose::Readiness && is_ready(pod, spec)) {
+        return false;
+    }
     pod.shared.lock().change_container(&pod.id.uid, text(spec, "/name"), |state| match purpose {
         Purpose::Readiness => state.ready = state.running.is_some(),
         Purpose::Startup => {
@@ -81,6 +93,9 @@ fn pass(pod: &Pod, spec: &Value, purpose: Purpose) -> bool {
 }
 
 fn fail(pod: &Pod, spec: &Value, container: &Arc<Container>, purpose: Purpose) {
+    if purpose == Purpose::Readiness && !is_ready(pod, spec) {
+        return;
+    }
     if purpose == Purpose::Readiness {
         pod.shared.lock().change_container(&pod.id.uid, text(spec, "/name"), |state| state.ready = false);
         return;

@@ -121,6 +121,7 @@ async fn pull_image(pod: &Pod, spec: &Value) {
 impl World {
     fn can_pull(&self, image: &str) -> bool {
         let images = &self.options.images;
+        let image = image.split('@').next().unwrap_or(image);
         let known =
             |known: &String| image == known || image.strip_prefix("docker.io/library/") == Some(known);
         images.is_empty() || images.iter().any(known)

@@ -148,18 +148,23 @@ fn format_once<'a>(format: &str, arguments: &mut impl Iterator<Item = &'a &'a st
 
 fn unescaped(text: &str) -> String {
     let mut plain = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, if c == '\\' { chars.next() } else { None }) {
-            ('\\', Some('n')) => plain.push('\n'),
-            ('\\', Some('t')) => plain.push('\t'),
-            ('\\', Some('r')) => plain.push('\r'),
-            ('\\', Some('\\')) => plain.push('\\'),
-            ('\\', Some(other)) => plain.extend(['\\', other]),
-            (c, _) => plain.push(c),
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        plain.push_str(&rest[..at]);
+        let escaped = &rest[at + 1..];
+        let octal = escaped.bytes().take(3).take_while(|byte| (b'0'..b'8').contains(byte)).count();
+        let length = octal.max(escaped.chars().next().map_or(0, char::len_utf8));
+        match &escaped[..length] {
+            "n" => plain.push('\n'),
+            "t" => plain.push('\t'),
+            "r" => plain.push('\r'),
+            "\\" => plain.push('\\'),
+            digits if octal > 0 => plain.extend(u8::from_str_radix(digits, 8).ok().map(char::from)),
+            other => plain.extend(["\\", other]),
         }
+        rest = &escaped[length..];
     }
-    plain
+    plain + rest
 }
 
 /// The bytes of the files named, or of standard input if there are none. A file that is missing is complained of.

@@ -1,7 +1,9 @@
 //! The cluster as a client meets it.
 
 mod api;
+mod api_faults;
 mod common;
 mod dns;
 mod faults;
+mod tour;
 mod workload;

@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::json::{self, text};
 use crate::queue::Component;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,10 +73,10 @@ impl Sync<'_> {
         if self.replicas() > 0 && self.world.tells(Fault::OneOrdinalTooMany) {
             end += 1;
         }
+        let by_ordinal: BTreeMap<_, _> = pods.iter().map(|pod| (identity::ordinal(pod), pod)).collect();
         let mut replicas = Vec::new();
         for ordinal in start..end {
-            let present = pods.iter().find(|pod| identity::ordinal(pod) == ordinal);
-            replicas.push(match present {
+            replicas.push(match by_ordinal.get(&ordinal).copied() {
                 Some(pod) => Replica { pod: pod.clone(), created: true },
                 None => Replica { pod: Arc::new(self.versioned_pod(ordinal)), created: false },
             });
