@@ -345,10 +345,11 @@ pub(super) enum EmbeddedCommand {
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// The kubeconfig that is written
-    #[arg(long, value_name = "PATH", default_value = "reports/embedded.kubeconfig")]
-    pub kubeconfig: PathBuf,
+    #[arg(short, long, value_name = "PATH", env = "STEADFAST_OUT", hide_env = true)]
+    #[arg(default_value = "embedded.kubeconfig")]
+    pub out: PathBuf,
     /// The port; 0 for one that is free
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", env = "STEADFAST_PORT", hide_env = true, default_value_t = 0)]
     pub port: u16,
     /// The seed of all that is random
     #[arg(long, value_name = "N", env = "STEADFAST_SEED", hide_env = true, default_value_t = 0)]

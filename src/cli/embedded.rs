@@ -23,9 +23,9 @@ fn serve(args: &ServeArgs) -> Result<u8> {
     let faults: Result<Vec<Fault>, _> = args.fault.iter().map(|name| name.parse()).collect();
     let model = Model { seed: args.seed, faults: faults.map_err(exit::usage)?, ..Model::default() };
     embedded::serve(model, args.port, |server| {
-        write_atomically(&args.kubeconfig, embedded::kubeconfig(server))
+        write_atomically(&args.out, embedded::kubeconfig(server))
             .map_err(|error| exit::ending(Outcome::ReportIo, error))?;
-        exit::print(&told(&args.kubeconfig))
+        exit::print(&told(&args.out))
     })?;
     Ok(exit::OK)
 }

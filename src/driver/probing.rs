@@ -1,11 +1,14 @@
 //! Commands in containers: what a pod says of itself, gates, tokens, and what answers behind its name.
 
-use super::{Done, Driver};
+use super::{Done, Driver, Stop};
 use crate::{
     cluster::run_in_pod,
     history::{ExecOutcome, ExecSeen, Observation, Observer, Place, Purpose, SERVICE, SET, Span},
     spec::{Need, Tokens},
 };
+
+/// How often more a gate is tried whose command could not be run: all that follows depends on it.
+const GATE_ATTEMPTS: u32 = 4;
 
 /// Where a pod is: its namespace, its name, and its uid as the record has it.
 pub(super) struct Whereabouts {
@@ -28,8 +31,8 @@ impl Driver {
         Ok(Whereabouts { namespace: self.namespace.clone(), pod: pod.name, uid: pod.uid })
     }
 
-    /// Runs a command and records what became of it, whatever that is.
-    pub(super) async fn exec(&self, at: &Whereabouts, purpose: Purpose, command: Vec<String>) {
+    /// Runs a command and records what became of it, whatever that is. Says whether it ran to its end.
+    pub(super) async fn exec(&self, at: &Whereabouts, purpose: Purpose, command: Vec<String>) -> bool {
         let from_us = self.sending();
         let outcome = match run_in_pod(&self.server.client, &at.namespace, &at.pod, &command).await {
             Ok(p) => ExecOutcome::Ended { exit_code: p.exit_code, stdout: p.stdout, stderr: p.stderr },
@@ -37,8 +40,10 @@ impl Driver {
         };
         let span = Span { from_us, until_us: self.recorder.now_us() };
         let (pod, pod_uid) = (at.pod.clone(), at.uid.clone());
+        let ended = matches!(outcome, ExecOutcome::Ended { .. });
         let seen = ExecSeen { pod, pod_uid, purpose, command, outcome };
         self.recorder.record(Observer::Probe, span, Observation::Exec(seen));
+        ended
     }
 
     /// Everything that a pod says of its own identity.
@@ -69,13 +74,24 @@ impl Driver {
     /// Opens or closes the gate of these ordinals.
     pub(super) async fn gate(&self, ordinals: &[u32], open: bool) -> Done {
         for ordinal in ordinals {
-            let (purpose, command) = match open {
-                true => (Purpose::OpenGate, words(&["touch", "/run/gate"])),
-                false => (Purpose::CloseGate, words(&["rm", "/run/gate"])),
-            };
-            self.exec(&self.member(*ordinal)?, purpose, command).await;
+            let member = self.member(*ordinal)?;
+            let mut attempts = 0..GATE_ATTEMPTS;
+            while !self.turn_gate(&member, open).await {
+                if attempts.next().is_none() {
+                    let pod = &member.pod;
+                    return Err(Stop::environment(format!("no command could be run in {pod} for its gate")));
+                }
+            }
         }
         Ok(())
+    }
+
+    async fn turn_gate(&self, member: &Whereabouts, open: bool) -> bool {
+        let (purpose, command) = match open {
+            true => (Purpose::OpenGate, words(&["touch", "/run/gate"])),
+            false => (Purpose::CloseGate, words(&["rm", "-f", "/run/gate"])),
+        };
+        self.exec(member, purpose, command).await
     }
 
     /// Writes a new token and a random file of 1 MiB in each ordinal.

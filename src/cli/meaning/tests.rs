@@ -9,6 +9,7 @@ use crate::cli::args::{Cli, Command};
 const VALUES: &[(&str, Option<&str>)] = &[
     ("kubeconfig", Some("/tmp/kubeconfig")),
     ("context", Some("other")),
+    ("embedded", None),
     ("storage-class", Some("fast")),
     ("cluster-domain", Some("k8s.example")),
     ("dns-backends", Some("kube-system/k8s-app=kube-dns")),
