@@ -50,8 +50,11 @@ impl Backend {
         Self { uid: uid.to_owned(), born, view, inbox: Vec::new(), cache: BTreeMap::new() }
     }
 
+    /// News arrive late, and in their order: a watch tells nothing before what went before it.
     pub(super) fn learn_in(&mut self, lag: Duration, key: Key, object: Option<Arc<Value>>) {
-        self.inbox.push((Instant::now() + lag, key, object));
+        let due = Instant::now() + lag;
+        let due = self.inbox.last().map_or(due, |(last, ..)| due.max(*last));
+        self.inbox.push((due, key, object));
     }
 
     /// Takes in what it has heard by now.
