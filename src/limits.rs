@@ -105,9 +105,9 @@ limits! {
     /// The clean-up at the end of a run.
     CLEANUP = "cleanup", 120_000,
         "a namespace goes when its pods have: grace periods and volume teardown included";
-    /// Until a namespace's pods have gone, before it is deleted with whatever is left in it.
-    EMPTIED = "emptied", 10_000,
-        "each pod is given a second to stop; what hangs is left to the namespace's own deletion";
+    /// Until a namespace's pods, claims and Services have gone, before it is deleted with whatever is left in it.
+    EMPTIED = "emptied", 25_000,
+        "each pod is given a second to stop, and old kubelets report it late; what hangs is left to the namespace's own deletion";
     /// Between two looks at what is being cleaned up.
     LOOK_AGAIN = "look-again", 300,
         "often enough not to be what is waited for, seldom enough not to be a load";

@@ -69,22 +69,45 @@ impl Namespace {
         Ok(metadata["uid"] == self.uid.as_str() && metadata["deletionTimestamp"].is_null())
     }
 
-    /// Takes the pods out, within a second each: the StatefulSets first, so that nobody makes new ones.
+    /// Takes out what does not go at once: pods (a second each, and the StatefulSets first, so that nobody makes new
+    /// ones), claims, and Services with their endpoints.
     ///
-    /// The namespace goes much sooner for it: its controller waits half of the longest grace period of the pods that it
-    /// finds (namespaced_resources_deleter.go, estimateGracefulTermination), whatever they really take.
+    /// The namespace goes much sooner for it. Its controller waits half of the longest grace period of the pods that it
+    /// finds, and comes back later and later, by seconds, as long as anything is left (namespaced_resources_deleter.go,
+    /// namespace_controller.go).
     pub async fn empty(&self, server: &Server) -> Result<()> {
         let orphan = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"});
         self.delete_all(server, "/apis/apps/v1", "statefulsets", &orphan).await?;
         let at_once = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 1});
         self.delete_all(server, "/api/v1", "pods", &at_once).await?;
+        for plural in ["services", "persistentvolumeclaims"] {
+            self.delete_each(server, plural).await?;
+        }
         let deadline = Instant::now() + limits::EMPTIED.duration();
-        while Instant::now() < deadline {
-            let pods = server.get(&format!("/api/v1/namespaces/{}/pods", self.name)).await?;
-            if pods.body["items"].as_array().is_some_and(Vec::is_empty) {
-                break;
+        for plural in ["pods", "persistentvolumeclaims", "endpoints"] {
+            while Instant::now() < deadline && !self.list(server, plural).await?.is_empty() {
+                tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
             }
-            tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, server: &Server, plural: &str) -> Result<Vec<Value>> {
+        let reply = server.get(&format!("{}/{plural}", self.path())).await?;
+        ensure!(reply.is_ok(), "failed to list the {plural} of {}: {}", self.name, reply.message());
+        Ok(reply.body["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Deletes the objects one by one, each by its uid: old servers cannot delete a collection of Services.
+    async fn delete_each(&self, server: &Server, plural: &str) -> Result<()> {
+        for object in self.list(server, plural).await? {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let options = json!({
+                "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": object["metadata"]["uid"]},
+            });
+            let path = format!("{}/{plural}/{name}", self.path());
+            // What fails here is left to the namespace's own deletion.
+            server.send(Method::DELETE, &path, Some(("application/json", &options))).await?;
         }
         Ok(())
     }
