@@ -25,11 +25,7 @@ impl Driver {
         let probes: Vec<Probe> =
             nodes.iter().enumerate().filter_map(|(i, node)| self.probe(i, node)).collect();
         for probe in &probes {
-            let at = Whereabouts {
-                namespace: probe.namespace.clone(),
-                pod: probe.pod.clone(),
-                uid: probe.uid.clone(),
-            };
+            let at = Whereabouts::from(probe);
             let command = vec!["cat".to_owned(), "/etc/resolv.conf".to_owned()];
             self.exec(&at, Purpose::ResolverConfig, command).await;
         }

@@ -2,7 +2,7 @@
 
 use super::{Done, Driver, Stop};
 use crate::{
-    cluster::run_in_pod,
+    cluster::{Probe, run_in_pod},
     history::{ExecOutcome, ExecSeen, Observation, Observer, Place, Purpose, SERVICE, SET, Span},
     spec::{Need, Tokens},
 };
@@ -15,6 +15,12 @@ pub(super) struct Whereabouts {
     pub namespace: String,
     pub pod: String,
     pub uid: String,
+}
+
+impl From<&Probe> for Whereabouts {
+    fn from(probe: &Probe) -> Self {
+        Self { namespace: probe.namespace.clone(), pod: probe.pod.clone(), uid: probe.uid.clone() }
+    }
 }
 
 fn words(command: &[&str]) -> Vec<String> {
@@ -140,11 +146,7 @@ impl Driver {
         };
         let fetches = found.probes.iter().map(|probe| {
             let (zone, namespace) = (&zone, &self.namespace);
-            let at = Whereabouts {
-                namespace: probe.namespace.clone(),
-                pod: probe.pod.clone(),
-                uid: probe.uid.clone(),
-            };
+            let at = Whereabouts::from(probe);
             async move {
                 for ordinal in ordinals {
                     let host = format!("{SET}-{ordinal}.{SERVICE}.{namespace}.svc.{zone}");
