@@ -1,7 +1,7 @@
 //! Every requirement as a test of the cluster in `$KUBECONFIG`, for `cargo test --test conformance` and nextest.
 //!
-//! The pipeline runs once for all the tests that are selected; nextest starts a process for each test, and each runs
-//! only what its requirement needs. Without `$KUBECONFIG` every test is ignored, and its kind says why. The `STEADFAST_*`
+//! The pipeline runs once for all the tests that are selected. nextest starts a process for each test; they share what
+//! they record, and each runs only what its requirement needs and none before it has recorded. Without `$KUBECONFIG` every test is ignored, and its kind says why. The `STEADFAST_*`
 //! variables have the same effect as for the command.
 
 use std::{
@@ -38,12 +38,16 @@ struct Pipeline {
 impl Pipeline {
     fn judged(&self, id: &str) -> Result<&Judged, Failed> {
         let selected = self.selected.get().expect("set before the first test begins");
-        let judged =
-            self.judged.get_or_init(|| judged_on_cluster(selected).map_err(|error| format!("{error:#}")));
+        let judged = self.judged.get_or_init(|| run(selected).map_err(|error| format!("{error:#}")));
         let judged = judged.as_ref().map_err(Failed::from)?;
         let of_id = judged.iter().find(|judged| judged.id == id);
         of_id.ok_or_else(|| format!("the run said nothing of {id}: this is a bug in steadfast").into())
     }
+}
+
+fn run(selected: &[String]) -> anyhow::Result<Vec<Judged>> {
+    let nextest = std::env::var("NEXTEST_RUN_ID").ok();
+    judged_on_cluster(selected, nextest.map(|id| format!("nextest-{id}")).as_deref())
 }
 
 fn trial(requirement: &Requirement, pipeline: &Arc<Pipeline>) -> Trial {

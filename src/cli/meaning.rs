@@ -57,7 +57,7 @@ pub(super) fn options(args: &RunArgs) -> Options {
     Options {
         target: Target { embedded: args.embedded.embedded, ..target(&args.target) },
         jobs: pace.jobs,
-        out: args.out.out.clone().or_else(artifacts),
+        out: out(args),
         junit: args.junit.junit.clone(),
         junit_dialect: args.junit.junit_dialect,
         hostname: hostname(),
@@ -73,6 +73,11 @@ pub(super) fn options(args: &RunArgs) -> Options {
         seed: pace.seed,
         voice: voice(&args.voice),
     }
+}
+
+/// The folder that was asked for, by a flag or by `$ARTIFACTS`.
+pub(super) fn out(args: &RunArgs) -> Option<PathBuf> {
+    args.out.out.clone().or_else(artifacts)
 }
 
 /// Everything that `cleanup` is told.

@@ -14,6 +14,7 @@ mod plan;
 mod replay;
 mod run;
 mod selftest;
+mod shared_record;
 mod steps;
 mod summary;
 mod text;
@@ -38,9 +39,15 @@ pub fn main() -> ExitCode {
 
 /// Judges these requirements on the cluster that `run` would find, as the `STEADFAST_*` variables say, and leaves the
 /// same reports. For tests that offer each requirement as a test of its own.
-pub fn judged_on_cluster(ids: &[String]) -> Result<Vec<Judged>> {
+///
+/// Processes that name the same `group` do nothing twice: each judges what an earlier one has recorded, in the folder of
+/// the group, and runs only what none has.
+pub fn judged_on_cluster(ids: &[String], group: Option<&str>) -> Result<Vec<Judged>> {
     let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::usage)?;
-    run::judged(&cli.run, ids)
+    match group {
+        Some(group) => shared_record::judged(cli.run, ids, group),
+        None => run::judged(&cli.run, ids),
+    }
 }
 
 fn dispatch(cli: Cli) -> Result<u8> {

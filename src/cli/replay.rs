@@ -31,7 +31,8 @@ pub(super) fn handle(args: &ReplayArgs) -> Result<u8> {
     Ok(report.outcome.code())
 }
 
-fn read(dir: &Path) -> Result<(file::Header, Vec<History>)> {
+/// The record in the folder of a run.
+pub(super) fn read(dir: &Path) -> Result<(file::Header, Vec<History>)> {
     let path = dir.join(file::NAME);
     let text = std::fs::read_to_string(&path).with_context(|| {
         format!(

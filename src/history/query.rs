@@ -157,6 +157,13 @@ impl History {
         self.steps().any(|step| matches!(step.what, Step::Completed))
     }
 
+    /// Whether the record has an end: its steps were done, or given up, or never begun.
+    pub fn has_an_end(&self) -> bool {
+        let is_end =
+            |step: &Step| matches!(step, Step::Completed | Step::Aborted { .. } | Step::NotStarted { .. });
+        self.steps().any(|step| is_end(step.what))
+    }
+
     /// Why the scenario ended before its time, if it did, and whose doing that is.
     pub fn aborted(&self) -> Option<(&Event, &str, AbortCause)> {
         self.steps().find_map(|step| match step.what {

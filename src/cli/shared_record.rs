@@ -1,0 +1,83 @@
+//! Several processes that belong together, such as the tests of one nextest run: what one has recorded, the others judge.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+
+use super::{args::RunArgs, meaning, replay, run};
+use crate::{
+    history::{History, file},
+    judge::{Judged, judge_all},
+    plan::{Plan, Selection},
+    spec::Catalogue,
+};
+
+/// Judges these requirements on the first record of the group that holds all that they are judged on; where there is
+/// none, runs what they need, in a folder of its own. One process of the group at a time.
+pub(super) fn judged(mut args: RunArgs, ids: &[String], group: &str) -> Result<Vec<Judged>> {
+    let catalogue = meaning::catalogue(&args.catalogue)?;
+    let base = meaning::out(&args).unwrap_or_else(|| "reports".into()).join(group);
+    fs::create_dir_all(&base).with_context(|| format!("failed to create {}", base.display()))?;
+    let lock = File::create(base.join("lock")).context("failed to create the lock of the group")?;
+    lock.lock().with_context(|| format!("failed to lock {}", base.display()))?;
+    if let Some(judged) = on_a_record(&catalogue, &base, ids)? {
+        return Ok(judged);
+    }
+    args.out.out = Some(base.join(ids.join("+")));
+    run::judged(&args, ids)
+}
+
+fn on_a_record(catalogue: &Catalogue, base: &Path, ids: &[String]) -> Result<Option<Vec<Judged>>> {
+    for entry in fs::read_dir(base)? {
+        let folder = entry?.path();
+        if !folder.join(file::NAME).is_file() {
+            continue;
+        }
+        let (header, histories) = replay::read(&folder)?;
+        if holds(catalogue, &histories, ids) {
+            return Ok(Some(judge_all(catalogue, ids, &header.cluster, &histories)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether every scenario that these requirements need was brought to its end, whatever end that was.
+fn holds(catalogue: &Catalogue, histories: &[History], ids: &[String]) -> bool {
+    let plan = Plan::of(catalogue, &Selection::of_ids(ids.iter().cloned()));
+    plan.scenarios
+        .iter()
+        .all(|planned| histories.iter().any(|history| history.scenario == planned.id && history.has_an_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::notation::history;
+
+    fn record(scenarios: &[(&str, &str)]) -> Vec<History> {
+        scenarios.iter().map(|(id, notes)| History { scenario: (*id).to_owned(), ..history(notes) }).collect()
+    }
+
+    fn is_held(scenarios: &[(&str, &str)]) -> bool {
+        let catalogue = Catalogue::built_in().unwrap();
+        holds(&catalogue, &record(scenarios), &["predecessor-gates-successor".to_owned()])
+    }
+
+    #[test]
+    fn a_record_of_every_scenario_is_judged() {
+        assert!(is_held(&[
+            ("preflight", "completed"),
+            ("gated-start", "aborted"),
+            ("scale-cycle", "completed")
+        ]));
+    }
+
+    #[test]
+    fn a_record_without_a_scenario_or_its_end_is_not() {
+        assert!(!is_held(&[("preflight", "completed")]));
+        assert!(!is_held(&[("preflight", "completed"), ("gated-start", "web-0 created")]));
+    }
+}
