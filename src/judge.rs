@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checks::{self, Finding, Findings, Kind, Measurement},
-    history::{AbortCause, History, Step, file::ClusterFacts},
+    history::{AbortCause, History, Step, file::ClusterFacts, minor_version},
     spec::{Catalogue, Feature, Level, Requirement},
 };
 
@@ -133,12 +133,12 @@ impl Judging<'_> {
 
     fn not_applicable(&self, requirement: &Requirement) -> Option<Verdict> {
         // Nothing was found out about a cluster that was refused, so nothing is known not to apply.
-        minor(&self.facts.server_version)?;
+        minor_version(&self.facts.server_version)?;
         let reason = match requirement.applies_to {
             Some(Feature::StorageClass) if self.facts.storage_class.is_none() => {
                 "the cluster has no default StorageClass; name one with --storage-class".to_owned()
             }
-            _ if minor(&self.facts.server_version)? < minor(&requirement.since)? => {
+            _ if minor_version(&self.facts.server_version)? < minor_version(&requirement.since)? => {
                 let version = &self.facts.server_version;
                 format!("promised since Kubernetes {}, and the server is {version}", requirement.since)
             }
@@ -174,14 +174,6 @@ impl Judging<'_> {
             _ => None,
         })
     }
-}
-
-/// The minor version in `v1.37.1`, `1.9` or `v1.20.2+k3s1`; none where the text is no version.
-fn minor(version: &str) -> Option<u32> {
-    let mut parts = version.trim_start_matches('v').split('.');
-    (parts.next() == Some("1")).then_some(())?;
-    let digits: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
 }
 
 /// A requirement whose verdict is a matter of reasons and not of evidence.
@@ -359,14 +351,5 @@ mod tests {
     fn a_scenario_without_a_history_is_not_run() {
         let judged = judge_all(&catalogue(), &["ordered-creation".to_owned()], &facts(), &[]);
         assert_eq!(judged[0].verdict.word(), "not run");
-    }
-
-    #[test]
-    fn minors_are_read_from_every_spelling() {
-        assert_eq!(minor("v1.37.1"), Some(37));
-        assert_eq!(minor("1.9"), Some(9));
-        assert_eq!(minor("v1.20.2+k3s1"), Some(20));
-        assert_eq!(minor("v1.31+"), Some(31));
-        assert_eq!(minor("nonsense"), None);
     }
 }

@@ -9,6 +9,7 @@ pub mod lives;
 mod observation;
 mod query;
 mod step;
+mod version;
 
 pub use event::{Event, Observer, Span};
 pub use lives::{Phase, PodLife};
@@ -18,6 +19,7 @@ pub use observation::{
 };
 pub use query::Seen;
 pub use step::{AbortCause, Endpoint, Requested, Started, Step, Verb};
+pub use version::minor_version;
 
 /// The name of the StatefulSet in every scenario, as the documents have it.
 pub const SET: &str = "web";

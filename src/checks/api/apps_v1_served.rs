@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     checks::{Check, Findings},
-    history::{History, ReadSeen, Seen},
+    history::{History, ReadSeen, Seen, minor_version},
 };
 
 /// Judges `specs/api/apps-v1-served.yaml`.
@@ -51,7 +51,7 @@ fn versions(history: &History, findings: &mut Findings, read: Seen<'_, ReadSeen>
         format!("the group apps has the versions {versions:?}, and v1 is not among them"),
         &[read.event],
     );
-    let Some(minor) = minor(history) else {
+    let Some(minor) = minor_version(&history.started().server_version) else {
         return findings.blind("the server's version is not known", &[read.event]);
     };
     for removed in REMOVED.iter().filter(|_| minor >= REMOVED_SINCE) {
@@ -94,13 +94,6 @@ fn list<'h>(read: Seen<'h, ReadSeen>, key: &str) -> Option<&'h Vec<Value>> {
 fn unreadable(findings: &mut Findings, read: Seen<'_, ReadSeen>) {
     let what = format!("GET {} was answered with {} and no list", read.path, read.code);
     findings.blind(what, &[read.event]);
-}
-
-/// The minor version in `v1.37.1` or `v1.20+`.
-fn minor(history: &History) -> Option<u32> {
-    let version = history.started().server_version;
-    let digits = version.trim_start_matches('v').strip_prefix("1.")?;
-    digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
 #[cfg(test)]

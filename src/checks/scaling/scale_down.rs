@@ -1,6 +1,6 @@
 //! A scale-down in a history: what was asked for, and which pods are to go.
 
-use crate::history::{Event, History, ObjectSeen, Phase, PodLife, Step, lives::condition};
+use crate::history::{Event, History, ObjectSeen, Phase, PodLife, lives::condition};
 
 /// One request for fewer replicas, up to the next scaling request or the end of the scenario.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) fn scale_downs(history: &History) -> Vec<ScaleDown<'_>> {
             requests.push((event, replicas));
         }
     }
-    let untils = requests.iter().skip(1).map(|(event, _)| *event).chain([end(history)]);
+    let untils = requests.iter().skip(1).map(|(event, _)| *event).chain([history.ended()]);
     let all = requests.iter().zip(untils).map(|((request, replicas), until)| {
         let (condemned, kept) = at_request(&lives, request, *replicas);
         ScaleDown { request, replicas: *replicas, until, condemned, kept }
@@ -61,13 +61,6 @@ fn at_request<'h>(
         living.cloned().partition(|life| life.ordinal.is_some_and(|ordinal| i64::from(ordinal) >= replicas));
     condemned.sort_by_key(|life| std::cmp::Reverse(life.ordinal));
     (condemned, kept)
-}
-
-/// The scenario's last step, before its pods are cleared away.
-fn end(history: &History) -> &Event {
-    let mut steps = history.steps();
-    let last = steps.find(|step| matches!(step.what, Step::Completed | Step::Aborted { .. }));
-    last.map_or_else(|| history.last(), |step| step.event)
 }
 
 /// Whether something other than the set took the pod away, and said so.

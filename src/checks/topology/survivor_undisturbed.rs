@@ -6,8 +6,8 @@ use super::neglect::neglected;
 use crate::{
     checks::{Check, Findings},
     history::{
-        Change, Event, History, ObjectSeen, PodLife, Requested, Resource, SET, Seen, Step, Verb,
-        lives::addresses, lives::condition,
+        Change, Event, History, ObjectSeen, PodLife, Requested, Resource, SET, Seen, Verb, lives::addresses,
+        lives::condition,
     },
 };
 
@@ -24,7 +24,7 @@ fn judge(history: &History, findings: &mut Findings) {
         }
     }
     for (index, request) in deletions.iter().enumerate() {
-        let until = deletions.get(index + 1).map_or_else(|| end(history), |next| next.event);
+        let until = deletions.get(index + 1).map_or_else(|| history.ended(), |next| next.event);
         let Some(name) = request.what.name.as_deref() else { continue };
         Loss { history, lives: &lives, name, request: request.event, until }.judge(findings);
     }
@@ -32,13 +32,6 @@ fn judge(history: &History, findings: &mut Findings) {
 
 fn deletes_one(request: &Requested) -> bool {
     request.verb == Verb::Delete && request.resource == Resource::Pods.plural()
-}
-
-/// The scenario's last step, before its pods are cleared away.
-fn end(history: &History) -> &Event {
-    let mut steps = history.steps();
-    let last = steps.find(|step| matches!(step.what, Step::Completed | Step::Aborted { .. }));
-    last.map_or_else(|| history.last(), |step| step.event)
 }
 
 /// One pod's deletion, from the request to the next one.
