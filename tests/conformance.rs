@@ -11,7 +11,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::{
-    cli::judged_on_cluster,
+    cli::run_on_cluster,
     judge::{Judged, Verdict},
     spec::{Catalogue, Level, Requirement},
 };
@@ -38,8 +38,10 @@ struct Pipeline {
 impl Pipeline {
     fn judged(&self, id: &str) -> Result<&Judged, Failed> {
         let selected = self.selected.get().expect("set before the first test begins");
-        let judged =
-            self.judged.get_or_init(|| judged_on_cluster(selected).map_err(|error| format!("{error:#}")));
+        let judged = self.judged.get_or_init(|| {
+            let finished = run_on_cluster(selected).map_err(|error| format!("{error:#}"));
+            finished.map(|(_, finished)| finished.judged)
+        });
         let judged = judged.as_ref().map_err(Failed::from)?;
         let of_id = judged.iter().find(|judged| judged.id == id);
         of_id.ok_or_else(|| format!("the run said nothing of {id}: this is a bug in steadfast").into())

@@ -19,13 +19,13 @@ mod summary;
 mod text;
 mod values;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
 
-use crate::{judge::Judged, report::Outcome};
+use crate::{report::Outcome, run::Finished};
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -37,10 +37,10 @@ pub fn main() -> ExitCode {
 }
 
 /// Judges these requirements on the cluster that `run` would find, as the `STEADFAST_*` variables say, and leaves the
-/// same reports. For tests that offer each requirement as a test of its own.
-pub fn judged_on_cluster(ids: &[String]) -> Result<Vec<Judged>> {
+/// same reports: their folder, and what the run came to. For tests that look at a cluster as `run` does.
+pub fn run_on_cluster(ids: &[String]) -> Result<(PathBuf, Finished)> {
     let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::usage)?;
-    run::judged(&cli.run, ids)
+    run::of_these(&cli.run, ids)
 }
 
 fn dispatch(cli: Cli) -> Result<u8> {

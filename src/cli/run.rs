@@ -51,21 +51,16 @@ pub(super) fn handle(args: &RunArgs) -> Result<u8> {
     Ok(report.outcome.code())
 }
 
-/// Runs what these requirements need, writes the reports, and gives the verdicts.
-pub(super) fn judged(args: &RunArgs, ids: &[String]) -> Result<Vec<Judged>> {
+/// Runs what these requirements need, writes the reports, and gives their folder and what the run came to.
+pub(super) fn of_these(args: &RunArgs, ids: &[String]) -> Result<(PathBuf, Finished)> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let plan = Plan::of(&catalogue, &Selection::of_ids(ids.iter().cloned()));
     let (finished, live) = on_cluster(&catalogue, &plan, &meaning::options(args))?;
     let circumstances = circumstances(&finished, &live);
-    let Finished { header, histories, judged, .. } = finished;
-    live.destination.deliver(&mut Report::new(
-        &header,
-        &catalogue,
-        judged.clone(),
-        &histories,
-        circumstances,
-    ));
-    Ok(judged)
+    let judged = finished.judged.clone();
+    let mut report = Report::new(&finished.header, &catalogue, judged, &finished.histories, circumstances);
+    live.destination.deliver(&mut report);
+    Ok((live.destination.path().to_owned(), finished))
 }
 
 fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> Result<(Finished, Live<'c>)> {

@@ -1,0 +1,148 @@
+//! The model cluster behaves as real ones do: the same scenarios on both give the same verdicts, and sets do the same
+//! things in the same order.
+//!
+//! A real cluster is the one in `$KUBECONFIG`, and each of those that left a record in `tests/histories/`, so that the
+//! model is held to real clusters on every build. Each is compared with a model that has as many nodes and DNS backends
+//! and such storage:
+//!
+//! - `<cluster>::verdict::<id>`: the same verdict on that requirement, and where it is none, for the same kind of reason;
+//! - `<cluster>::trace::<scenario>`: the same trace of pods (`steadfast::history::trace`);
+//! - `<record>::replays`: today's checks say of the record what `tests/parity/snapshots/` has;
+//! - `a-lie-parts-the-traces`: that all this can fail.
+
+mod sides;
+mod told;
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use sides::{Pair, Real, Side};
+use steadfast::{
+    embedded::Fault,
+    history::trace::Trace,
+    judge::Verdict,
+    plan::{Plan, Selection},
+    spec::{Action, Catalogue, Requirement, Scenario},
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let catalogue = Arc::new(Catalogue::built_in().expect("the built-in catalogue reads"));
+    let mut trials = of_cluster(&catalogue, Real::Cluster);
+    for record in sides::kept().expect("tests/histories can be read") {
+        trials.push(replays(&catalogue, record.clone()));
+        trials.extend(of_cluster(&catalogue, record));
+    }
+    trials.push(Trial::test("a-lie-parts-the-traces", move || a_lie_parts_the_traces(&catalogue)));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Both sides, brought together by the first test that asks.
+type Once = Arc<OnceLock<Result<Pair, String>>>;
+
+fn of_cluster(catalogue: &Arc<Catalogue>, real: Real) -> Vec<Trial> {
+    let plan = Plan::of(catalogue, &Selection::default());
+    let once = Once::default();
+    let requirements = catalogue.requirements.iter().filter(|r| plan.requirements.contains(&r.id));
+    let scenarios = catalogue.scenarios.values().filter(|s| plan.scenarios.iter().any(|p| p.id == s.id));
+    let verdicts = requirements.map(|requirement| {
+        let requirement = requirement.clone();
+        let name = format!("{}::verdict::{}", real.name(), requirement.id);
+        trial(name, catalogue, &real, &once, move |pair| same_verdict(pair, &requirement))
+    });
+    let traces = scenarios.filter(|scenario| has_a_set(catalogue, scenario)).map(|scenario| {
+        let id = scenario.id.clone();
+        let name = format!("{}::trace::{id}", real.name());
+        trial(name, catalogue, &real, &once, move |pair| same_trace(pair, &id))
+    });
+    verdicts.chain(traces).collect()
+}
+
+fn trial(
+    name: String,
+    catalogue: &Arc<Catalogue>,
+    real: &Real,
+    once: &Once,
+    compare: impl FnOnce(&Pair) -> Result<Completion, Failed> + Send + 'static,
+) -> Trial {
+    let (catalogue, of, once) = (Arc::clone(catalogue), real.clone(), Arc::clone(once));
+    let trial = Trial::ignorable_test(name, move || {
+        let pair = once.get_or_init(|| Pair::of(&catalogue, &of).map_err(|error| format!("{error:#}")));
+        compare(pair.as_ref()?)
+    });
+    match real.is_there() {
+        true => trial,
+        false => trial.with_kind("no cluster: KUBECONFIG is not set").with_ignored_flag(true),
+    }
+}
+
+/// Whether a scenario applies a StatefulSet, whose pods then have an order.
+fn has_a_set(catalogue: &Catalogue, scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|step| match step {
+        Action::Apply(apply) => {
+            catalogue.manifests[&apply.manifest].iter().any(|object| object["kind"] == "StatefulSet")
+        }
+        _ => false,
+    })
+}
+
+fn same_verdict(pair: &Pair, requirement: &Requirement) -> Result<Completion, Failed> {
+    let missing = requirement.judged_on.iter().find(|scenario| pair.real.history(scenario).is_none());
+    if let Some(scenario) = missing {
+        return Ok(older_than(scenario));
+    }
+    let (real, model) = (pair.real.judged(&requirement.id), pair.model.judged(&requirement.id));
+    let (Some(real), Some(model)) = (real, model) else { return Ok(older_than(&requirement.id)) };
+    if told::kind(&pair.real, real) != told::kind(&pair.model, model) {
+        return Err(told::verdicts(pair, real, model).into());
+    }
+    Ok(match &real.verdict {
+        Verdict::NotApplicable { reason } => Completion::ignored_with(format!("on neither: {reason}")),
+        _ => Completion::Completed,
+    })
+}
+
+fn same_trace(pair: &Pair, scenario: &str) -> Result<Completion, Failed> {
+    let Some(real) = pair.real.history(scenario) else { return Ok(older_than(scenario)) };
+    let model = pair.model.history(scenario).ok_or("the model's run has no such scenario")?;
+    let (real, model) = (Trace::of(real), Trace::of(model));
+    match real.parting(&model) {
+        Some(parting) => Err(told::parting(pair, scenario, &parting).into()),
+        None => Ok(Completion::Completed),
+    }
+}
+
+/// Only a record that was kept can lack something that is in the catalogue.
+fn older_than(what: &str) -> Completion {
+    Completion::ignored_with(format!("the record is older than {what}"))
+}
+
+/// The record is judged as it was when somebody last looked. `cargo insta review`, or `INSTA_UPDATE=always`, accepts.
+fn replays(catalogue: &Arc<Catalogue>, real: Real) -> Trial {
+    let catalogue = Arc::clone(catalogue);
+    Trial::test(format!("{}::replays", real.name()), move || {
+        let side = Side::real(&catalogue, &real)?;
+        let line = |judged: &steadfast::judge::Judged| format!("{} {}\n", judged.id, judged.verdict.word());
+        insta::assert_snapshot!(real.name(), side.judged.iter().map(line).collect::<String>());
+        Ok(())
+    })
+}
+
+/// A set that lets terminations overlap comes to the same end as any other. The traces tell them apart.
+fn a_lie_parts_the_traces(catalogue: &Catalogue) -> Result<(), Failed> {
+    let honest = sides::Model::default();
+    let lying = sides::Model { faults: vec![Fault::OverlappingTerminations], ..honest.clone() };
+    let selection = Selection::of_ids(["scale-down-reverse".to_owned()]);
+    let plan = Plan::of(catalogue, &selection);
+    let pair =
+        Pair { real: Side::model(catalogue, &plan, lying)?, model: Side::model(catalogue, &plan, honest)? };
+    let said = same_trace(&pair, "scale-cycle").err().and_then(|failed| failed.message().map(str::to_owned));
+    let said = said.ok_or("the traces are the same")?;
+    match ["scale to 1", "web-1 terminating", "history.jsonl"].iter().find(|words| !said.contains(**words)) {
+        Some(missing) => Err(format!("`{missing}` is not in what is said:\n{said}").into()),
+        None => Ok(()),
+    }
+}
