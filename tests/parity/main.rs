@@ -8,7 +8,7 @@
 //! - `<cluster>::verdict::<id>`: the same verdict on that requirement, and where it is none, for the same kind of reason;
 //! - `<cluster>::trace::<scenario>`: the same trace of pods (`steadfast::history::trace`);
 //! - `<record>::replays`: today's checks say of the record what `tests/parity/snapshots/` has;
-//! - `a-lie-parts-the-traces`: that all this can fail.
+//! - `a-lie-parts-the-traces`, `a-version-excuses-both-sides`: that all this can fail, and where it must not.
 
 mod sides;
 mod told;
@@ -18,6 +18,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use anyhow::Context;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use sides::{Pair, Real, Side};
 use steadfast::{
@@ -36,7 +37,10 @@ fn main() -> ExitCode {
         trials.push(replays(&catalogue, record.clone()));
         trials.extend(of_cluster(&catalogue, record));
     }
-    trials.push(Trial::test("a-lie-parts-the-traces", move || a_lie_parts_the_traces(&catalogue)));
+    let of_lies = Arc::clone(&catalogue);
+    trials.push(Trial::test("a-lie-parts-the-traces", move || a_lie_parts_the_traces(&of_lies)));
+    trials
+        .push(Trial::test("a-version-excuses-both-sides", move || a_version_excuses_both_sides(&catalogue)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -145,4 +149,28 @@ fn a_lie_parts_the_traces(catalogue: &Catalogue) -> Result<(), Failed> {
         Some(missing) => Err(format!("`{missing}` is not in what is said:\n{said}").into()),
         None => Ok(()),
     }
+}
+
+/// What the older server does not promise yet is compared on neither side, and without that it would be a difference.
+fn a_version_excuses_both_sides(catalogue: &Catalogue) -> Result<(), Failed> {
+    let mut catalogue = catalogue.clone();
+    let requirement = &mut catalogue.requirements[0];
+    requirement.since = "1.30".to_owned();
+    let requirement = requirement.clone();
+    let record = sides::kept()?.into_iter().find(|record| record.name().starts_with("v1.20"));
+    let record = record.context("no record of an old cluster is kept")?;
+    let (real, mut model) = (Side::real(&catalogue, &record)?, Side::real(&catalogue, &record)?);
+    model.header.cluster.server_version = "v1.37.0".to_owned();
+    let facts = model.header.cluster.clone();
+    model.judge_as_of(&catalogue, &facts);
+    let mut pair = Pair { real, model };
+    let differs = same_verdict(&pair, &requirement);
+    ensure_that(differs.is_err(), "judged as of its own version, the other side is no different")?;
+    pair.model.judge_as_of(&catalogue, &pair.real.header.cluster);
+    let said = same_verdict(&pair, &requirement)?;
+    ensure_that(!matches!(said, Completion::Completed), "what applies to neither side was compared")
+}
+
+fn ensure_that(is_so: bool, otherwise: &str) -> Result<(), Failed> {
+    if is_so { Ok(()) } else { Err(otherwise.into()) }
 }

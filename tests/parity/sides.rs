@@ -136,7 +136,7 @@ impl Side {
 
     /// Judges the record as that of a cluster of the other's version: what that version does not promise yet applies to
     /// neither, and what it does is compared.
-    fn judge_as_of(&mut self, catalogue: &Catalogue, other: &ClusterFacts) {
+    pub(crate) fn judge_as_of(&mut self, catalogue: &Catalogue, other: &ClusterFacts) {
         let facts =
             ClusterFacts { server_version: other.server_version.clone(), ..self.header.cluster.clone() };
         self.judged = judge::judge_all(catalogue, &self.header.selected, &facts, &self.histories);
