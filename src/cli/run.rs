@@ -47,7 +47,8 @@ pub(super) fn handle(args: &RunArgs) -> Result<u8> {
         namespaces_kept: !finished.kept.is_empty(),
         written,
     };
-    exit::print(&(kept(&finished) + &summary::text(&report, style)))?;
+    let kept = told_of(&finished.kept, &finished.header.run_id);
+    exit::print(&(kept + &summary::text(&report, style)))?;
     Ok(report.outcome.code())
 }
 
@@ -140,13 +141,27 @@ fn signal(stopping: Stopping) -> Option<Signal> {
     }
 }
 
-/// What stays in the cluster because it was asked for, and how it goes.
-fn kept(finished: &Finished) -> String {
-    let run_id = &finished.header.run_id;
-    match finished.kept.as_slice() {
-        [] => String::new(),
-        kept => {
-            format!("kept: {}; `steadfast cleanup --run-id {run_id}` deletes them\n\n", kept.join(", "))
-        }
+/// What stays in the cluster because it was asked for, how to look at it, and how it goes.
+fn told_of(kept: &[String], run_id: &str) -> String {
+    if kept.is_empty() {
+        return String::new();
+    }
+    let look = |namespace: &String| format!("  kubectl -n {namespace} get all,pvc\n");
+    format!(
+        "kept in the cluster, to look at:\n{}`steadfast cleanup --run-id {run_id}` deletes what was kept\n\n",
+        kept.iter().map(look).collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_can_be_looked_at_and_removed() {
+        let said = told_of(&["steadfast-scale-cycle-abcde".to_owned()], "k3v9x2");
+        assert!(said.contains("kubectl -n steadfast-scale-cycle-abcde get"), "{said}");
+        assert!(said.contains("steadfast cleanup --run-id k3v9x2"), "{said}");
+        assert_eq!(told_of(&[], "k3v9x2"), "");
     }
 }
