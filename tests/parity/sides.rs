@@ -4,7 +4,6 @@ use std::{
     fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -77,9 +76,10 @@ pub(crate) struct Pair {
 impl Pair {
     /// Runs the default selection on the cluster, or takes what was kept of it, and then on a model like it.
     pub(crate) fn of(catalogue: &Catalogue, real: &Real) -> Result<Self> {
+        let name = format!("like-{}", real.name());
         let real = Side::real(catalogue, real)?;
         let plan = Plan::of(catalogue, &Selection::default());
-        let mut model = Side::model(catalogue, &plan, like(&real))?;
+        let mut model = Side::model(catalogue, &plan, like(&real), &name)?;
         model.judge_as_of(catalogue, &real.header.cluster);
         Ok(Self { real, model })
     }
@@ -119,16 +119,14 @@ impl Side {
         Ok(Self { stored: path.to_owned(), header, histories, judged })
     }
 
-    /// Runs a plan on a model.
-    pub(crate) fn model(catalogue: &Catalogue, plan: &Plan, model: Model) -> Result<Self> {
-        static RUNS: AtomicU32 = AtomicU32::new(0);
-        let run_id = format!("model-{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parity").join(&run_id);
+    /// Runs a plan on a model. The record stays in a folder of that name, for whoever reads of a difference.
+    pub(crate) fn model(catalogue: &Catalogue, plan: &Plan, model: Model, name: &str) -> Result<Self> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parity").join(name);
         fs::create_dir_all(&folder)?;
         let (seed, options) = (model.seed, on_the_model(model.seed));
         let reporter = Silent(folder);
         let finished = embedded::with(model, async |connection, _| {
-            run::run(catalogue, plan, &options, &run_id, seed, Ok(connection), &reporter).await
+            run::run(catalogue, plan, &options, "parity", seed, Ok(connection), &reporter).await
         })??;
         let (header, histories, judged) = (finished.header, finished.histories, finished.judged);
         Ok(Self { stored: reporter.0.join(file::NAME), header, histories, judged })
