@@ -43,6 +43,15 @@ selftest *args:
 conformance *args:
     cargo test --release --test conformance -- {{args}}
 
+# Compares the cluster in KUBECONFIG, and the records of others, with the model
+parity *args:
+    cargo test --release --test parity -- {{args}}
+
+# Keeps a run's record, for parity on every build; a scheduler tells the name of its machine, which is nobody's business
+keep-history dir name:
+    sed 's/"default-scheduler-[^"]*"/"default-scheduler"/g' {{dir}}/history.jsonl | \
+        gzip --best --no-name > tests/histories/{{name}}.jsonl.gz
+
 # Judges a recorded run again
 replay dir:
     cargo run --release -- replay {{dir}}

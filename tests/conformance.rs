@@ -11,7 +11,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use steadfast::{
-    cli::judged_on_cluster,
+    cli::run_on_cluster,
     judge::{Judged, Verdict},
     spec::{Catalogue, Level, Requirement},
 };
@@ -46,8 +46,8 @@ impl Pipeline {
 }
 
 fn run(selected: &[String]) -> anyhow::Result<Vec<Judged>> {
-    let nextest = std::env::var("NEXTEST_RUN_ID").ok();
-    judged_on_cluster(selected, nextest.map(|id| format!("nextest-{id}")).as_deref())
+    let nextest = std::env::var("NEXTEST_RUN_ID").ok().map(|id| format!("nextest-{id}"));
+    Ok(run_on_cluster(selected, nextest.as_deref())?.judged)
 }
 
 fn trial(requirement: &Requirement, pipeline: &Arc<Pipeline>) -> Trial {

@@ -20,13 +20,17 @@ mod summary;
 mod text;
 mod values;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
 
-use crate::{judge::Judged, report::Outcome};
+use crate::{
+    history::{History, file::Header},
+    judge::Judged,
+    report::Outcome,
+};
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -38,16 +42,28 @@ pub fn main() -> ExitCode {
 }
 
 /// Judges these requirements on the cluster that `run` would find, as the `STEADFAST_*` variables say, and leaves the
-/// same reports. For tests that offer each requirement as a test of its own.
+/// same reports. For tests that look at a cluster as `run` does.
 ///
 /// Processes that name the same `group` do nothing twice: each judges what an earlier one has recorded, in the folder of
 /// the group, and runs only what none has.
-pub fn judged_on_cluster(ids: &[String], group: Option<&str>) -> Result<Vec<Judged>> {
+pub fn run_on_cluster(ids: &[String], group: Option<&str>) -> Result<Recorded> {
     let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::usage)?;
     match group {
-        Some(group) => shared_record::judged(cli.run, ids, group),
-        None => run::judged(&cli.run, ids),
+        Some(group) => shared_record::of_these(cli.run, ids, group),
+        None => run::of_these(&cli.run, ids),
     }
+}
+
+/// A record, and the verdicts on what was asked for.
+pub struct Recorded {
+    /// The folder of the run.
+    pub folder: PathBuf,
+    /// The header of the record.
+    pub header: Header,
+    /// The record.
+    pub histories: Vec<History>,
+    /// The verdicts.
+    pub judged: Vec<Judged>,
 }
 
 fn dispatch(cli: Cli) -> Result<u8> {

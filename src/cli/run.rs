@@ -10,6 +10,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::{
+    Recorded,
     args::RunArgs,
     destination::Destination,
     exit, meaning,
@@ -47,25 +48,22 @@ pub(super) fn handle(args: &RunArgs) -> Result<u8> {
         namespaces_kept: !finished.kept.is_empty(),
         written,
     };
-    exit::print(&(kept(&finished) + &summary::text(&report, style)))?;
+    let kept = told_of(&finished.kept, &finished.header.run_id);
+    exit::print(&(kept + &summary::text(&report, style)))?;
     Ok(report.outcome.code())
 }
 
-/// Runs what these requirements need, writes the reports, and gives the verdicts.
-pub(super) fn judged(args: &RunArgs, ids: &[String]) -> Result<Vec<Judged>> {
+/// Runs what these requirements need, writes the reports, and gives their folder and what the run came to.
+pub(super) fn of_these(args: &RunArgs, ids: &[String]) -> Result<Recorded> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let plan = Plan::of(&catalogue, &Selection::of_ids(ids.iter().cloned()));
     let (finished, live) = on_cluster(&catalogue, &plan, &meaning::options(args))?;
     let circumstances = circumstances(&finished, &live);
+    let judged = finished.judged.clone();
+    let mut report = Report::new(&finished.header, &catalogue, judged, &finished.histories, circumstances);
+    live.destination.deliver(&mut report);
     let Finished { header, histories, judged, .. } = finished;
-    live.destination.deliver(&mut Report::new(
-        &header,
-        &catalogue,
-        judged.clone(),
-        &histories,
-        circumstances,
-    ));
-    Ok(judged)
+    Ok(Recorded { folder: live.destination.path().to_owned(), header, histories, judged })
 }
 
 fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> Result<(Finished, Live<'c>)> {
@@ -145,13 +143,27 @@ fn signal(stopping: Stopping) -> Option<Signal> {
     }
 }
 
-/// What stays in the cluster because it was asked for, and how it goes.
-fn kept(finished: &Finished) -> String {
-    let run_id = &finished.header.run_id;
-    match finished.kept.as_slice() {
-        [] => String::new(),
-        kept => {
-            format!("kept: {}; `steadfast cleanup --run-id {run_id}` deletes them\n\n", kept.join(", "))
-        }
+/// What stays in the cluster because it was asked for, how to look at it, and how it goes.
+fn told_of(kept: &[String], run_id: &str) -> String {
+    if kept.is_empty() {
+        return String::new();
+    }
+    let look = |namespace: &String| format!("  kubectl -n {namespace} get all,pvc\n");
+    format!(
+        "kept in the cluster, to look at:\n{}`steadfast cleanup --run-id {run_id}` deletes what was kept\n\n",
+        kept.iter().map(look).collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_can_be_looked_at_and_removed() {
+        let said = told_of(&["steadfast-scale-cycle-abcde".to_owned()], "k3v9x2");
+        assert!(said.contains("kubectl -n steadfast-scale-cycle-abcde get"), "{said}");
+        assert!(said.contains("steadfast cleanup --run-id k3v9x2"), "{said}");
+        assert_eq!(told_of(&[], "k3v9x2"), "");
     }
 }

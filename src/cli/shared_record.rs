@@ -7,30 +7,33 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{args::RunArgs, meaning, replay, run};
+use jiff::Timestamp;
+
+use super::{Recorded, args::RunArgs, meaning, replay};
 use crate::{
     history::{History, file},
-    judge::{Judged, judge_all},
+    judge::judge_all,
     plan::{Plan, Selection},
+    run,
     spec::Catalogue,
 };
 
 /// Judges these requirements on the first record of the group that holds all that they are judged on; where there is
 /// none, runs what they need, in a folder of its own. One process of the group at a time.
-pub(super) fn judged(mut args: RunArgs, ids: &[String], group: &str) -> Result<Vec<Judged>> {
+pub(super) fn of_these(mut args: RunArgs, ids: &[String], group: &str) -> Result<Recorded> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let base = meaning::out(&args).unwrap_or_else(|| "reports".into()).join(group);
     fs::create_dir_all(&base).with_context(|| format!("failed to create {}", base.display()))?;
     let lock = File::create(base.join("lock")).context("failed to create the lock of the group")?;
     lock.lock().with_context(|| format!("failed to lock {}", base.display()))?;
-    if let Some(judged) = on_a_record(&catalogue, &base, ids)? {
-        return Ok(judged);
+    if let Some(recorded) = recorded_before(&catalogue, &base, ids)? {
+        return Ok(recorded);
     }
-    args.out.out = Some(base.join(ids.join("+")));
-    run::judged(&args, ids)
+    args.out.out = Some(base.join(run::new_run_id(Timestamp::now(), rand::random())));
+    super::run::of_these(&args, ids)
 }
 
-fn on_a_record(catalogue: &Catalogue, base: &Path, ids: &[String]) -> Result<Option<Vec<Judged>>> {
+fn recorded_before(catalogue: &Catalogue, base: &Path, ids: &[String]) -> Result<Option<Recorded>> {
     for entry in fs::read_dir(base)? {
         let folder = entry?.path();
         if !folder.join(file::NAME).is_file() {
@@ -38,7 +41,8 @@ fn on_a_record(catalogue: &Catalogue, base: &Path, ids: &[String]) -> Result<Opt
         }
         let (header, histories) = replay::read(&folder)?;
         if holds(catalogue, &histories, ids) {
-            return Ok(Some(judge_all(catalogue, ids, &header.cluster, &histories)));
+            let judged = judge_all(catalogue, ids, &header.cluster, &histories);
+            return Ok(Some(Recorded { folder, header, histories, judged }));
         }
     }
     Ok(None)

@@ -1,8 +1,17 @@
 //! One scenario from its namespace to its last step.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    any::Any,
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Arc,
+};
 
-use tokio::{sync::oneshot, task::JoinSet};
+use futures::FutureExt;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 use super::{Available, Done, Shared, Stop, dns::Question};
 use crate::{
@@ -29,7 +38,13 @@ pub struct Driver {
     pub(super) woken: std::sync::Mutex<Option<(u64, u64)>>,
     /// Watches and followers: they end with the scenario.
     tasks: JoinSet<()>,
+    /// Where a task's panic goes to.
+    panics: mpsc::UnboundedSender<Panic>,
+    panicked: Option<mpsc::UnboundedReceiver<Panic>>,
 }
+
+/// What a panic leaves.
+type Panic = Box<dyn Any + Send>;
 
 impl Driver {
     /// Gets ready to run a scenario. Nothing is sent yet.
@@ -43,6 +58,7 @@ impl Driver {
         let server = Server::new(shared.connection.client(&purpose)?);
         let namespace =
             format!("{}{}-{}", shared.options.namespace_prefix, scenario.id, shared.random_word(5));
+        let (panics, panicked) = mpsc::unbounded_channel();
         Ok(Self {
             shared,
             recorder,
@@ -54,6 +70,8 @@ impl Driver {
             followed: Vec::new(),
             woken: std::sync::Mutex::default(),
             tasks: JoinSet::new(),
+            panics,
+            panicked: Some(panicked),
         })
     }
 
@@ -63,11 +81,15 @@ impl Driver {
     }
 
     /// Runs the scenario to its end, or until the run is to end. The record's last step says which.
+    ///
+    /// A panic in a watch or a follower is a panic here: a scenario that is no longer watched must not go on.
     pub async fn run(mut self) {
         self.recorder.step(Step::Started(self.started()));
         let mut stop = self.shared.stop.clone();
+        let mut panicked = self.panicked.take().expect("a scenario is run once");
         let outcome = tokio::select! {
             outcome = self.steps() => outcome,
+            Some(panic) = panicked.recv() => resume_unwind(panic),
             _ = stop.wait_for(|stop| *stop) => {
                 Err(Stop { reason: "the run was interrupted".to_owned(), cause: AbortCause::Interrupted })
             }
@@ -109,7 +131,7 @@ impl Driver {
         let mut openings = Vec::new();
         for watched in watched_paths(&self.namespace, &self.shared.facts.slices_version) {
             let (opened, opening) = oneshot::channel();
-            self.tasks.spawn(self.recorder.clone().watch(self.server.clone(), watched, opened));
+            self.spawn(self.recorder.clone().watch(self.server.clone(), watched, opened));
             openings.push(opening);
         }
         let all = futures::future::join_all(openings);
@@ -137,6 +159,12 @@ impl Driver {
 
     /// Lets something run beside the steps until the scenario ends.
     pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+        let panics = self.panics.clone();
+        self.tasks.spawn(async move {
+            if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
+                // Nobody listens once the scenario is over.
+                let _ = panics.send(panic);
+            }
+        });
     }
 }

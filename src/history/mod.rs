@@ -1,7 +1,8 @@
 //! What a scenario recorded: the only thing that checks read. Pure.
 //!
 //! [`Event`] is one line of the record; [`History`] is a scenario's events in order, with the questions that checks ask
-//! of them; [`lives`] folds the watch of pods into one [`PodLife`] for each incarnation; [`file`] is the form on disk.
+//! of them; [`lives`] folds the watch of pods into one [`PodLife`] for each incarnation, [`trace`] reduces it to what the set
+//! did in which order; [`file`] is the form on disk.
 
 mod event;
 pub mod file;
@@ -9,6 +10,7 @@ pub mod lives;
 mod observation;
 mod query;
 mod step;
+pub mod trace;
 mod version;
 
 pub use event::{Event, Observer, Span};

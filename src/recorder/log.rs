@@ -1,7 +1,7 @@
 //! One scenario's log: gives each event its number, keeps the present up to date, and wakes those who wait for it.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -74,15 +74,22 @@ impl Recorder {
 
     /// Writes down what was seen, and gives back the event's number.
     pub fn record(&self, observer: Observer, span: Span, seen: Observation) -> u64 {
-        let mut state = self.inner.state.lock().expect("no holder panics");
-        let seq = state.events.len() as u64;
+        let mut state = self.state();
+        let State { events, world } = &mut *state;
+        let seq = events.len() as u64;
         let event = Event { seq, span, observer, seen };
         self.inner.disk.write(&self.inner.scenario, &event);
-        state.world.learn(&event);
-        state.events.push(event);
+        // Before anything is made of it, so that memory and disk have the same events even if that panics.
+        events.push(event);
+        world.learn(&events[events.len() - 1]);
         drop(state);
         self.inner.length.send_replace(seq + 1);
         seq
+    }
+
+    /// A condition that panics holds the lock. What was recorded until then is whole, and the run ends with it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down a step of the driver, now.
@@ -92,7 +99,7 @@ impl Recorder {
 
     /// Looks at the present.
     pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
-        look(&self.inner.state.lock().expect("no holder panics").world)
+        look(&self.state().world)
     }
 
     /// Waits until the condition says nothing is missing, looking again at every event.
@@ -122,7 +129,7 @@ impl Recorder {
     }
 
     fn try_wake(&self, condition: &impl Fn(&World) -> Result<(), Missing>) -> Result<Wake, Missing> {
-        let state = self.inner.state.lock().expect("no holder panics");
+        let state = self.state();
         condition(&state.world)?;
         let newest = state.events.last();
         Ok(newest
@@ -131,7 +138,7 @@ impl Recorder {
 
     /// The record so far.
     pub fn history(&self) -> History {
-        let state = self.inner.state.lock().expect("no holder panics");
+        let state = self.state();
         History { scenario: self.inner.scenario.clone(), events: state.events.clone() }
     }
 }

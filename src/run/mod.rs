@@ -7,9 +7,10 @@ mod progress;
 mod scenarios;
 mod stop;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Result;
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use self::{
@@ -183,10 +184,11 @@ impl Pipeline<'_> {
             tokio::spawn(guard(brake.clone(), disk.clone(), self.options.deadline_secs)),
             tokio::spawn(progress.clone().beat()),
         ];
-        let (histories, internal_error) = self.scenarios(&header, &shared, &disk, &progress).await;
+        let (histories, mut internal_error) = self.scenarios(&header, &shared, &disk, &progress).await;
         let sync_error = disk.sync().err().map(|error| format!("{error:#}"));
         let judged = judge::judge_all(self.catalogue, &header.selected, &header.cluster, &histories);
-        self.reporter.update(&header, &judged, &histories);
+        let report = async { self.reporter.update(&header, &judged, &histories) };
+        internal_error = internal_error.or(surviving(report).await);
         let (left_behind, kept) = self.clean_up(&shared, &judged, brake.pulled_by(), &progress).await;
         beside.iter().for_each(tokio::task::JoinHandle::abort);
         progress.finish();
@@ -222,8 +224,8 @@ impl Pipeline<'_> {
             histories: BTreeMap::new(),
             internal_error: None,
         };
-        scenarios.run().await;
-        (scenarios.histories.into_values().collect(), scenarios.internal_error)
+        let panic = surviving(scenarios.run()).await;
+        (scenarios.histories.into_values().collect(), scenarios.internal_error.or(panic))
     }
 
     /// Deletes every namespace of the run that the user does not want kept, and waits for them to go.
@@ -261,6 +263,12 @@ impl Finished {
             internal_error: None,
         }
     }
+}
+
+/// Does some work that may panic, and gives back what the panic said: what comes after it is the clean-up.
+async fn surviving(work: impl Future<Output = ()>) -> Option<String> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.err().map(|panic| judge::panic_message(panic.as_ref()))
 }
 
 fn is_kept(keep: Keep, namespace: &Namespace, judged: &[Judged]) -> bool {

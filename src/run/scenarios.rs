@@ -1,6 +1,6 @@
 //! The scenarios of a run: the preflight by itself, then the others side by side.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -78,17 +78,20 @@ impl Scenarios<'_> {
                 let reason = "the run was interrupted before it".to_owned();
                 recorder.step(Step::NotStarted { reason, interrupted: true });
             } else {
-                match Driver::new(shared, recorder.clone(), scenario, available) {
-                    Ok(driver) => {
-                        progress.began(&id, driver.namespace());
-                        let outcome = std::panic::AssertUnwindSafe(driver.run()).catch_unwind().await;
-                        panic = outcome.err().map(|panic| judge::panic_message(panic.as_ref()));
+                let driving = async {
+                    match Driver::new(shared, recorder.clone(), scenario, available) {
+                        Ok(driver) => {
+                            progress.began(&id, driver.namespace());
+                            driver.run().await;
+                        }
+                        Err(error) => {
+                            let reason = format!("{error:#}");
+                            recorder.step(Step::NotStarted { reason, interrupted: false });
+                        }
                     }
-                    Err(error) => {
-                        let reason = format!("{error:#}");
-                        recorder.step(Step::NotStarted { reason, interrupted: false });
-                    }
-                }
+                };
+                let outcome = AssertUnwindSafe(driving).catch_unwind().await;
+                panic = outcome.err().map(|panic| judge::panic_message(panic.as_ref()));
             }
             Ended { id, history: recorder.history(), panic }
         }
