@@ -5,5 +5,6 @@ mod api_faults;
 mod common;
 mod dns;
 mod faults;
+mod tables;
 mod tour;
 mod workload;
