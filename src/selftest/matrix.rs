@@ -141,11 +141,7 @@ impl Row {
         let silent = (self.firings == 0).then(|| {
             format!("{name} never fired: no scenario of the requirements that name it gives it a chance to")
         });
-        let missed = self.with(Result::Missed).map(|cell| {
-            let Cell { requirement, verdict, .. } = cell;
-            let why = cell.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
-            format!("{name} got away from {requirement}, which is {verdict}{why}")
-        });
+        let missed = self.with(Result::Missed).map(|cell| self.missed(cell));
         let undeclared = self.with(Result::Undeclared).map(|cell| {
             let Cell { requirement, .. } = cell;
             format!(
@@ -154,6 +150,19 @@ impl Row {
             )
         });
         error.chain(silent).chain(missed).chain(undeclared).collect()
+    }
+
+    /// What got away, from whom, where to look and how to try again.
+    fn missed(&self, cell: &Cell) -> String {
+        let Self { fault: FaultName { name, sentence }, firings, .. } = self;
+        let Cell { requirement, verdict, .. } = cell;
+        let why = cell.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let file = requirement.replace('-', "_");
+        format!(
+            "{name} got away from {requirement}, which says {verdict}{why}. The lie, told {firings} times: {sentence} \
+             Its check, src/checks/*/{file}.rs, must fail on that; `cargo run -- explain {requirement}` says how it \
+             judges, `cargo run --release -- selftest --fault {name}` tries it again"
+        )
     }
 }
 
