@@ -159,9 +159,10 @@ impl Row {
         let why = cell.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
         let file = requirement.replace('-', "_");
         format!(
-            "{name} got away from {requirement}, which says {verdict}{why}. The lie, told {firings} times: {sentence} \
-             Its check, src/checks/*/{file}.rs, must fail on that; `cargo run -- explain {requirement}` says how it \
-             judges, `cargo run --release -- selftest --fault {name}` tries it again"
+            "{name} got away from {requirement}, which says {verdict}{why}\n\
+             the lie, told {firings} times: {sentence}\n\
+             the check that must fail on it: src/checks/*/{file}.rs; how it judges: cargo run -- explain {requirement}\n\
+             to try again: cargo run --release -- selftest --fault {name}"
         )
     }
 }
@@ -199,4 +200,30 @@ fn cell(requirement: &Requirement, fault: &str, judged: &Judged) -> Cell {
     };
     let why = judged.why().map(str::to_owned);
     Cell { requirement: judged.id.clone(), result, verdict: judged.verdict.word(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lie_that_got_away_is_named_with_the_check_to_look_at() {
+        let cell = Cell {
+            requirement: "scale-down-reverse".to_owned(),
+            result: Result::Missed,
+            verdict: "pass",
+            why: None,
+        };
+        let fault = FaultName { name: "scales-down-ascending", sentence: "Takes the lowest pod first." };
+        let row = Row { fault, firings: 2, cluster_secs: 1.0, error: None, cells: vec![cell] };
+        let [problem] = &row.problems()[..] else { panic!("one problem: {:?}", row.problems()) };
+        for part in [
+            "scales-down-ascending got away from scale-down-reverse, which says pass",
+            "told 2 times: Takes the lowest pod first.",
+            "src/checks/*/scale_down_reverse.rs",
+            "selftest --fault scales-down-ascending",
+        ] {
+            assert!(problem.contains(part), "{part:?} is not in {problem:?}");
+        }
+    }
 }

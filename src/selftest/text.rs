@@ -70,7 +70,7 @@ fn problems(out: &mut String, problems: &[String]) {
         return;
     }
     line(out, "\nWhat is wrong\n");
-    problems.iter().for_each(|problem| line(out, &format!("  {problem}")));
+    problems.iter().for_each(|problem| line(out, &format!("  {}", problem.replace('\n', "\n    "))));
 }
 
 fn verdict(out: &mut String, selftest: &Selftest) {
