@@ -3,7 +3,8 @@
 //!
 //! `fault::<name>` runs a cluster that tells this lie; `api-fault::<name>::<scenario>` one scenario through an API server
 //! that answers so; `declarations` holds the specs and the cluster's faults together. Without `--release` all but the last are
-//! ignored unless `--include-ignored` asks for them: they take minutes.
+//! ignored unless `--include-ignored` asks for them: they take more than five minutes
+//! of processor time, and 40 s in `cargo test --release --test selftest`.
 
 use std::{
     process::ExitCode,

@@ -63,9 +63,20 @@ pub(crate) fn map_matches(selector: &Value, labels: &Value) -> bool {
 
 /// A `LabelSelector` in the notation of a query parameter.
 pub(crate) fn label_selector_text(selector: &Value) -> String {
-    let terms: Vec<_> =
-        texts(selector, "/matchLabels").map(|(key, value)| format!("{key}={value}")).collect();
-    terms.join(",")
+    let labels = texts(selector, "/matchLabels").map(|(key, value)| format!("{key}={value}"));
+    let expressions = items(selector, "/matchExpressions").iter().map(expression_text);
+    labels.chain(expressions).collect::<Vec<_>>().join(",")
+}
+
+fn expression_text(term: &Value) -> String {
+    let key = text(term, "/key");
+    let values: Vec<_> = items(term, "/values").iter().filter_map(Value::as_str).collect();
+    match text(term, "/operator") {
+        "In" => format!("{key} in ({})", values.join(",")),
+        "NotIn" => format!("{key} notin ({})", values.join(",")),
+        "Exists" => key.to_owned(),
+        _ => format!("!{key}"),
+    }
 }
 
 fn expression_holds(term: &Value, labels: &Value) -> bool {
@@ -138,5 +149,17 @@ mod tests {
         assert!(matches("app=nginx,tier in (a, b),!x,app"));
         assert!(!matches("app!=nginx") && !matches("tier notin (a)") && !matches("x"));
         assert!(Selector::parse("", "metadata.name=web-0").unwrap().matches(&pod));
+    }
+
+    #[test]
+    fn a_label_selector_in_writing_selects_the_same() {
+        let pod = json!({"metadata": {"labels": {"app": "nginx", "tier": "a"}}});
+        let terms = json!([
+            {"key": "tier", "operator": "In", "values": ["a", "b"]}, {"key": "x", "operator": "DoesNotExist"},
+        ]);
+        let selector = json!({"matchLabels": {"app": "nginx"}, "matchExpressions": terms});
+        let text = label_selector_text(&selector);
+        assert_eq!(text, "app=nginx,tier in (a,b),!x");
+        assert!(Selector::parse(&text, "").unwrap().matches(&pod));
     }
 }

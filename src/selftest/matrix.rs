@@ -141,11 +141,7 @@ impl Row {
         let silent = (self.firings == 0).then(|| {
             format!("{name} never fired: no scenario of the requirements that name it gives it a chance to")
         });
-        let missed = self.with(Result::Missed).map(|cell| {
-            let Cell { requirement, verdict, .. } = cell;
-            let why = cell.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
-            format!("{name} got away from {requirement}, which is {verdict}{why}")
-        });
+        let missed = self.with(Result::Missed).map(|cell| self.missed(cell));
         let undeclared = self.with(Result::Undeclared).map(|cell| {
             let Cell { requirement, .. } = cell;
             format!(
@@ -154,6 +150,20 @@ impl Row {
             )
         });
         error.chain(silent).chain(missed).chain(undeclared).collect()
+    }
+
+    /// What got away, from whom, where to look and how to try again.
+    fn missed(&self, cell: &Cell) -> String {
+        let Self { fault: FaultName { name, sentence }, firings, .. } = self;
+        let Cell { requirement, verdict, .. } = cell;
+        let why = cell.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let file = requirement.replace('-', "_");
+        format!(
+            "{name} got away from {requirement}, which says {verdict}{why}\n\
+             the lie, told {firings} times: {sentence}\n\
+             the check that must fail on it: src/checks/*/{file}.rs; how it judges: cargo run -- explain {requirement}\n\
+             to try again: cargo run --release -- selftest --fault {name}"
+        )
     }
 }
 
@@ -190,4 +200,30 @@ fn cell(requirement: &Requirement, fault: &str, judged: &Judged) -> Cell {
     };
     let why = judged.why().map(str::to_owned);
     Cell { requirement: judged.id.clone(), result, verdict: judged.verdict.word(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lie_that_got_away_is_named_with_the_check_to_look_at() {
+        let cell = Cell {
+            requirement: "scale-down-reverse".to_owned(),
+            result: Result::Missed,
+            verdict: "pass",
+            why: None,
+        };
+        let fault = FaultName { name: "scales-down-ascending", sentence: "Takes the lowest pod first." };
+        let row = Row { fault, firings: 2, cluster_secs: 1.0, error: None, cells: vec![cell] };
+        let [problem] = &row.problems()[..] else { panic!("one problem: {:?}", row.problems()) };
+        for part in [
+            "scales-down-ascending got away from scale-down-reverse, which says pass",
+            "told 2 times: Takes the lowest pod first.",
+            "src/checks/*/scale_down_reverse.rs",
+            "selftest --fault scales-down-ascending",
+        ] {
+            assert!(problem.contains(part), "{part:?} is not in {problem:?}");
+        }
+    }
 }

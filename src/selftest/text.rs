@@ -70,7 +70,7 @@ fn problems(out: &mut String, problems: &[String]) {
         return;
     }
     line(out, "\nWhat is wrong\n");
-    problems.iter().for_each(|problem| line(out, &format!("  {problem}")));
+    problems.iter().for_each(|problem| line(out, &format!("  {}", problem.replace('\n', "\n    "))));
 }
 
 fn verdict(out: &mut String, selftest: &Selftest) {
@@ -100,12 +100,17 @@ fn verdict(out: &mut String, selftest: &Selftest) {
             selftest.seed
         ),
     );
-    let problems = selftest.problems().len();
-    line(
-        out,
-        &match problems {
-            0 => "SELFTEST: every check catches what it is there for (exit 0)".to_owned(),
-            _ => format!("SELFTEST: {problems} problems (exit 6)"),
-        },
-    );
+    line(out, &last_line(selftest));
+}
+
+fn last_line(selftest: &Selftest) -> String {
+    let missed = |row: &&Row| row.with(Result::Missed).next().is_some();
+    let away: Vec<&str> = selftest.matrix.rows.iter().filter(missed).map(|row| row.fault.name).collect();
+    let problems = match selftest.problems().len() {
+        0 => return "SELFTEST: every check catches what it is there for (exit 0)".to_owned(),
+        1 => "1 problem".to_owned(),
+        many => format!("{many} problems"),
+    };
+    let away = if away.is_empty() { String::new() } else { format!(", got away: {}", away.join(", ")) };
+    format!("SELFTEST: {problems}{away} (exit 6)")
 }

@@ -8,6 +8,9 @@ use crate::status::Status;
 use crate::world::Shared;
 use serde_json::{Value, json};
 
+/// What `kubectl get all` means.
+const IN_ALL: [Kind; 5] = [Kind::Pod, Kind::Service, Kind::StatefulSet, Kind::Deployment, Kind::ReplicaSet];
+
 pub(super) fn document(shared: &Shared, path: &str) -> Result<Response, Status> {
     let segments: Vec<_> = path.split('/').skip(1).collect();
     let body = match segments[..] {
@@ -76,6 +79,9 @@ fn resources(shared: &Shared, group: &str, version: &str) -> Value {
         });
         if !info.short.is_empty() {
             entry["shortNames"] = json!([info.short]);
+        }
+        if IN_ALL.contains(kind) {
+            entry["categories"] = json!(["all"]);
         }
         listed.push(entry);
         for subresource in info.subresources {

@@ -8,11 +8,13 @@ mod discovery;
 mod managed;
 mod openapi;
 mod patch;
+mod protobuf;
 mod read;
 mod request;
 mod response;
 mod scale;
 mod stream;
+mod table;
 mod watch;
 mod write;
 
@@ -99,7 +101,7 @@ async fn object(shared: &Shared, target: Target, request: &mut Request) -> Resul
             watch::watch(shared, &target, request)
         }
         ("GET", _) if target.name.is_none() => read::list(shared, &target, request),
-        ("GET", _) => read::get(shared, &target),
+        ("GET", _) => read::get(shared, &target, request),
         ("POST", "eviction") => write::evict(shared, &target, request),
         ("POST", "binding") => write::bind(shared, &target, request),
         ("POST", "") if target.name.is_none() => write::create(shared, &target, request),

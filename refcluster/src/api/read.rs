@@ -1,7 +1,8 @@
-//! Getting one object and listing many.
+//! Getting one object and listing many, as they are or as tables.
 
 use super::request::{Request, Target};
 use super::response::{self, Response};
+use super::table::Table;
 use crate::selector::Selector;
 use crate::status::Status;
 use crate::store::Key;
@@ -9,10 +10,15 @@ use crate::world::Shared;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub(super) fn get(shared: &Shared, target: &Target) -> Result<Response, Status> {
+pub(super) fn get(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
     let key = target.key();
-    let object = shared.lock().get(&key).ok_or_else(|| Status::not_found(key.kind, &key.name))?;
-    Ok(response::json(200, &object))
+    let world = shared.lock();
+    let table = Table::asked(request, key.kind, world.clock)?;
+    let object = world.get(&key).ok_or_else(|| Status::not_found(key.kind, &key.name))?;
+    Ok(match table {
+        Some(mut table) => response::json(200, &table.of_one(&object)),
+        None => response::json(200, &object),
+    })
 }
 
 /// Answers with a page: `continue` is the key after which the next one starts.
@@ -20,6 +26,7 @@ pub(super) fn list(shared: &Shared, target: &Target, request: &Request) -> Resul
     let selector = selector(request)?;
     let after = page_start(target, request);
     let world = shared.lock();
+    let table = Table::asked(request, target.kind, world.clock)?;
     check_revision(request, world.store.revision())?;
     let limit = request.number("limit").filter(|limit| *limit > 0).unwrap_or(u64::MAX) as usize;
     let mut found = world
@@ -32,12 +39,14 @@ pub(super) fn list(shared: &Shared, target: &Target, request: &Request) -> Resul
     if let (true, Some((last, _))) = (more, page.last()) {
         metadata["continue"] = format!("{}/{}", last.namespace, last.name).into();
     }
-    let info = target.kind.info();
-    let items: Vec<_> = page.iter().map(|(_, object)| &***object).collect();
-    let body = json!({
-        "kind": format!("{}List", info.name), "apiVersion": target.kind.api_version(),
-        "metadata": metadata, "items": items,
-    });
+    let items: Vec<&Value> = page.iter().map(|(_, object)| &***object).collect();
+    let body = match table {
+        Some(mut table) => table.of(metadata, &items),
+        None => json!({
+            "kind": format!("{}List", target.kind.info().name), "apiVersion": target.kind.api_version(),
+            "metadata": metadata, "items": items,
+        }),
+    };
     Ok(response::json(200, &body))
 }
 

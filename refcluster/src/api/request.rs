@@ -1,5 +1,6 @@
 //! What a request asks for: path, query, body.
 
+use super::protobuf;
 use crate::kind::Kind;
 use crate::registry::Part;
 use crate::status::Status;
@@ -101,11 +102,16 @@ impl Request {
         }
     }
 
-    /// The body, as JSON.
+    /// The object in the body.
     pub(super) fn json(&self) -> Result<Value, Status> {
-        if self.header("content-type").contains("protobuf") || self.header("content-type").contains("cbor") {
+        let unsupported = |message: &str| Status::new(415, "UnsupportedMediaType", message);
+        let content_type = self.header("content-type");
+        if content_type.contains("protobuf") {
+            return protobuf::decode(&self.body).map_err(|error| unsupported(&error));
+        }
+        if content_type.contains("cbor") {
             let message = "the body of the request was in an unknown format - accepted media types include: application/json";
-            return Err(Status::new(415, "UnsupportedMediaType", message));
+            return Err(unsupported(message));
         }
         serde_json::from_slice(&self.body)
             .map_err(|error| Status::bad_request(format!("the body is not valid JSON: {error}")))
@@ -139,9 +145,12 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Result<Target, Status> {
     };
     let kind = Kind::served(group, version, plural).ok_or_else(Status::no_such_path)?;
     let subresource = tail.get(1).copied().unwrap_or_default();
-    let known = subresource.is_empty() || kind.info().subresources.contains(&subresource);
+    if !subresource.is_empty() && !kind.info().subresources.contains(&subresource) {
+        let message = format!("the model does not serve {plural}/{subresource}");
+        return Err(Status::new(404, "NotFound", message));
+    }
     let placed = !kind.info().namespaced || !namespace.is_empty() || tail.is_empty();
-    if !known || !placed || tail.len() > 2 {
+    if !placed || tail.len() > 2 {
         return Err(Status::no_such_path());
     }
     Ok(Target {

@@ -12,6 +12,8 @@ use std::io;
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(super) type Response = hyper::Response<Body>;
 
+const TEXT: &str = "text/plain; charset=utf-8";
+
 /// An answer with a JSON body.
 pub(super) fn json(code: u16, body: &Value) -> Response {
     bytes(code, "application/json", body.to_string().into_bytes())
@@ -19,7 +21,7 @@ pub(super) fn json(code: u16, body: &Value) -> Response {
 
 /// An answer in plain text.
 pub(super) fn text(code: u16, body: impl Into<Vec<u8>>) -> Response {
-    bytes(code, "text/plain; charset=utf-8", body.into())
+    bytes(code, TEXT, body.into())
 }
 
 /// The answer to a request that is refused.
@@ -33,8 +35,16 @@ pub(super) fn error(status: &Status) -> Response {
 
 /// An answer that goes on until its stream ends; an error in the stream breaks the connection.
 pub(super) fn streaming(parts: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
-    let body = BodyExt::boxed_unsync(StreamBody::new(parts.map(|part| part.map(Frame::data))));
-    build(200, "application/json", body)
+    build(200, "application/json", stream_body(parts))
+}
+
+/// An answer in plain text that goes on until its stream ends.
+pub(super) fn text_stream(parts: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
+    build(200, TEXT, stream_body(parts))
+}
+
+fn stream_body(parts: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Body {
+    BodyExt::boxed_unsync(StreamBody::new(parts.map(|part| part.map(Frame::data))))
 }
 
 /// The answer that hands the connection over to a WebSocket.

@@ -6,6 +6,7 @@
 use super::read;
 use super::request::{Request, Target};
 use super::response::{self, Response};
+use super::table::Table;
 use crate::api_fault::ApiFault;
 use crate::kind::Kind;
 use crate::selector::Selector;
@@ -29,6 +30,7 @@ struct Watch {
     shared: Shared,
     kind: Kind,
     selector: Selector,
+    table: Option<Table>,
     ready: VecDeque<Bytes>,
     changes: mpsc::UnboundedReceiver<Arc<Change>>,
     revision: u64,
@@ -44,6 +46,7 @@ struct Watch {
 pub(super) fn watch(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
     let selector = read::selector(request)?;
     let mut world = shared.lock();
+    let table = Table::asked(request, target.kind, world.clock)?;
     let (changes, revision) = (world.store.subscribe(target.kind, &target.namespace), world.store.revision());
     let secs = request.number("timeoutSeconds").filter(|secs| *secs > 0);
     let secs = secs.unwrap_or_else(|| world.chance.within(1_800..3_600));
@@ -51,6 +54,7 @@ pub(super) fn watch(shared: &Shared, target: &Target, request: &Request) -> Resu
         shared: shared.clone(),
         kind: target.kind,
         selector,
+        table,
         ready: VecDeque::new(),
         changes,
         revision,
@@ -75,11 +79,12 @@ impl Watch {
         if initial || matches!(asked, "" | "0") {
             for (_, object) in world.store.list(target.kind, &target.namespace) {
                 if self.selector.matches(object) {
-                    self.ready.push_back(line("ADDED", object));
+                    let line = self.line("ADDED", object);
+                    self.ready.push_back(line);
                 }
             }
             if initial {
-                self.ready.push_back(self.bookmark(true));
+                self.push_bookmark(true);
             }
             return;
         }
@@ -93,7 +98,7 @@ impl Watch {
     fn push(&mut self, change: &Change, repeated: bool) {
         self.revision = change.revision;
         if let Some((kind, object)) = event(change, &self.selector) {
-            let line = line(kind, object);
+            let line = self.line(kind, object);
             if repeated {
                 self.ready.push_back(line.clone());
             }
@@ -111,13 +116,21 @@ impl Watch {
         self.over = true;
     }
 
-    fn bookmark(&self, initial_events_end: bool) -> Bytes {
+    fn push_bookmark(&mut self, initial_events_end: bool) {
         let mut metadata = json!({"resourceVersion": self.revision.to_string(), "creationTimestamp": null});
         if initial_events_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         let object = json!({"kind": self.kind.info().name, "apiVersion": self.kind.api_version(), "metadata": metadata});
-        line("BOOKMARK", &object)
+        let line = self.line("BOOKMARK", &object);
+        self.ready.push_back(line);
+    }
+
+    fn line(&mut self, kind: &str, object: &Value) -> Bytes {
+        match &mut self.table {
+            Some(table) => line(kind, &table.of_one(object)),
+            None => line(kind, object),
+        }
     }
 
     /// The next piece of the answer, or its end.
@@ -147,7 +160,7 @@ impl Watch {
             self.over = true;
         } else {
             self.next_bookmark += BOOKMARK_PERIOD;
-            self.ready.push_back(self.bookmark(false));
+            self.push_bookmark(false);
         }
     }
 

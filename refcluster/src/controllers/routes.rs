@@ -1,4 +1,7 @@
 //! Who hears of a change: the informers' event handlers, in one place.
+//!
+//! Follows the handlers that the constructors of the controllers add, such as `NewStatefulSetController` of
+//! `pkg/controller/statefulset/stateful_set.go`, and `pkg/scheduler/eventhandlers.go`.
 
 use crate::json::{self, items, text};
 use crate::kind::Kind;

@@ -1,4 +1,7 @@
 //! One DNS server: what it knows, and what it has in its cache.
+//!
+//! Follows `plugin/cache` of CoreDNS: an answer, a negative one too, is kept for its own time and no longer than the
+//! cache allows.
 
 use super::{wire, zone};
 use crate::fault::Fault;

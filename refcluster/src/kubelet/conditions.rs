@@ -1,4 +1,6 @@
 //! The conditions in a pod's status.
+//!
+//! Follows `UpdatePodCondition` of `pkg/api/v1/pod/util.go`.
 
 use crate::json::{list, map};
 use serde_json::{Value, json};

@@ -30,7 +30,7 @@ use filesystem::Volume;
 use serde_json::Value;
 use status::ContainerState;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// What a pod's task is told to do.
@@ -89,20 +89,9 @@ impl Kubelets {
         self.pods.get(json::uid(pod))?.containers.get(name)?.running.clone()
     }
 
-    /// What a container has written to its log.
-    pub(crate) fn log(&self, pod: &Value, name: &str) -> Option<String> {
-        let first = text(pod, "/spec/containers/0/name");
-        let name = if name.is_empty() { first } else { name };
-        Some(
-            self.pods
-                .get(json::uid(pod))?
-                .containers
-                .get(name)?
-                .log
-                .clone()
-                .map(|log| crate::shell::io::text_of(&log))
-                .unwrap_or_default(),
-        )
+    /// What a container writes to its log; nothing before it has started.
+    pub(crate) fn log(&self, pod: &Value, name: &str) -> Option<Arc<Mutex<Vec<u8>>>> {
+        self.pods.get(json::uid(pod))?.containers.get(name)?.log.clone()
     }
 
     /// Forgets the data of a volume that is deleted.

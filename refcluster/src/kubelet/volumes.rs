@@ -1,4 +1,7 @@
 //! The volumes of a pod, made ready for its containers.
+//!
+//! Follows the sources under `pkg/volume` as far as they are used here: emptyDir, hostPath, configMap, secret, projected,
+//! downwardAPI, and claims, which `pkg/kubelet/volumemanager` waits for.
 
 use super::environment;
 use super::filesystem::{Mount, Volume};

@@ -1,4 +1,6 @@
 //! What must hold of an object before anything else is looked at: its type, its name, its namespace.
+//!
+//! Follows `BeforeCreate` of `k8s.io/apiserver/pkg/registry/rest/create.go`.
 
 use crate::json::{self, map, text};
 use crate::kind::Kind;

@@ -2,6 +2,7 @@
 //!
 //! Follows the Shell Command Language of POSIX.1-2017, as far as it goes, and busybox where the two differ.
 
+mod arithmetic;
 mod commands;
 mod dns_client;
 mod expand;
@@ -9,8 +10,10 @@ mod interpreter;
 pub(crate) mod io;
 mod network_commands;
 mod parser;
+mod pattern;
 pub(crate) mod process;
 mod program;
+mod syntax;
 mod test_command;
 mod word;
 

@@ -1,6 +1,6 @@
 //! Words as they are written: literal text, quotes, and what has to be expanded.
 
-use super::parser::Script;
+use super::syntax::Script;
 
 /// A word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

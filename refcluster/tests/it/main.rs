@@ -5,5 +5,7 @@ mod api_faults;
 mod common;
 mod dns;
 mod faults;
+mod streams;
+mod tables;
 mod tour;
 mod workload;

@@ -2,12 +2,13 @@
 
 mod exec;
 mod forward;
+mod log;
 
 pub(super) use exec::exec;
 pub(super) use forward::port_forward;
+pub(super) use log::log;
 
 use super::request::{Request, Target};
-use super::response::{self, Response};
 use crate::api_fault::ApiFault;
 use crate::json::has;
 use crate::kind::Kind;
@@ -27,14 +28,6 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
-/// What a container has written so far.
-pub(super) fn log(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
-    let world = shared.lock();
-    let pod = running_pod(&world, target)?;
-    let text = world.kubelets.log(&pod, request.parameter("container")).unwrap_or_default();
-    Ok(response::text(200, text))
-}
-
 /// A pod that has a node.
 fn running_pod(world: &World, target: &Target) -> Result<Arc<Value>, Status> {
     let key = target.key();
@@ -46,16 +39,25 @@ fn running_pod(world: &World, target: &Target) -> Result<Arc<Value>, Status> {
     }
 }
 
+/// Why kubectl's port-forward, which speaks SPDY inside of WebSockets, gets nowhere.
+const SPEAKS: &str = "the model streams over WebSocket channels, not over SPDY";
+
 /// Agrees on a protocol: the first of the client's that is known here.
 fn negotiate(request: &Request, known: &[&'static str]) -> Result<(String, &'static str), Status> {
     let key = request.header("sec-websocket-key");
     if key.is_empty() {
-        return Err(Status::bad_request("Upgrade request required"));
+        let why = match request.header("upgrade") {
+            "" => "Upgrade request required".to_owned(),
+            other => format!("{SPEAKS}, and the client asks for {other}"),
+        };
+        return Err(Status::bad_request(why));
     }
-    let offered = request.header("sec-websocket-protocol").split(',').map(str::trim);
-    let chosen = offered.into_iter().find_map(|offer| known.iter().find(|known| **known == offer));
-    let chosen = chosen.copied().or(known.last().copied()).unwrap_or_default();
-    Ok((derive_accept_key(key.as_bytes()), chosen))
+    let offers = request.header("sec-websocket-protocol");
+    let chosen = offers.split(',').find_map(|offer| known.iter().find(|known| **known == offer.trim()));
+    match chosen.copied().or_else(|| known.last().copied().filter(|_| offers.is_empty())) {
+        Some(chosen) => Ok((derive_accept_key(key.as_bytes()), chosen)),
+        None => Err(Status::bad_request(format!("{SPEAKS}, and the client offers {offers} only"))),
+    }
 }
 
 async fn socket(upgrade: OnUpgrade) -> Option<Socket> {

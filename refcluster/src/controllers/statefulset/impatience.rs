@@ -1,4 +1,4 @@
-//! How the controller breaks its order, when it is told to.
+//! How the controller breaks its order, when it is told to. Kubernetes does none of this.
 
 use super::{Sync, control::Replica, identity};
 use crate::controllers::pods;

@@ -1,6 +1,7 @@
 //! The status of a set.
 //!
-//! Follows `updateStatus` and `completeRollingUpdate`.
+//! Follows `updateStatus` of `pkg/controller/statefulset/stateful_set_control.go` and `completeRollingUpdate` of
+//! `stateful_set_utils.go`.
 
 use super::{Sync, identity};
 use crate::controllers::{Outcome, pods};

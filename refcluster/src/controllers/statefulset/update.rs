@@ -1,6 +1,7 @@
 //! Which revision a pod is made from, and the roll from one revision to the next.
 //!
-//! Follows `newVersionedStatefulSetPod` and `updateStatefulSetAfterInvariantEstablished`, with the feature
+//! Follows `newVersionedStatefulSetPod` of `pkg/controller/statefulset/stateful_set_utils.go` and
+//! `updateStatefulSetAfterInvariantEstablished` of `stateful_set_control.go`, with the feature
 //! MaxUnavailableStatefulSet on, as in Kubernetes 1.37.
 
 use super::{Sync, control::Replica, identity, status::Counts};
