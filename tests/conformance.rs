@@ -1,8 +1,9 @@
 //! Every requirement as a test of the cluster in `$KUBECONFIG`, for `cargo test --test conformance` and nextest.
 //!
 //! The pipeline runs once for all the tests that are selected. nextest starts a process for each test; they share what
-//! they record, and each runs only what its requirement needs and none before it has recorded. Without `$KUBECONFIG` every test is ignored, and its kind says why. The `STEADFAST_*`
-//! variables have the same effect as for the command.
+//! they record: a test whose scenarios an earlier one has run is judged at once, and any other runs what it needs.
+//! Without `$KUBECONFIG` every test is ignored, and its kind says why. The `STEADFAST_*` variables have the same effect
+//! as for the command.
 
 use std::{
     process::ExitCode,

@@ -5,13 +5,15 @@ use super::cells::{
     self, count, int_or_text, labels, node_address, node_info, of_containers, or_none, selector, subjects,
 };
 use super::{Row, network, pod, storage, text_or};
-use crate::json::{self, items, text};
+use crate::json::{self, text};
 use crate::kind::Kind;
 use serde_json::{Value, json};
 
 /// A column: its name, and how its cells come about.
 pub(super) struct Column {
     name: &'static str,
+    /// What the head calls its cells, which is not always what they are.
+    of: &'static str,
     priority: u8,
     cell: Cell,
 }
@@ -24,9 +26,8 @@ enum Cell {
 impl Column {
     /// What the table's head says of it.
     pub(super) fn definition(&self) -> Value {
-        let kind = if matches!(self.cell, Cell::Text(_)) { "string" } else { "integer" };
         let format = if self.name == "Name" { "name" } else { "" };
-        json!({"name": self.name, "type": kind, "format": format, "description": "", "priority": self.priority})
+        json!({"name": self.name, "type": self.of, "format": format, "description": "", "priority": self.priority})
     }
 
     /// Its cell in a row.
@@ -39,15 +40,20 @@ impl Column {
 }
 
 const fn column(name: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
-    Column { name, priority: 0, cell: Cell::Text(cell) }
+    Column { name, of: "string", priority: 0, cell: Cell::Text(cell) }
 }
 
 const fn wide(name: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
-    Column { name, priority: 1, cell: Cell::Text(cell) }
+    Column { name, of: "string", priority: 1, cell: Cell::Text(cell) }
 }
 
 const fn number(name: &'static str, cell: fn(&Row<'_>) -> i64) -> Column {
-    Column { name, priority: 0, cell: Cell::Number(cell) }
+    Column { name, of: "integer", priority: 0, cell: Cell::Number(cell) }
+}
+
+/// Numbers in a column that the head calls text, as the API server (1.37) has some.
+const fn count_as_text(name: &'static str, cell: fn(&Row<'_>) -> i64) -> Column {
+    Column { name, of: "string", priority: 0, cell: Cell::Number(cell) }
 }
 
 /// The columns of a kind.
@@ -58,7 +64,7 @@ pub(super) fn of(kind: Kind) -> &'static [Column] {
         Kind::Pod => POD,
         Kind::Service => SERVICE,
         Kind::Endpoints => &[NAME, ENDPOINTS, AGE],
-        Kind::ServiceAccount => &[NAME, SECRETS, AGE],
+        Kind::ServiceAccount => &[NAME, AGE],
         Kind::ConfigMap => &[NAME, DATA, AGE],
         Kind::Secret => &[NAME, SECRET_TYPE, DATA, AGE],
         Kind::Event => EVENT,
@@ -80,10 +86,11 @@ pub(super) fn of(kind: Kind) -> &'static [Column] {
 
 const NAME: Column = column("Name", |row| json::name(row.object).to_owned());
 const AGE: Column = column("Age", |row| since(text(row.object, "/metadata/creationTimestamp"), row.now_secs));
-const CREATED_AT: Column =
-    column("Created At", |row| text(row.object, "/metadata/creationTimestamp").to_owned());
-const DATA: Column = number("Data", cells::entries);
-const SECRETS: Column = number("Secrets", |row| items(row.object, "/secrets").len() as i64);
+const CREATED_AT: Column = Column {
+    of: "date",
+    ..column("Created At", |row| text(row.object, "/metadata/creationTimestamp").to_owned())
+};
+const DATA: Column = count_as_text("Data", cells::entries);
 const SECRET_TYPE: Column = column("Type", |row| text(row.object, "/type").to_owned());
 const HOLDER: Column = column("Holder", |row| text(row.object, "/spec/holderIdentity").to_owned());
 const ENDPOINTS: Column = column("Endpoints", network::endpoints);
@@ -175,8 +182,8 @@ const PERSISTENT_VOLUME_CLAIM: &[Column] = &[
 const DEPLOYMENT: &[Column] = &[
     NAME,
     READY_REPLICAS,
-    number("Up-to-date", |row| count(row, "/status/updatedReplicas")),
-    number("Available", |row| count(row, "/status/availableReplicas")),
+    count_as_text("Up-to-date", |row| count(row, "/status/updatedReplicas")),
+    count_as_text("Available", |row| count(row, "/status/availableReplicas")),
     AGE,
     CONTAINERS,
     IMAGES,
@@ -194,8 +201,12 @@ const REPLICA_SET: &[Column] = &[
     SELECTOR,
 ];
 
-const CONTROLLER_REVISION: &[Column] =
-    &[NAME, column("Controller", cells::owner), number("Revision", |row| count(row, "/revision")), AGE];
+const CONTROLLER_REVISION: &[Column] = &[
+    NAME,
+    column("Controller", cells::owner),
+    count_as_text("Revision", |row| count(row, "/revision")),
+    AGE,
+];
 
 const ENDPOINT_SLICE: &[Column] = &[
     NAME,
