@@ -55,7 +55,7 @@ pub struct Notes {
 impl Default for Notes {
     fn default() -> Self {
         let mut notes = Self {
-            history: History { scenario: "noted".to_owned(), events: Vec::new() },
+            history: History::new("noted", Vec::new()),
             clock_us: 0,
             revision: 100,
             objects: BTreeMap::new(),

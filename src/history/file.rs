@@ -95,9 +95,8 @@ pub fn parse(text: &str) -> Result<(Header, Vec<History>)> {
             Err(_) if !text.ends_with('\n') => break,
             Err(error) => return Err(error).with_context(|| format!("line {} is not an event", index + 1)),
         };
-        let history = histories
-            .entry(line.scenario)
-            .or_insert_with_key(|scenario| History { scenario: scenario.clone(), events: Vec::new() });
+        let history =
+            histories.entry(line.scenario).or_insert_with_key(|scenario| History::new(scenario, Vec::new()));
         let expected = history.events.len() as u64;
         ensure!(
             line.event.seq == expected,

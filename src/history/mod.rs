@@ -5,13 +5,14 @@
 
 mod event;
 pub mod file;
+mod index;
 pub mod lives;
 mod observation;
 mod query;
 mod step;
 
 pub use event::{Event, Observer, Span};
-pub use lives::{Phase, PodLife};
+pub use lives::{Phase, PodLife, Pods};
 pub use observation::{
     ApiErrorSeen, Change, DnsOutcome, DnsRecord, DnsSeen, ExecOutcome, ExecSeen, ObjectSeen, Observation,
     Place, Purpose, ReadSeen, Resource, Transport, Vantage,
@@ -35,4 +36,13 @@ pub struct History {
     pub scenario: String,
     /// Its events; `events[n].seq == n`.
     pub events: Vec<Event>,
+    /// Where the events of each kind are.
+    pub(crate) index: index::Index,
+}
+
+impl History {
+    /// The record of a scenario.
+    pub fn new(scenario: impl Into<String>, events: Vec<Event>) -> Self {
+        Self { scenario: scenario.into(), events, ..Self::default() }
+    }
 }

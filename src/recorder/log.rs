@@ -132,6 +132,6 @@ impl Recorder {
     /// The record so far.
     pub fn history(&self) -> History {
         let state = self.inner.state.lock().expect("no holder panics");
-        History { scenario: self.inner.scenario.clone(), events: state.events.clone() }
+        History::new(&self.inner.scenario, state.events.clone())
     }
 }

@@ -307,7 +307,7 @@ fn ip_churn(broken: bool) -> History {
         observer: Observer::Driver,
         seen: Observation::Step(step),
     };
-    History { scenario: "ip-churn".to_owned(), events: vec![event] }
+    History::new("ip-churn", vec![event])
 }
 
 /// The history of that scenario, begun so much later, with each wait ended by the event before it.

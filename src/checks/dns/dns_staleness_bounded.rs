@@ -140,10 +140,11 @@ fn retired<'a, 'h>(
 ) -> Option<(&'a Asked<'h>, u64)> {
     let change = &changes[index];
     let changed_us = change.event.span.until_us;
-    let again = changes[index + 1..].iter().find(|later| later.new == change.old);
     // What is told later than that is broken already.
     let over_us = changed_us.saturating_add(2 * truth.tolerance_us());
-    let again_us = again.map_or(over_us, |later| later.event.span.until_us.min(over_us));
+    let mut later = changes[index + 1..].iter().take_while(|later| later.event.span.until_us < over_us);
+    let again = later.find(|later| later.new == change.old);
+    let again_us = again.map_or(over_us, |later| later.event.span.until_us);
     let from = answers.partition_point(|one| one.event.span.from_us <= changed_us);
     let is_old = |one: &&&Asked<'_>| one.is_positive() && one.answer.as_ref() == Ok(&change.old);
     let before = answers[..from].last().filter(is_old)?;

@@ -45,6 +45,7 @@ impl Period<'_> {
 fn periods<'h>(life: &PodLife<'h>) -> Vec<Period<'h>> {
     let mut periods: Vec<Period<'h>> = Vec::new();
     let mut was_ready = false;
+    let addresses: BTreeSet<&str> = life.addresses().into_iter().collect();
     for version in &life.versions {
         let is_out = matches!(Phase::of(version.what), Phase::Running | Phase::Terminating);
         let gone = version.change == crate::history::Change::Deleted;
@@ -55,7 +56,7 @@ fn periods<'h>(life: &PodLife<'h>) -> Vec<Period<'h>> {
                 pod: life.name,
                 from: version.event,
                 until: None,
-                addresses: life.addresses().into_iter().collect(),
+                addresses: addresses.clone(),
             }),
             _ => {}
         }

@@ -111,7 +111,8 @@ fn shown(value: &Value) -> String {
 /// Where nothing was scaled, no pod may come to be under a name that was not there before the first deletion.
 fn new_names(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
     let is_scaled = history.requests().any(|request| request.scales_to().is_some());
-    let first = history.requests().find(|request| pods.iter().any(|life| request.deletes_pod(life.name)));
+    let names: BTreeSet<&str> = pods.iter().map(|life| life.name).collect();
+    let first = history.requests().find(|request| names.iter().any(|name| request.deletes_pod(name)));
     let Some(first) = first.filter(|_| !is_scaled) else { return };
     let mut known = BTreeSet::new();
     for life in pods {
