@@ -19,7 +19,9 @@ fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
     let pods = history.pods();
     let recreated = recreated(history, &pods);
-    let mut asked = truth.asked(history);
+    let is_recreated =
+        |_: &_, subject: Subject<'_>| matches!(subject, Subject::Pod(name) if recreated.contains_key(name));
+    let mut asked = truth.asked(history, is_recreated);
     asked.retain(|one| {
         let ready = since(one, &recreated);
         ready.is_some_and(|ready| ready.span.until_us <= one.event.span.from_us)

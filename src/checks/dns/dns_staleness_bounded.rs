@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, short},
+    asked::{Asked, Subject, is_of_backend, short},
     telling::{asked_too_early, gave_up, never_answered, say_broken},
     truth::{Fit, Truth, words},
 };
@@ -18,8 +18,7 @@ pub(super) const CHECK: Check = Check { id: "dns-staleness-bounded", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
-    let mut asked = truth.asked(history);
-    asked.retain(Asked::of_backend);
+    let asked = truth.asked(history, |dns, _| is_of_backend(dns));
     too_old(&truth, &asked, findings);
     gave_up(history, &truth, &asked, findings);
     never_answered(&truth, &asked, findings);
@@ -53,7 +52,7 @@ fn changes<'h>(truth: &Truth<'h>, subject: Subject<'_>) -> Vec<Change<'h>> {
 fn by_backend<'a, 'h>(asked: &'a [Asked<'h>], subject: Subject<'_>) -> Vec<Vec<&'a Asked<'h>>> {
     let mut backends: BTreeMap<_, Vec<&Asked<'_>>> = BTreeMap::new();
     for one in asked.iter().filter(|one| one.subject == subject && one.answer.is_ok()) {
-        backends.entry(one.key()).or_default().push(one);
+        backends.entry(one.key).or_default().push(one);
     }
     backends.into_values().collect()
 }
@@ -62,10 +61,10 @@ fn too_old(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
     let mut said = BTreeSet::new();
     for one in asked {
         match one.fit {
-            Some(Fit::Outdated { .. }) if said.insert((one.key(), one.is_positive())) => {
+            Some(Fit::Outdated { .. }) if said.insert((one.key, one.is_positive())) => {
                 say_broken(truth, one, findings);
             }
-            Some(Fit::Unknown { gap }) if said.insert((one.key(), one.is_positive())) => {
+            Some(Fit::Unknown { gap }) if said.insert((one.key, one.is_positive())) => {
                 let what =
                     format!("{}, and a gap in the watch of pods hides how old that is", one.told(truth));
                 findings.blind(what, &[gap, one.event]);
@@ -123,7 +122,8 @@ fn followed<'a, 'h>(
     let changed_us = change.event.span.until_us;
     let from = answers.partition_point(|one| one.event.span.until_us < changed_us);
     let later = answers[from..].iter().take_while(|one| one.event.span.from_us < until_us);
-    let (index, first) = later.enumerate().find(|(_, one)| one.answer.as_ref() == Ok(&change.new))?;
+    let (index, first) =
+        later.enumerate().find(|(_, one)| one.answer.as_ref().as_ref() == Ok(&change.new))?;
     let before = answers[..from + index].last()?;
     let since_us = first.event.span.from_us.saturating_sub(before.event.span.until_us);
     let took_us = first.event.span.until_us.saturating_sub(changed_us);
@@ -146,7 +146,7 @@ fn retired<'a, 'h>(
     let again = later.find(|later| later.new == change.old);
     let again_us = again.map_or(over_us, |later| later.event.span.until_us);
     let from = answers.partition_point(|one| one.event.span.from_us <= changed_us);
-    let is_old = |one: &&&Asked<'_>| one.is_positive() && one.answer.as_ref() == Ok(&change.old);
+    let is_old = |one: &&&Asked<'_>| one.is_positive() && one.answer.as_ref().as_ref() == Ok(&change.old);
     let before = answers[..from].last().filter(is_old)?;
     let later = answers[from..].iter().take_while(|one| one.event.span.from_us < again_us);
     let last = later.filter(is_old).last().unwrap_or(before);
