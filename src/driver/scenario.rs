@@ -64,7 +64,7 @@ impl Driver {
 
     /// Runs the scenario to its end, or until the run is to end. The record's last step says which.
     pub async fn run(mut self) {
-        self.recorder.step(Step::Started(self.started()));
+        self.recorder.step(Step::Started(self.started().into()));
         let mut stop = self.shared.stop.clone();
         let outcome = tokio::select! {
             outcome = self.steps() => outcome,

@@ -5,9 +5,7 @@ use std::{
     ops::Deref,
 };
 
-use serde_json::Value;
-
-use super::{Change, Event, History, ObjectSeen, Resource, SET, Seen};
+use super::{Change, Event, History, Json, ObjectSeen, Resource, SET, Seen};
 
 /// What a pod was at one version, reduced to what ordering is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,7 +168,7 @@ impl<'h> PodLife<'h> {
 
     /// The names of the claims that it mounts, by volume name.
     pub fn claims(&self) -> Vec<(&'h str, &'h str)> {
-        let claim = |volume: &'h Value| {
+        let claim = |volume: &'h Json| {
             Some((volume["name"].as_str()?, volume.pointer("/persistentVolumeClaim/claimName")?.as_str()?))
         };
         self.versions[0].what.list("/spec/volumes").iter().filter_map(claim).collect()

@@ -6,12 +6,14 @@
 mod event;
 pub mod file;
 mod index;
+mod json;
 pub mod lives;
 mod observation;
 mod query;
 mod step;
 
 pub use event::{Event, Observer, Span};
+pub use json::Json;
 pub use lives::{Phase, PodLife, Pods};
 pub use observation::{
     ApiErrorSeen, Change, DnsOutcome, DnsRecord, DnsSeen, ExecOutcome, ExecSeen, ObjectSeen, Observation,

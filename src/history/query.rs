@@ -92,7 +92,7 @@ impl History {
     /// Every DNS question with what came back, in the order in which the answers came.
     pub fn dns(&self) -> impl DoubleEndedIterator<Item = Seen<'_, DnsSeen>> {
         self.select(Kind::Dns, |seen| match seen {
-            Observation::Dns(dns) => Some(dns),
+            Observation::Dns(dns) => Some(&**dns),
             _ => None,
         })
     }
@@ -100,7 +100,7 @@ impl History {
     /// Every command in a container.
     pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'_, ExecSeen>> {
         self.select(Kind::Exec, |seen| match seen {
-            Observation::Exec(exec) => Some(exec),
+            Observation::Exec(exec) => Some(&**exec),
             _ => None,
         })
     }
@@ -129,7 +129,7 @@ impl History {
     /// The driver's requests, each at the moment before it was sent.
     pub fn requests(&self) -> impl DoubleEndedIterator<Item = Seen<'_, Requested>> {
         self.select(Kind::Requested, |seen| match seen {
-            Observation::Step(Step::Requested(request)) => Some(request),
+            Observation::Step(Step::Requested(request)) => Some(&**request),
             _ => None,
         })
     }
@@ -138,7 +138,7 @@ impl History {
     pub fn started(&self) -> Started {
         self.steps()
             .find_map(|step| match step.what {
-                Step::Started(started) => Some(started.clone()),
+                Step::Started(started) => Some(Started::clone(started)),
                 _ => None,
             })
             .unwrap_or_default()

@@ -128,7 +128,8 @@ mod tests {
         }
         let mut history = notes.history();
         let server_version = server.to_owned();
-        history.events[0].seen = Observation::Step(Step::Started(Started { server_version, ..started() }));
+        history.events[0].seen =
+            Observation::Step(Step::Started(Started { server_version, ..started() }.into()));
         judge(&CHECK, &history)
     }
 

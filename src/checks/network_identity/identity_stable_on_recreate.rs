@@ -77,7 +77,7 @@ fn compare(
 fn tuple(before: &PodLife<'_>, after: &PodLife<'_>) -> Vec<(&'static str, Value, Value)> {
     let (old, new) = (known(before).what, known(after).what);
     let field = |what, pointer: &str| {
-        let of = |pod: &crate::history::ObjectSeen| pod.at(pointer).cloned().unwrap_or_default();
+        let of = |pod: &crate::history::ObjectSeen| pod.at(pointer).map_or(Value::Null, Value::from);
         (what, of(old), of(new))
     };
     let claims = |life: &PodLife<'_>| {
@@ -93,7 +93,7 @@ fn tuple(before: &PodLife<'_>, after: &PodLife<'_>) -> Vec<(&'static str, Value,
 }
 
 fn labels(pod: &crate::history::ObjectSeen) -> Value {
-    let mut labels = pod.at("/metadata/labels").cloned().unwrap_or_default();
+    let mut labels = pod.at("/metadata/labels").map_or(Value::Null, Value::from);
     if let Some(labels) = labels.as_object_mut() {
         labels.remove(REVISION);
     }

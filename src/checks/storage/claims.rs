@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::history::{
-    CLAIM_TEMPLATE, Change, Event, History, ObjectSeen, Observation, Observer, PodLife, Resource, Seen, lives,
+    CLAIM_TEMPLATE, Change, Event, History, Json, ObjectSeen, Observation, Observer, PodLife, Resource, Seen,
+    lives,
 };
 
 /// One incarnation of a claim.
@@ -109,6 +110,6 @@ pub(super) fn template(history: &History) -> Option<Seen<'_, ObjectSeen>> {
 
 /// The labels that the set selects by, as far as they are plain labels.
 pub(super) fn selector<'h>(set: &Seen<'h, ObjectSeen>) -> Vec<(&'h str, &'h str)> {
-    let labels = set.what.at("/spec/selector/matchLabels").and_then(serde_json::Value::as_object);
-    labels.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+    let labels = set.what.at("/spec/selector/matchLabels").into_iter().flat_map(Json::members);
+    labels.filter_map(|(key, value)| Some((key, value.as_str()?))).collect()
 }

@@ -1,12 +1,10 @@
 //! `survivor-undisturbed`: when one pod is lost, only that one is recreated; the others are left alone.
 
-use serde_json::Value;
-
 use super::neglect::neglected;
 use crate::{
     checks::{Check, Findings},
     history::{
-        Change, Event, History, ObjectSeen, PodLife, Pods, Requested, Resource, SET, Seen, Step, Verb,
+        Change, Event, History, Json, ObjectSeen, PodLife, Pods, Requested, Resource, SET, Seen, Step, Verb,
         lives::addresses, lives::condition,
     },
 };
@@ -184,9 +182,9 @@ fn changed(before: &ObjectSeen, now: &ObjectSeen) -> Option<String> {
 }
 
 /// Name, id, restart count and start time of each container that was started, by name.
-fn containers(pod: &ObjectSeen) -> Vec<[&Value; 4]> {
+fn containers(pod: &ObjectSeen) -> Vec<[&Json; 4]> {
     let statuses = pod.list("/status/containerStatuses").iter().filter(|s| s["containerID"].is_string());
-    let mut all: Vec<[&Value; 4]> = statuses
+    let mut all: Vec<[&Json; 4]> = statuses
         .map(|s| [&s["name"], &s["containerID"], &s["restartCount"], &s["state"]["running"]["startedAt"]])
         .collect();
     all.sort_by_key(|container| container[0].as_str());
@@ -194,9 +192,8 @@ fn containers(pod: &ObjectSeen) -> Vec<[&Value; 4]> {
 }
 
 fn restarts(pod: &ObjectSeen) -> String {
-    let of = |s: &Value| {
-        format!("{}: restart count {}", s["name"].as_str().unwrap_or_default(), s["restartCount"])
-    };
+    let of =
+        |s: &Json| format!("{}: restart count {}", s["name"].as_str().unwrap_or_default(), s["restartCount"]);
     pod.list("/status/containerStatuses").iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
