@@ -9,7 +9,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{BufWriter, Write},
+    io::{BufReader, BufWriter, Write},
     path::Path,
 };
 
@@ -154,11 +154,11 @@ fn removal(round: &[Event], until_us: u64) -> Vec<Event> {
     let removed = [Resource::Pods, Resource::EndpointSlices, Resource::Endpoints];
     let mut left: Vec<_> = left.into_values().filter(|(_, left)| removed.contains(&left.resource)).collect();
     left.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
-    let event = |(_, object): (u64, &ObjectSeen)| Event {
-        seq: 0,
-        span: Span::at(until_us),
-        observer: Observer::Watch(object.resource),
-        seen: Observation::Object(ObjectSeen { change: Change::Deleted, ..object.clone() }),
+    let event = |(_, object): (u64, &ObjectSeen)| {
+        let mut object = object.clone();
+        object.change = Change::Deleted;
+        let (span, observer) = (Span::at(until_us), Observer::Watch(object.resource));
+        Event { seq: 0, span, observer, seen: Observation::Object(object) }
     };
     left.into_iter().map(event).collect()
 }
@@ -301,6 +301,5 @@ impl Line {
 
 /// Reads a record as `replay` does.
 pub fn read(path: &Path) -> (Header, Vec<History>) {
-    let text = std::fs::read_to_string(path).expect("a file");
-    file::parse(&text).expect("a record")
+    file::read(BufReader::new(File::open(path).expect("a file"))).expect("a record")
 }
