@@ -112,42 +112,32 @@ impl<'h> Truth<'h> {
     }
 
     /// The questions about the set that are meant, in the order in which the answers came.
+    ///
+    /// A record that was read has equal answers once in memory, and here each is made out once.
     pub(super) fn asked(
         &self,
         history: &'h History,
         is_meant: impl Fn(&DnsSeen, Subject<'h>) -> bool,
     ) -> Vec<Asked<'h>> {
-        let told = self.told(history, is_meant);
-        let ask = |seen: Seen<'h, DnsSeen>| {
-            let (subject, key, answer) = told.get(&std::ptr::from_ref(seen.what))?.as_ref()?;
-            let fit = |told| self.fit(seen.event.span, |state| subject.is_told(told, state));
-            let fit = answer.as_ref().as_ref().ok().map(fit);
-            let (subject, key, answer) = (*subject, *key, Rc::clone(answer));
-            Some(Asked { event: seen.event, dns: seen.what, subject, key, answer, fit })
-        };
-        history.dns().filter_map(ask).collect()
-    }
-
-    /// What each exchange is about, and its answer, if it is meant: once for all that are the same in memory.
-    fn told(
-        &self,
-        history: &'h History,
-        is_meant: impl Fn(&DnsSeen, Subject<'h>) -> bool,
-    ) -> HashMap<*const DnsSeen, Option<(Subject<'h>, Key, Rc<Answer<'h>>)>> {
-        let mut told = HashMap::new();
         let mut keys = BTreeMap::new();
-        for seen in history.dns() {
-            let dns = seen.what;
-            told.entry(std::ptr::from_ref(dns)).or_insert_with(|| {
+        let mut told: HashMap<*const DnsSeen, Option<(Subject<'h>, Key, Rc<Answer<'h>>)>> = HashMap::new();
+        let ask = |Seen { event, what: dns }: Seen<'h, DnsSeen>| {
+            let told = told.entry(std::ptr::from_ref(dns)).or_insert_with(|| {
                 let subject = self.subject(dns).filter(|subject| is_meant(dns, *subject))?;
-                keys.insert((&dns.vantage, dns.transport, &dns.name), 0);
-                Some((subject, dns, Rc::new(self.answer(subject, dns))))
+                let next = keys.len();
+                let key = *keys.entry((&dns.vantage, dns.transport, &dns.name)).or_insert(next);
+                Some((subject, key, Rc::new(self.answer(subject, dns))))
             });
-        }
-        keys.values_mut().zip(0..).for_each(|(key, place)| *key = place);
-        let key = |dns: &DnsSeen| keys[&(&dns.vantage, dns.transport, &dns.name)];
-        let numbered = |told: Option<_>| told.map(|(subject, dns, answer)| (subject, key(dns), answer));
-        told.into_iter().map(|(dns, told)| (dns, numbered(told))).collect()
+            let (subject, key, answer) = told.clone()?;
+            let fit = |told| self.fit(event.span, |state| subject.is_told(told, state));
+            let fit = answer.as_ref().as_ref().ok().map(fit);
+            Some(Asked { event, dns, subject, key, answer, fit })
+        };
+        let mut asked: Vec<Asked<'h>> = history.dns().filter_map(ask).collect();
+        let mut places = vec![0; keys.len()];
+        keys.into_values().enumerate().for_each(|(place, key)| places[key] = place);
+        asked.iter_mut().for_each(|one| one.key = places[one.key]);
+        asked
     }
 
     fn answer(&self, subject: Subject<'h>, dns: &'h DnsSeen) -> Answer<'h> {

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, is_of_backend, short},
+    asked::{Asked, Key, Subject, is_of_backend, short},
     telling::{asked_too_early, gave_up, never_answered, say_broken},
     truth::{Fit, Truth, words},
 };
 use crate::{
     checks::{Check, Findings},
-    history::{DnsOutcome, Event, History},
+    history::{DnsOutcome, Event, History, Vantage},
     limits,
 };
 
@@ -24,10 +24,10 @@ fn judge(history: &History, findings: &mut Findings) {
     never_answered(&truth, &asked, findings);
     asked_too_early(&truth, &asked, findings);
     times_to_live(&asked, findings);
-    for subject in asked.iter().map(|one| one.subject).collect::<BTreeSet<_>>() {
+    for (subject, backends) in by_backend(&asked) {
         let changes = changes(&truth, subject);
-        for answers in by_backend(&asked, subject) {
-            each_change(&truth, &changes, &answers, findings);
+        for answers in backends.values() {
+            each_change(&truth, &changes, answers, findings);
         }
     }
 }
@@ -49,12 +49,13 @@ fn changes<'h>(truth: &Truth<'h>, subject: Subject<'_>) -> Vec<Change<'h>> {
     pairs.map(change).filter(|change| change.old != change.new).collect()
 }
 
-fn by_backend<'a, 'h>(asked: &'a [Asked<'h>], subject: Subject<'_>) -> Vec<Vec<&'a Asked<'h>>> {
-    let mut backends: BTreeMap<_, Vec<&Asked<'_>>> = BTreeMap::new();
-    for one in asked.iter().filter(|one| one.subject == subject && one.answer.is_ok()) {
-        backends.entry(one.key).or_default().push(one);
+/// The answers of each backend about each subject.
+fn by_backend<'a, 'h>(asked: &'a [Asked<'h>]) -> BTreeMap<Subject<'h>, BTreeMap<Key, Vec<&'a Asked<'h>>>> {
+    let mut subjects: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
+    for one in asked.iter().filter(|one| one.answer.is_ok()) {
+        subjects.entry(one.subject).or_default().entry(one.key).or_default().push(one);
     }
-    backends.into_values().collect()
+    subjects
 }
 
 fn too_old(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
@@ -75,16 +76,16 @@ fn too_old(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
 }
 
 fn times_to_live(asked: &[Asked<'_>], findings: &mut Findings) {
-    let mut longest: BTreeMap<String, u32> = BTreeMap::new();
+    let mut longest: BTreeMap<&Vantage, u32> = BTreeMap::new();
     for one in asked {
         let DnsOutcome::Answer { records, .. } = &one.dns.outcome else { continue };
         for record in records {
-            let known = longest.entry(one.dns.vantage.to_string()).or_default();
+            let known = longest.entry(&one.dns.vantage).or_default();
             *known = record.ttl_secs.max(*known);
         }
     }
     for (backend, ttl_secs) in longest {
-        findings.measure("dns_ttl_secs", backend, f64::from(ttl_secs));
+        findings.measure("dns_ttl_secs", backend.to_string(), f64::from(ttl_secs));
     }
 }
 
