@@ -35,7 +35,7 @@ const PAUSE_US: u64 = 1_000_000;
 const REVISIONS: u64 = 100_000;
 
 /// A run on the model cluster.
-pub struct Recording {
+pub(crate) struct Recording {
     header: Header,
     scenarios: Vec<Scenario>,
 }
@@ -52,7 +52,7 @@ struct Scenario {
 
 impl Recording {
     /// Runs everything that is in the catalogue, with a fixed seed: the same events every time.
-    pub fn of_the_model(catalogue: &Catalogue) -> Self {
+    pub(crate) fn of_the_model(catalogue: &Catalogue) -> Self {
         let ids = catalogue.requirements.iter().map(|requirement| requirement.id.clone());
         let plan = Plan::of(catalogue, &Selection::of_ids(ids));
         let options = Options {
@@ -73,10 +73,10 @@ impl Recording {
     }
 
     /// Writes a record of about that many events, and says how many there are.
-    pub fn write(&self, events: u64, path: &Path) -> u64 {
+    pub(crate) fn write(&self, events: u64, path: &Path) -> u64 {
         let once: usize = self.scenarios.iter().map(|s| s.start.len() + s.end.len()).sum();
         let round: usize = self.scenarios.iter().map(|s| s.round.len() + s.removal.len()).sum();
-        let rounds = events.saturating_sub(once as u64).div_ceil(round as u64).max(1);
+        let rounds = ((events.saturating_sub(once as u64) + round as u64 / 2) / round as u64).max(1);
         let mut file = BufWriter::new(File::create(path).expect("a file"));
         writeln!(file, "{}", file::header_line(&self.header)).expect("space on the disk");
         self.scenarios.iter().map(|scenario| scenario.write(rounds, &mut file)).sum()
@@ -300,6 +300,6 @@ impl Line {
 }
 
 /// Reads a record as `replay` does.
-pub fn read(path: &Path) -> (Header, Vec<History>) {
+pub(crate) fn read(path: &Path) -> (Header, Vec<History>) {
     file::read(BufReader::new(File::open(path).expect("a file"))).expect("a record")
 }
