@@ -1,7 +1,7 @@
 //! Long records that are shaped like real ones, for the benches: a run on the model cluster, its scenarios gone through
 //! again and again.
 //!
-//! The composition is therefore that of a full run, whatever the length: about three quarters DNS answers, a sixth
+//! The composition is therefore that of a full run, whatever the length: about three quarters DNS answers, a seventh
 //! versions of objects, the rest commands, steps and watches. A round begins a second after the last one ended. What is
 //! unique in a cluster is unique here: each round has uids, container ids, revisions and dates of its own. The pods of a
 //! round, and what lists them, are removed at its end; the set, its claims and Services stay.
@@ -177,10 +177,11 @@ fn names(round: &[Event]) -> BTreeSet<String> {
                     object.list("/status/containerStatuses").iter().filter_map(|c| c["containerID"].as_str());
                 names.extend(ids.filter_map(|id| Some(id.split_once("//")?.1.to_owned())));
             }
-            Observation::Exec(exec) => match &exec.purpose {
-                Purpose::WriteToken { token, .. } => drop(names.insert(token.clone())),
-                _ => {}
-            },
+            Observation::Exec(exec) => {
+                if let Purpose::WriteToken { token, .. } = &exec.purpose {
+                    names.insert(token.clone());
+                }
+            }
             _ => {}
         }
     }

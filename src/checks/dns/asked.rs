@@ -120,7 +120,7 @@ impl<'h> Truth<'h> {
         is_meant: impl Fn(&DnsSeen, Subject<'h>) -> bool,
     ) -> Vec<Asked<'h>> {
         let mut keys = BTreeMap::new();
-        let mut told: HashMap<*const DnsSeen, Option<(Subject<'h>, Key, Rc<Answer<'h>>)>> = HashMap::new();
+        let mut told = HashMap::new();
         let ask = |Seen { event, what: dns }: Seen<'h, DnsSeen>| {
             let told = told.entry(std::ptr::from_ref(dns)).or_insert_with(|| {
                 let subject = self.subject(dns).filter(|subject| is_meant(dns, *subject))?;
@@ -128,7 +128,8 @@ impl<'h> Truth<'h> {
                 let key = *keys.entry((&dns.vantage, dns.transport, &dns.name)).or_insert(next);
                 Some((subject, key, Rc::new(self.answer(subject, dns))))
             });
-            let (subject, key, answer) = told.clone()?;
+            let (subject, key, answer): &(_, _, Rc<Answer<'h>>) = told.as_ref()?;
+            let (subject, key, answer) = (*subject, *key, Rc::clone(answer));
             let fit = |told| self.fit(event.span, |state| subject.is_told(told, state));
             let fit = answer.as_ref().as_ref().ok().map(fit);
             Some(Asked { event, dns, subject, key, answer, fit })

@@ -11,10 +11,10 @@ use crate::{
 pub(super) const CHECK: Check = Check { id: "mass-delete-ordered-recreate", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
-    let all = history.requests().filter(|request| {
+    let mut all = history.requests().filter(|request| {
         request.verb == Verb::DeleteCollection && request.resource == Resource::Pods.plural()
     });
-    let Some(request) = all.last().map(|request| request.event) else { return };
+    let Some(request) = all.next_back().map(|request| request.event) else { return };
     let lives = history.pods();
     let recreation = Recreation { history, lives: &lives, request };
     let old = lives.at(request.seq);
