@@ -56,6 +56,10 @@ keep-history dir name:
 replay dir:
     cargo run --release -- replay {{dir}}
 
+# Measures: how long judging takes and how much memory, and how fast the model is
+bench *args:
+    cargo bench --workspace --bench '*' -- {{args}}
+
 # Licences, advisories and sources of the dependencies; needs cargo-deny
 deny:
     cargo deny check

@@ -1,6 +1,7 @@
-//! How long the model takes for a Parallel set of a thousand pods, from its creation until all are ready.
+//! How long the model takes for a Parallel set of a thousand pods, from its creation until all are ready, and how many
+//! versions of objects it writes in a second of that.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
@@ -59,8 +60,10 @@ fn parallel_set(criterion: &mut Criterion) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
         runtime.expect("a runtime").block_on(thousand_pods())
     };
-    println!("{} writes for {REPLICAS} pods", run());
+    let writes = run();
+    println!("{writes} writes for {REPLICAS} pods");
     let mut group = criterion.benchmark_group("parallel set");
+    group.throughput(Throughput::Elements(writes));
     group.sample_size(10);
     group.bench_function("1000 pods until ready", |bencher| bencher.iter(|| black_box(run())));
     group.finish();

@@ -55,13 +55,13 @@ pub struct Notes {
 impl Default for Notes {
     fn default() -> Self {
         let mut notes = Self {
-            history: History { scenario: "noted".to_owned(), events: Vec::new() },
+            history: History::new("noted", Vec::new()),
             clock_us: 0,
             revision: 100,
             objects: BTreeMap::new(),
             births: 0,
         };
-        notes.step(Step::Started(started()));
+        notes.step(Step::Started(started().into()));
         for resource in Resource::ALL {
             let revision = "100".to_owned();
             notes.see(Observer::Watch(*resource), Observation::WatchOpened { resource: *resource, revision });
@@ -220,7 +220,7 @@ impl Notes {
         body: Value,
     ) {
         let (resource, name) = (resource.plural().to_owned(), name.map(str::to_owned));
-        self.step(Step::Requested(Requested { verb, resource, name, uid, body }));
+        self.step(Step::Requested(Requested { verb, resource, name, uid, body }.into()));
     }
 
     fn scale(&mut self, replicas: &str) {
@@ -425,7 +425,7 @@ impl Notes {
         let vantage = Vantage::Backend { pod: backend.to_owned() };
         let record_type = kind.to_owned();
         let seen = DnsSeen { vantage, transport: Transport::Tcp, name: name.clone(), record_type, outcome };
-        self.see(Observer::Probe, Observation::Dns(seen));
+        self.see(Observer::Probe, Observation::Dns(seen.into()));
     }
 
     fn exec(&mut self, pod: &str, what: &str, output: &str) -> bool {
@@ -458,7 +458,7 @@ impl Notes {
         let pod_uid = uid.and_then(|uid| uid.as_str().map(str::to_owned)).unwrap_or_default();
         let exec =
             ExecSeen { pod: pod.to_owned(), pod_uid, purpose, command: vec!["noted".to_owned()], outcome };
-        self.see(Observer::Probe, Observation::Exec(exec))
+        self.see(Observer::Probe, Observation::Exec(exec.into()))
     }
 
     fn token(&mut self, pod: &str, place: &str, token: &str) {

@@ -1,6 +1,6 @@
 //! `steadfast replay DIR`: the same record, judged again, with no cluster.
 
-use std::path::Path;
+use std::{fs::File, io::BufReader, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
@@ -34,13 +34,13 @@ pub(super) fn handle(args: &ReplayArgs) -> Result<u8> {
 /// The record in the folder of a run.
 pub(super) fn read(dir: &Path) -> Result<(file::Header, Vec<History>)> {
     let path = dir.join(file::NAME);
-    let text = std::fs::read_to_string(&path).with_context(|| {
+    let file = File::open(&path).with_context(|| {
         format!(
             "failed to read {}; give the folder of a run, such as those that `ls reports` shows",
             path.display()
         )
     })?;
-    file::parse(&text).with_context(|| format!("{} cannot be judged", path.display()))
+    file::read(BufReader::new(file)).with_context(|| format!("{} cannot be judged", path.display()))
 }
 
 fn judge_again(catalogue: &Catalogue, header: &file::Header, histories: &[History]) -> Result<Vec<Judged>> {

@@ -146,7 +146,7 @@ async fn ask(recorder: &Recorder, asker: &Asker, question: &Question) -> bool {
         outcome,
     };
     let answered = matches!(seen.outcome, DnsOutcome::Answer { .. });
-    recorder.record(Observer::Probe, span, Observation::Dns(seen));
+    recorder.record(Observer::Probe, span, Observation::Dns(seen.into()));
     answered
 }
 

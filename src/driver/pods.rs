@@ -50,12 +50,12 @@ impl Driver {
     /// Deletes all pods that the set selects with one request.
     pub(super) async fn delete_all_pods(&mut self) -> Done {
         let set = self.recorder.look(|world| world.get(Resource::StatefulSets, SET).cloned());
-        let labels = set.as_ref().and_then(|set| set.at("/spec/selector/matchLabels")?.as_object().cloned());
+        let labels = set.as_ref().and_then(|set| set.at("/spec/selector/matchLabels"));
         let terms: Vec<String> = labels
             .ok_or_else(|| {
                 Stop::cluster(format!("the StatefulSet {SET} does not exist in {}", self.namespace))
             })?
-            .iter()
+            .members()
             .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
             .collect();
         let selector = terms.join(",");

@@ -48,7 +48,7 @@ impl Driver {
         let (pod, pod_uid) = (at.pod.clone(), at.uid.clone());
         let ended = matches!(outcome, ExecOutcome::Ended { .. });
         let seen = ExecSeen { pod, pod_uid, purpose, command, outcome };
-        self.recorder.record(Observer::Probe, span, Observation::Exec(seen));
+        self.recorder.record(Observer::Probe, span, Observation::Exec(seen.into()));
         ended
     }
 

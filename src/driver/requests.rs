@@ -42,7 +42,7 @@ impl Driver {
     pub(super) async fn attempt(&self, requested: Requested, sent: Sent<'_>) -> Done<Reply> {
         let body = requested.body.clone();
         for attempt in 1.. {
-            let request = self.recorder.step(Step::Requested(requested.clone()));
+            let request = self.recorder.step(Step::Requested(requested.clone().into()));
             let sent_us = self.sending();
             let outcome =
                 self.server.send(sent.method.clone(), &sent.path, Some((sent.content, &body))).await;

@@ -84,7 +84,7 @@ impl Driver {
     ///
     /// A panic in a watch or a follower is a panic here: a scenario that is no longer watched must not go on.
     pub async fn run(mut self) {
-        self.recorder.step(Step::Started(self.started()));
+        self.recorder.step(Step::Started(self.started().into()));
         let mut stop = self.shared.stop.clone();
         let mut panicked = self.panicked.take().expect("a scenario is run once");
         let outcome = tokio::select! {

@@ -4,13 +4,20 @@
 //! scenarios are interleaved as they came; within a scenario `seq` is total and gap-free, and a reader refuses a file
 //! in which it is not.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::BufRead,
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Event, History};
+use super::{
+    DnsSeen, Event, History, Observation,
+    json::{Pool, keep},
+};
 
 /// The version of the format. A reader refuses any other.
 pub const FORMAT: u32 = 1;
@@ -84,38 +91,107 @@ pub fn header_line(header: &Header) -> String {
 ///
 /// A last line that was cut short (a run that was killed) is dropped; anything else that does not read is an error with
 /// its line number.
-pub fn parse(text: &str) -> Result<(Header, Vec<History>)> {
-    let mut lines = text.split_inclusive('\n').enumerate();
-    let (_, first) = lines.next().context("the history is empty")?;
-    let header = parse_header(first)?;
-    let mut histories: BTreeMap<String, History> = BTreeMap::new();
-    for (index, text) in lines {
-        let line: LineIn = match serde_json::from_str(text) {
+pub fn read(mut file: impl BufRead) -> Result<(Header, Vec<History>)> {
+    let mut text = Vec::new();
+    file.read_until(b'\n', &mut text).context("failed to read line 1")?;
+    ensure!(!text.is_empty(), "the history is empty");
+    let header = parse_header(&text)?;
+    let mut histories: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+    let mut common = Common::default();
+    for number in 2.. {
+        text.clear();
+        file.read_until(b'\n', &mut text).with_context(|| format!("failed to read line {number}"))?;
+        let LineIn { scenario, mut event } = match serde_json::from_slice(&text) {
             Ok(line) => line,
-            Err(_) if !text.ends_with('\n') => break,
-            Err(error) => return Err(error).with_context(|| format!("line {} is not an event", index + 1)),
+            Err(_) if !text.ends_with(b"\n") => break,
+            Err(error) => return Err(error).with_context(|| format!("line {number} is not an event")),
         };
-        let history = histories
-            .entry(line.scenario)
-            .or_insert_with_key(|scenario| History { scenario: scenario.clone(), events: Vec::new() });
-        let expected = history.events.len() as u64;
-        ensure!(
-            line.event.seq == expected,
-            "line {}: scenario {} has event {} where {expected} was expected: the history is not whole",
-            index + 1,
-            history.scenario,
-            line.event.seq
-        );
-        history.events.push(line.event);
+        common.share(&mut event.seen);
+        append(&mut histories, scenario, event).with_context(|| format!("line {number}"))?;
     }
-    Ok((header, histories.into_values().collect()))
+    let histories = histories.into_iter().map(|(scenario, events)| History::new(scenario, events));
+    Ok((header, histories.collect()))
 }
 
-fn parse_header(line: &str) -> Result<Header> {
-    let value: Value = serde_json::from_str(line).context("line 1 is not a header")?;
+fn append(histories: &mut BTreeMap<String, Vec<Event>>, scenario: String, event: Event) -> Result<()> {
+    let expected = histories.get(&scenario).map_or(0, |events| events.len() as u64);
+    ensure!(
+        event.seq == expected,
+        "scenario {scenario} has event {} where {expected} was expected: the history is not whole",
+        event.seq
+    );
+    histories.entry(scenario).or_default().push(event);
+    Ok(())
+}
+
+/// What the lines have in common, to be kept once: a long record consists of little else.
+#[derive(Default)]
+struct Common {
+    parts: Pool,
+    answers: HashSet<Arc<DnsSeen>>,
+}
+
+impl Common {
+    fn share(&mut self, seen: &mut Observation) {
+        match seen {
+            Observation::Object(object) => object.raw = self.parts.shared(&object.raw),
+            Observation::Dns(dns) => *dns = keep(&mut self.answers, dns.clone()),
+            _ => {}
+        }
+    }
+}
+
+fn parse_header(line: &[u8]) -> Result<Header> {
+    let value: Value = serde_json::from_slice(line).context("line 1 is not a header")?;
     let format = value["format"].as_u64();
     if format != Some(u64::from(FORMAT)) {
         bail!("line 1: format {} is not one that this version reads ({FORMAT})", value["format"]);
     }
     serde_json::from_value(value).context("line 1 is not a header")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::notation::history;
+
+    fn text(statements: &str) -> String {
+        let header = Header {
+            format: FORMAT,
+            run_id: "run".to_owned(),
+            started_at: "2026-01-01T00:00:00Z".to_owned(),
+            recorded_by: "0.1.0".to_owned(),
+            cluster: ClusterFacts::default(),
+            seed: 1,
+            selected: Vec::new(),
+        };
+        let history = history(statements);
+        let lines = history.events.iter().map(|event| line(&history.scenario, event) + "\n");
+        format!("{}\n{}", header_line(&header), lines.collect::<String>())
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_kept_once() {
+        let statements = "web-0 created; web-0 ready; dns a A web-0 -> 10.0.0.10; dns a A web-0 -> 10.0.0.10";
+        let (_, histories) = read(text(statements).as_bytes()).unwrap();
+        assert_eq!(histories, [history(statements)]);
+        let answers: Vec<_> = histories[0].dns().map(|seen| std::ptr::from_ref(seen.what)).collect();
+        assert_eq!(answers[0], answers[1]);
+    }
+
+    #[test]
+    fn a_last_line_that_was_cut_short_is_dropped() {
+        let text = text("web-0 created; web-0 ready");
+        let (_, histories) = read(&text.as_bytes()[..text.len() - 9]).unwrap();
+        assert_eq!(histories, [history("web-0 created")]);
+    }
+
+    #[test]
+    fn a_line_that_is_missing_is_an_error_with_its_number() {
+        let text = text("web-0 created; web-0 ready");
+        let cut: String =
+            text.lines().enumerate().filter(|(n, _)| *n != 3).map(|(_, l)| format!("{l}\n")).collect();
+        let error = format!("{:#}", read(cut.as_bytes()).unwrap_err());
+        assert!(error.starts_with("line 4: scenario noted has event 3 where 2 was expected"), "{error}");
+    }
 }

@@ -1,8 +1,11 @@
 //! The watch of pods, folded into lives: one for each incarnation (uid) of each pod of the set.
 
-use serde_json::Value;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Deref,
+};
 
-use super::{Change, Event, History, ObjectSeen, Resource, SET, Seen};
+use super::{Change, Event, History, Json, ObjectSeen, Resource, SET, Seen};
 
 /// What a pod was at one version, reduced to what ordering is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,8 +121,15 @@ impl<'h> PodLife<'h> {
 
     /// Its version after event `seq`; none before its birth and after its removal.
     pub fn at(&self, seq: u64) -> Option<Seen<'h, ObjectSeen>> {
-        let version = *self.versions.iter().rfind(|v| v.event.seq <= seq)?;
+        let version = *self.between(None, seq).last()?;
         (version.change != Change::Deleted).then_some(version)
+    }
+
+    /// Its versions that came after event `after`, or from its birth on, up to and with event `until`.
+    pub fn between(&self, after: Option<u64>, until: u64) -> &[Seen<'h, ObjectSeen>] {
+        let begin = after.map_or(0, |after| self.versions.partition_point(|v| v.event.seq <= after));
+        let end = self.versions.partition_point(|v| v.event.seq <= until);
+        &self.versions[begin..end.max(begin)]
     }
 
     /// Its phase after event `seq`; none when it did not exist.
@@ -129,14 +139,14 @@ impl<'h> PodLife<'h> {
 
     /// The last event before `seq` at which it stopped being ready, and that it was ready until then.
     pub fn stopped_being_ready_before(&self, seq: u64) -> Option<&'h Event> {
-        let before: Vec<_> = self.versions.iter().take_while(|v| v.event.seq < seq).collect();
+        let before = &self.versions[..self.versions.partition_point(|v| v.event.seq < seq)];
         let last_ready = before.iter().rposition(|v| Phase::of(v.what) == Phase::Ready)?;
         before.get(last_ready + 1).map(|v| v.event)
     }
 
     /// The event at which it became ready, if it has been so from then until event `seq`.
     pub fn ready_since(&self, seq: u64) -> Option<&'h Event> {
-        let before = self.versions.iter().rev().skip_while(|v| v.event.seq > seq);
+        let before = self.between(None, seq).iter().rev();
         before.take_while(|v| Phase::of(v.what) == Phase::Ready).last().map(|v| v.event)
     }
 
@@ -158,36 +168,101 @@ impl<'h> PodLife<'h> {
 
     /// The names of the claims that it mounts, by volume name.
     pub fn claims(&self) -> Vec<(&'h str, &'h str)> {
-        let claim = |volume: &'h Value| {
+        let claim = |volume: &'h Json| {
             Some((volume["name"].as_str()?, volume.pointer("/persistentVolumeClaim/claimName")?.as_str()?))
         };
         self.versions[0].what.list("/spec/volumes").iter().filter_map(claim).collect()
     }
 }
 
-/// Folds the watch of pods into lives, in the order of their births. What a watch tells twice happened once.
-pub fn fold(history: &History) -> Vec<PodLife<'_>> {
-    let mut lives: Vec<PodLife<'_>> = Vec::new();
-    let mut by_uid = std::collections::HashMap::new();
-    let mut told = std::collections::BTreeSet::new();
-    for version in history.objects(Resource::Pods) {
-        if !told.insert((version.what.uid.as_str(), version.what.revision.as_str(), version.what.change)) {
+/// The lives of all pods of the set, in the order of their births.
+#[derive(Debug)]
+pub struct Pods<'h> {
+    lives: Vec<PodLife<'h>>,
+    /// The places of the incarnations of each name, each with the last event at which it or an earlier one was there.
+    by_name: BTreeMap<&'h str, Vec<(usize, u64)>>,
+}
+
+impl<'h> Pods<'h> {
+    /// The watch of pods, folded into lives.
+    pub(super) fn of(history: &'h History) -> Self {
+        let lives: Vec<PodLife<'h>> =
+            history.index.lives(history).iter().map(|places| life(history, places)).collect();
+        let mut by_name: BTreeMap<&str, Vec<(usize, u64)>> = BTreeMap::new();
+        for (place, life) in lives.iter().enumerate() {
+            let end = life.deleted().map_or(u64::MAX, |event| event.seq);
+            let of_name = by_name.entry(life.name).or_default();
+            let latest_end = of_name.last().map_or(end, |(_, before)| end.max(*before));
+            of_name.push((place, latest_end));
+        }
+        Self { lives, by_name }
+    }
+
+    /// The incarnations of one pod that were born before event `seq`, the latest first.
+    pub fn before<'p>(&'p self, name: &str, seq: u64) -> impl Iterator<Item = &'p PodLife<'h>> + use<'p, 'h> {
+        self.born_before(name, seq).iter().rev().map(|(place, _)| &self.lives[*place])
+    }
+
+    /// The last incarnation of an ordinal that was born before that event.
+    pub fn latest(&self, ordinal: u32, before: &Event) -> Option<&PodLife<'h>> {
+        self.before(&format!("{SET}-{ordinal}"), before.seq).next()
+    }
+
+    /// The lives that began before event `seq` and were not over after it, in the order of their births.
+    pub fn at(&self, seq: u64) -> Vec<&PodLife<'h>> {
+        let mut places: Vec<usize> = Vec::new();
+        for name in self.by_name.keys() {
+            let born = self.born_before(name, seq).iter().rev();
+            places.extend(born.take_while(|(_, end)| *end > seq).map(|(place, _)| place));
+        }
+        places.sort_unstable();
+        places.into_iter().map(|place| &self.lives[place]).filter(|life| life.at(seq).is_some()).collect()
+    }
+
+    fn born_before(&self, name: &str, seq: u64) -> &[(usize, u64)] {
+        let of_name = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        &of_name[..of_name.partition_point(|(place, _)| self.lives[*place].birth().seq < seq)]
+    }
+}
+
+impl<'h> Deref for Pods<'h> {
+    type Target = [PodLife<'h>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.lives
+    }
+}
+
+impl<'p, 'h> IntoIterator for &'p Pods<'h> {
+    type Item = &'p PodLife<'h>;
+    type IntoIter = std::slice::Iter<'p, PodLife<'h>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.lives.iter()
+    }
+}
+
+fn life<'h>(history: &'h History, places: &[u32]) -> PodLife<'h> {
+    let versions: Vec<_> = places.iter().map(|place| history.object_in(*place)).collect();
+    let pod = versions[0].what;
+    PodLife { name: &pod.name, ordinal: ordinal(&pod.name), uid: &pod.uid, versions }
+}
+
+/// The places of the versions of each life, in the order of the births. What a watch tells twice happened once.
+pub(super) fn fold(history: &History) -> Vec<Vec<u32>> {
+    let mut lives: Vec<Vec<u32>> = Vec::new();
+    let mut by_uid: HashMap<&str, usize> = HashMap::new();
+    let mut told = HashSet::new();
+    for place in history.places(Resource::Pods) {
+        let pod = history.object_in(*place).what;
+        if !told.insert((&pod.uid, &pod.revision, pod.change)) {
             continue;
         }
-        let known = by_uid.get(version.what.uid.as_str()).copied();
-        match known {
-            Some(index) => {
-                let life: &mut PodLife<'_> = &mut lives[index];
-                life.versions.push(version);
-            }
-            None if is_member(version.what) => {
-                by_uid.insert(version.what.uid.as_str(), lives.len());
-                lives.push(PodLife {
-                    name: &version.what.name,
-                    ordinal: ordinal(&version.what.name),
-                    uid: &version.what.uid,
-                    versions: vec![version],
-                });
+        match by_uid.get(pod.uid.as_str()) {
+            Some(life) => lives[*life].push(*place),
+            None if is_member(pod) => {
+                by_uid.insert(&pod.uid, lives.len());
+                lives.push(vec![*place]);
             }
             None => {}
         }
@@ -204,7 +279,7 @@ mod tests {
         let mut history = crate::checks::notation::history("web-0 created; web-0 ready; web-0 deleted");
         let last = history.events.last().unwrap().clone();
         history.events.push(Event { seq: last.seq + 1, ..last });
-        let lives = fold(&history);
+        let lives = history.pods();
         assert_eq!((lives.len(), lives[0].versions.len()), (1, 3));
     }
 

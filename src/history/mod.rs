@@ -6,6 +6,8 @@
 
 mod event;
 pub mod file;
+mod index;
+mod json;
 pub mod lives;
 mod observation;
 mod query;
@@ -14,7 +16,8 @@ pub mod trace;
 mod version;
 
 pub use event::{Event, Observer, Span};
-pub use lives::{Phase, PodLife};
+pub use json::Json;
+pub use lives::{Phase, PodLife, Pods};
 pub use observation::{
     ApiErrorSeen, Change, DnsOutcome, DnsRecord, DnsSeen, ExecOutcome, ExecSeen, ObjectSeen, Observation,
     Place, Purpose, ReadSeen, Resource, Transport, Vantage,
@@ -39,4 +42,13 @@ pub struct History {
     pub scenario: String,
     /// Its events; `events[n].seq == n`.
     pub events: Vec<Event>,
+    /// Where the events of each kind are.
+    pub(crate) index: index::Index,
+}
+
+impl History {
+    /// The record of a scenario.
+    pub fn new(scenario: impl Into<String>, events: Vec<Event>) -> Self {
+        Self { scenario: scenario.into(), events, ..Self::default() }
+    }
 }

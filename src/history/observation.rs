@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::step::Step;
+use super::{json::Json, step::Step};
 
 /// One observation. Failures of the harness's own senses (a gap, an error, no answer) are observations too: nothing is
 /// passed over in silence.
@@ -31,9 +31,9 @@ pub enum Observation {
     /// The API server's answer to a read.
     Read(ReadSeen),
     /// A DNS question and what came back.
-    Dns(DnsSeen),
+    Dns(Arc<DnsSeen>),
     /// A command in a container and what it printed.
-    Exec(ExecSeen),
+    Exec(Box<ExecSeen>),
     /// A request that failed, whether or not it was tried again.
     ApiError(ApiErrorSeen),
     /// What the driver itself did.
@@ -87,7 +87,7 @@ impl Resource {
 }
 
 /// What a watch said had happened to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// ADDED.
@@ -114,7 +114,7 @@ pub struct ObjectSeen {
     /// metadata.resourceVersion.
     pub revision: String,
     /// The object as the server sent it, without managedFields. Raw, because typed structs drop what other versions have.
-    raw: Arc<Value>,
+    pub(super) raw: Json,
 }
 
 impl ObjectSeen {
@@ -125,16 +125,16 @@ impl ObjectSeen {
         }
         let of = |key: &str| raw["metadata"][key].as_str().unwrap_or_default().to_owned();
         let (name, uid, revision) = (of("name"), of("uid"), of("resourceVersion"));
-        Self { change, resource, name, uid, revision, raw: Arc::new(raw) }
+        Self { change, resource, name, uid, revision, raw: raw.into() }
     }
 
     /// The whole object.
-    pub fn raw(&self) -> &Value {
+    pub fn raw(&self) -> &Json {
         &self.raw
     }
 
     /// The value at a JSON pointer such as `/status/phase`.
-    pub fn at(&self, pointer: &str) -> Option<&Value> {
+    pub fn at(&self, pointer: &str) -> Option<&Json> {
         self.raw.pointer(pointer)
     }
 
@@ -149,8 +149,8 @@ impl ObjectSeen {
     }
 
     /// The elements of the array at a JSON pointer; none where there is no array.
-    pub fn list(&self, pointer: &str) -> &[Value] {
-        self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    pub fn list(&self, pointer: &str) -> &[Json] {
+        self.at(pointer).and_then(Json::as_array).unwrap_or_default()
     }
 
     /// A label's value.
@@ -164,7 +164,7 @@ impl ObjectSeen {
     }
 
     /// The owner reference that is the controller, if there is one.
-    pub fn controller(&self) -> Option<&Value> {
+    pub fn controller(&self) -> Option<&Json> {
         self.list("/metadata/ownerReferences").iter().find(|owner| owner["controller"] == true)
     }
 }
@@ -181,7 +181,7 @@ pub struct ReadSeen {
 }
 
 /// A DNS question and what came back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DnsSeen {
     /// Whom, and from where.
     pub vantage: Vantage,
@@ -232,7 +232,7 @@ pub enum Transport {
 }
 
 /// What came back to a DNS question.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DnsOutcome {
     /// A response, whatever it said.
@@ -257,7 +257,7 @@ pub enum DnsOutcome {
 }
 
 /// One resource record of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DnsRecord {
     /// The owner name, with its trailing dot.
     pub name: String,

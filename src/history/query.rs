@@ -1,8 +1,8 @@
 //! The questions that checks ask of a history.
 
 use super::{
-    AbortCause, Change, DnsSeen, Event, ExecSeen, History, ObjectSeen, Observation, PodLife, Purpose,
-    ReadSeen, Requested, Resource, SERVICE, SET, Started, Step, lives,
+    AbortCause, DnsSeen, Event, ExecSeen, History, ObjectSeen, Observation, Observer, Pods, Purpose,
+    ReadSeen, Requested, Resource, SERVICE, SET, Started, Step, index::Kind,
 };
 
 /// An event together with what it holds, once its kind is known.
@@ -35,73 +35,72 @@ impl History {
         &self.events[usize::try_from(seq).expect("a history fits in memory")]
     }
 
+    /// The events of a kind, in order.
+    fn of(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Event> {
+        self.index.places(&self.events, kind).iter().map(|place| &self.events[*place as usize])
+    }
+
     fn select<'h, T: 'h>(
         &'h self,
+        kind: Kind,
         pick: impl Fn(&'h Observation) -> Option<&'h T>,
-    ) -> impl Iterator<Item = Seen<'h, T>> {
-        self.events.iter().filter_map(move |event| Some(Seen { event, what: pick(&event.seen)? }))
+    ) -> impl DoubleEndedIterator<Item = Seen<'h, T>> {
+        self.of(kind).filter_map(move |event| Some(Seen { event, what: pick(&event.seen)? }))
     }
 
     /// The versions of the objects of one resource, in the order in which its watch delivered them.
-    pub fn objects(&self, resource: Resource) -> impl Iterator<Item = Seen<'_, ObjectSeen>> {
-        self.select(move |seen| match seen {
-            Observation::Object(object) if object.resource == resource => Some(object),
-            _ => None,
-        })
+    pub fn objects(&self, resource: Resource) -> impl DoubleEndedIterator<Item = Seen<'_, ObjectSeen>> {
+        self.places(resource).iter().map(|place| self.object_in(*place))
     }
 
-    /// The state of an object after event `seq`, as its watch had told by then; none if it did not exist.
-    pub fn object_at(&self, resource: Resource, name: &str, seq: u64) -> Option<Seen<'_, ObjectSeen>> {
-        self.objects(resource)
-            .take_while(|seen| seen.event.seq <= seq)
-            .filter(|seen| seen.name == name)
-            .last()
-            .filter(|seen| seen.change != Change::Deleted)
+    /// Where the versions of the objects of one resource are.
+    pub(super) fn places(&self, resource: Resource) -> &[u32] {
+        self.index.places(&self.events, Kind::Object(resource))
     }
 
-    /// The objects of a resource that exist after event `seq`, by name.
-    pub fn objects_at(&self, resource: Resource, seq: u64) -> Vec<Seen<'_, ObjectSeen>> {
-        let mut live = std::collections::BTreeMap::new();
-        for seen in self.objects(resource).take_while(|seen| seen.event.seq <= seq) {
-            match seen.change {
-                Change::Deleted => live.remove(seen.what.name.as_str()),
-                _ => live.insert(seen.what.name.as_str(), seen),
-            };
+    /// The version of an object that is there.
+    pub(super) fn object_in(&self, place: u32) -> Seen<'_, ObjectSeen> {
+        let event = &self.events[place as usize];
+        match &event.seen {
+            Observation::Object(what) => Seen { event, what },
+            other => unreachable!("the index has {other:?} as an object"),
         }
-        live.into_values().collect()
     }
 
     /// Where the watch of a resource lost events. Order across such an event is unknown.
-    pub fn gaps(&self, resource: Resource) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(
-            move |event| matches!(&event.seen, Observation::WatchGap { resource: of, .. } if *of == resource),
-        )
+    pub fn gaps(&self, resource: Resource) -> impl DoubleEndedIterator<Item = &Event> {
+        self.of(Kind::Gap(resource))
     }
 
     /// The first gap in the watch of a resource strictly between two events.
     pub fn gap_between(&self, resource: Resource, from: &Event, until: &Event) -> Option<&Event> {
-        self.gaps(resource).find(|gap| from.seq < gap.seq && gap.seq < until.seq)
+        let gaps = self.index.places(&self.events, Kind::Gap(resource));
+        let first = gaps.get(gaps.partition_point(|place| u64::from(*place) <= from.seq))?;
+        Some(self.event(u64::from(*first))).filter(|gap| gap.seq < until.seq)
+    }
+
+    /// Everything that one observer told.
+    pub fn told_by(&self, observer: Observer) -> impl DoubleEndedIterator<Item = &Event> {
+        self.of(Kind::By(observer))
     }
 
     /// Whether the resource was watched at all.
     pub fn was_watched(&self, resource: Resource) -> bool {
-        self.events.iter().any(
-            |event| matches!(&event.seen, Observation::WatchOpened { resource: of, .. } if *of == resource),
-        )
+        self.of(Kind::Opened(resource)).next().is_some()
     }
 
     /// Every DNS question with what came back, in the order in which the answers came.
-    pub fn dns(&self) -> impl Iterator<Item = Seen<'_, DnsSeen>> {
-        self.select(|seen| match seen {
-            Observation::Dns(dns) => Some(dns),
+    pub fn dns(&self) -> impl DoubleEndedIterator<Item = Seen<'_, DnsSeen>> {
+        self.select(Kind::Dns, |seen| match seen {
+            Observation::Dns(dns) => Some(&**dns),
             _ => None,
         })
     }
 
     /// Every command in a container.
-    pub fn execs(&self) -> impl Iterator<Item = Seen<'_, ExecSeen>> {
-        self.select(|seen| match seen {
-            Observation::Exec(exec) => Some(exec),
+    pub fn execs(&self) -> impl DoubleEndedIterator<Item = Seen<'_, ExecSeen>> {
+        self.select(Kind::Exec, |seen| match seen {
+            Observation::Exec(exec) => Some(&**exec),
             _ => None,
         })
     }
@@ -112,25 +111,25 @@ impl History {
     }
 
     /// Every read outside of a watch.
-    pub fn reads(&self) -> impl Iterator<Item = Seen<'_, ReadSeen>> {
-        self.select(|seen| match seen {
+    pub fn reads(&self) -> impl DoubleEndedIterator<Item = Seen<'_, ReadSeen>> {
+        self.select(Kind::Read, |seen| match seen {
             Observation::Read(read) => Some(read),
             _ => None,
         })
     }
 
     /// The driver's steps.
-    pub fn steps(&self) -> impl Iterator<Item = Seen<'_, Step>> {
-        self.select(|seen| match seen {
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = Seen<'_, Step>> {
+        self.select(Kind::Step, |seen| match seen {
             Observation::Step(step) => Some(step),
             _ => None,
         })
     }
 
     /// The driver's requests, each at the moment before it was sent.
-    pub fn requests(&self) -> impl Iterator<Item = Seen<'_, Requested>> {
-        self.select(|seen| match seen {
-            Observation::Step(Step::Requested(request)) => Some(request),
+    pub fn requests(&self) -> impl DoubleEndedIterator<Item = Seen<'_, Requested>> {
+        self.select(Kind::Requested, |seen| match seen {
+            Observation::Step(Step::Requested(request)) => Some(&**request),
             _ => None,
         })
     }
@@ -139,7 +138,7 @@ impl History {
     pub fn started(&self) -> Started {
         self.steps()
             .find_map(|step| match step.what {
-                Step::Started(started) => Some(started.clone()),
+                Step::Started(started) => Some(Started::clone(started)),
                 _ => None,
             })
             .unwrap_or_default()
@@ -178,9 +177,9 @@ impl History {
         &'h self,
         wait_prefix: &'h str,
     ) -> impl Iterator<Item = (&'h Event, &'h str, &'h str)> {
-        self.steps().filter_map(move |step| match step.what {
-            Step::TimedOut { wait, missing, .. } if wait.starts_with(wait_prefix) => {
-                Some((step.event, wait.as_str(), missing.as_str()))
+        self.of(Kind::TimedOut).filter_map(move |event| match &event.seen {
+            Observation::Step(Step::TimedOut { wait, missing, .. }) if wait.starts_with(wait_prefix) => {
+                Some((event, wait.as_str(), missing.as_str()))
             }
             _ => None,
         })
@@ -200,8 +199,8 @@ impl History {
     }
 
     /// One life for each incarnation of each pod of the set, in the order of their births.
-    pub fn pods(&self) -> Vec<PodLife<'_>> {
-        lives::fold(self)
+    pub fn pods(&self) -> Pods<'_> {
+        Pods::of(self)
     }
 
     /// The versions of the StatefulSet.

@@ -10,9 +10,9 @@ use super::observation::Resource;
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Step {
     /// The scenario began; always the first event.
-    Started(Started),
+    Started(Box<Started>),
     /// A request is about to be put on the wire. Whatever it causes comes after this event.
-    Requested(Requested),
+    Requested(Box<Requested>),
     /// The answer to the request recorded as event `request`; the span is sent..answered.
     Answered {
         /// The seq of the `Requested` event.

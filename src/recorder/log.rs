@@ -139,6 +139,6 @@ impl Recorder {
     /// The record so far.
     pub fn history(&self) -> History {
         let state = self.state();
-        History { scenario: self.inner.scenario.clone(), events: state.events.clone() }
+        History::new(&self.inner.scenario, state.events.clone())
     }
 }

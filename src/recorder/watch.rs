@@ -68,7 +68,7 @@ struct Watch {
     /// The version after which the next session begins; none before the first listing and after a gap.
     revision: Option<String>,
     /// What exists, to tell what went away in a gap.
-    known: BTreeMap<String, Value>,
+    known: BTreeMap<String, ObjectSeen>,
     /// When the last event was delivered.
     delivered_us: u64,
     opened: Option<oneshot::Sender<()>>,
@@ -136,8 +136,9 @@ impl Watch {
             gone.remove(item["metadata"]["name"].as_str().unwrap_or_default());
             self.object(Change::Listed, item.clone());
         }
-        for object in gone.into_values() {
-            self.object(Change::Deleted, object);
+        for mut object in gone.into_values() {
+            object.change = Change::Deleted;
+            self.delivered(object);
         }
         self.revision = reply.body["metadata"]["resourceVersion"].as_str().map(str::to_owned);
         Ok(())
@@ -149,11 +150,14 @@ impl Watch {
     }
 
     fn object(&mut self, change: Change, object: Value) {
-        let seen = ObjectSeen::new(change, self.watched.resource, object);
+        self.delivered(ObjectSeen::new(change, self.watched.resource, object));
+    }
+
+    fn delivered(&mut self, seen: ObjectSeen) {
         self.revision = Some(seen.revision.clone());
-        match change {
+        match seen.change {
             Change::Deleted => self.known.remove(&seen.name),
-            _ => self.known.insert(seen.name.clone(), seen.raw().clone()),
+            _ => self.known.insert(seen.name.clone(), seen.clone()),
         };
         self.see(Observation::Object(seen));
     }

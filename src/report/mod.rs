@@ -254,7 +254,7 @@ mod tests {
                 text += &(file::line(&history.scenario, event) + "\n");
             }
         }
-        file::parse(&text).unwrap().1
+        file::read(text.as_bytes()).unwrap().1
     }
 
     #[test]

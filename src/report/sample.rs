@@ -1,6 +1,8 @@
 //! A made-up run for tests and for looking at the reports: six scenarios, once healthy and once with a broken promise of
 //! every kind.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{Circumstances, Report};
@@ -213,13 +215,8 @@ fn dry_runs(notes: &mut Notes) {
 
 fn applies(notes: &mut Notes, resource: &str, name: &str) {
     let (resource, name) = (resource.to_owned(), Some(name.to_owned()));
-    let request = notes.step(Step::Requested(Requested {
-        verb: Verb::Apply,
-        resource,
-        name,
-        uid: None,
-        body: json!({}),
-    }));
+    let requested = Requested { verb: Verb::Apply, resource, name, uid: None, body: json!({}) };
+    let request = notes.step(Step::Requested(requested.into()));
     notes.step(Step::Answered { request, code: 201, message: None });
 }
 
@@ -307,7 +304,7 @@ fn ip_churn(broken: bool) -> History {
         observer: Observer::Driver,
         seen: Observation::Step(step),
     };
-    History { scenario: "ip-churn".to_owned(), events: vec![event] }
+    History::new("ip-churn", vec![event])
 }
 
 /// The history of that scenario, begun so much later, with each wait ended by the event before it.
@@ -320,7 +317,9 @@ fn finished(scenario: &str, began_us: u64, notes: Notes) -> History {
         match &mut event.seen {
             Observation::Step(Step::Waited { ended_by, .. }) => *ended_by = Some(event.seq - 1),
             Observation::Step(Step::Started(started)) => started.namespace.clone_from(&namespace),
-            Observation::Dns(dns) => dns.name = dns.name.replace(".ns.", &format!(".{namespace}.")),
+            Observation::Dns(dns) => {
+                Arc::make_mut(dns).name = dns.name.replace(".ns.", &format!(".{namespace}."))
+            }
             _ => {}
         }
     }

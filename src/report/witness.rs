@@ -1,11 +1,9 @@
 //! Events as people read them: one line each, for the terminal, JUnit and HTML alike.
 
-use serde_json::Value;
-
 use super::scenarios::secs;
 use crate::{
     history::{
-        Change, DnsOutcome, DnsSeen, Event, ExecOutcome, ExecSeen, History, ObjectSeen, Observation,
+        Change, DnsOutcome, DnsSeen, Event, ExecOutcome, ExecSeen, History, Json, ObjectSeen, Observation,
         Observer, Phase, Purpose, Requested, Resource, Step, Verb, lives,
     },
     judge::Judged,
@@ -140,10 +138,10 @@ fn number(object: &ObjectSeen, pointer: &str) -> i64 {
 }
 
 fn endpoints(slice: &ObjectSeen) -> String {
-    let endpoint = |endpoint: &Value| {
-        let pod = endpoint.pointer("/targetRef/name").and_then(Value::as_str).unwrap_or("?");
-        let address = endpoint.pointer("/addresses/0").and_then(Value::as_str).unwrap_or("?");
-        let ready = endpoint.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(true);
+    let endpoint = |endpoint: &Json| {
+        let pod = endpoint.pointer("/targetRef/name").and_then(Json::as_str).unwrap_or("?");
+        let address = endpoint.pointer("/addresses/0").and_then(Json::as_str).unwrap_or("?");
+        let ready = endpoint.pointer("/conditions/ready").and_then(Json::as_bool).unwrap_or(true);
         format!("{pod}={address}{}", if ready { "" } else { " not ready" })
     };
     let all: Vec<String> = slice.list("/endpoints").iter().map(endpoint).collect();

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::BufReader,
     path::{Path, PathBuf},
 };
 
@@ -113,11 +113,9 @@ impl Side {
     }
 
     fn record(catalogue: &Catalogue, path: &Path) -> Result<Self> {
-        let mut text = String::new();
-        GzDecoder::new(File::open(path)?)
-            .read_to_string(&mut text)
-            .with_context(|| format!("failed to read {}", path.display()))?;
-        let (header, histories) = file::parse(&text)?;
+        let lines = BufReader::new(GzDecoder::new(File::open(path)?));
+        let (header, histories) =
+            file::read(lines).with_context(|| format!("failed to read {}", path.display()))?;
         let judged = judge::judge_all(catalogue, &header.selected, &header.cluster, &histories);
         Ok(Self { stored: path.to_owned(), header, histories, judged })
     }

@@ -52,7 +52,7 @@ fn reads_back(
         Some(value) => (value.clone(), "was sent"),
         None => (default, "is the default"),
     };
-    let found = stored.at(field).cloned().unwrap_or(Value::Null);
+    let found = stored.at(field).map_or(Value::Null, Value::from);
     let events = [sent.event, stored.event];
     if found == expected {
         findings.held(format!("{name} reads back as {found}, which {why}"), &events);
@@ -87,13 +87,14 @@ mod tests {
     }
 
     fn sent(notes: &mut Notes, spec: Value) {
-        notes.step(Step::Requested(Requested {
+        let requested = Requested {
             verb: Verb::Apply,
             resource: Resource::StatefulSets.plural().to_owned(),
             name: Some(SET.to_owned()),
             uid: None,
             body: json!({"spec": spec}),
-        }));
+        };
+        notes.step(Step::Requested(requested.into()));
     }
 
     /// What the check says where that was sent and the stored set was the defaulted one with this change.

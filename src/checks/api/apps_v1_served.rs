@@ -23,7 +23,7 @@ const REMOVED: &[&str] = &["v1beta1", "v1beta2"];
 const REMOVED_SINCE: u32 = 16;
 
 fn judge(history: &History, findings: &mut Findings) {
-    let read = |path: &str| history.reads().filter(|read| read.path == path).last();
+    let read = |path: &str| history.reads().rfind(|read| read.path == path);
     match (read("/apis"), read("/apis/apps/v1")) {
         (None, None) => {}
         (Some(groups), Some(resources)) => {
@@ -121,7 +121,8 @@ mod tests {
         }
         let mut history = notes.history();
         let server_version = server.to_owned();
-        history.events[0].seen = Observation::Step(Step::Started(Started { server_version, ..started() }));
+        history.events[0].seen =
+            Observation::Step(Step::Started(Started { server_version, ..started() }.into()));
         judge(&CHECK, &history)
     }
 

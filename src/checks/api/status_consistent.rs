@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::pod_counts::Counts;
 use crate::{
     checks::{Check, Findings},
-    history::{Event, History, ObjectSeen, PodLife, Requested, Resource, Seen, Step, Verb},
+    history::{Event, History, ObjectSeen, Pods, Requested, Resource, Seen, Step, Verb},
     limits,
 };
 
@@ -104,7 +104,7 @@ fn counted_too_many(findings: &mut Findings, versions: &[Seen<'_, ObjectSeen>], 
 /// The end of a wait for the status.
 struct Rest<'f, 'h> {
     history: &'h History,
-    lives: &'f [PodLife<'h>],
+    lives: &'f Pods<'h>,
     versions: &'f [Seen<'h, ObjectSeen>],
     waited: &'h Event,
     replicas: i64,
@@ -112,7 +112,8 @@ struct Rest<'f, 'h> {
 
 impl<'h> Rest<'_, 'h> {
     fn judge(&self, findings: &mut Findings, deletion: Option<&'h Event>) {
-        let Some(set) = self.versions.iter().rfind(|set| set.event.seq < self.waited.seq) else { return };
+        let known = self.versions.partition_point(|set| set.event.seq < self.waited.seq);
+        let Some(set) = self.versions[..known].last() else { return };
         if let Some(wrong) = incomplete(set, self.replicas) {
             let what = format!("with {} replicas at rest {wrong}", self.replicas);
             return findings.broken(what, &[set.event, self.waited]);
@@ -129,9 +130,11 @@ impl<'h> Rest<'_, 'h> {
     /// Says so if pods were deleted and recreated, and no version of the status ever showed fewer.
     fn never_moved(&self, findings: &mut Findings, deletion: &'h Event) -> bool {
         let within = |event: &Event| deletion.seq < event.seq && event.seq < self.waited.seq;
-        let Some(born) = self.lives.iter().find(|life| within(life.birth())) else { return false };
+        let next = self.lives.partition_point(|life| life.birth().seq <= deletion.seq);
+        let Some(born) = self.lives.get(next).filter(|life| within(life.birth())) else { return false };
         let showed_fewer = |set: &Seen<'_, ObjectSeen>| incomplete(set, self.replicas).is_some();
-        if self.versions.iter().any(|set| within(set.event) && showed_fewer(set)) {
+        let next = self.versions.partition_point(|set| set.event.seq <= deletion.seq);
+        if self.versions[next..].iter().take_while(|set| within(set.event)).any(showed_fewer) {
             return false;
         }
         if let Some(gap) = self.history.gap_between(Resource::StatefulSets, deletion, self.waited) {
@@ -160,14 +163,8 @@ fn incomplete(set: &ObjectSeen, replicas: i64) -> Option<String> {
 }
 
 /// A wait for the status was given up.
-fn never_settled(
-    findings: &mut Findings,
-    lives: &[PodLife<'_>],
-    given_up: &Event,
-    replicas: i64,
-    missing: &str,
-) {
-    let present: Vec<&PodLife<'_>> = lives.iter().filter(|life| life.at(given_up.seq).is_some()).collect();
+fn never_settled(findings: &mut Findings, lives: &Pods<'_>, given_up: &Event, replicas: i64, missing: &str) {
+    let present = lives.at(given_up.seq);
     let long_ready = present.iter().all(|life| {
         life.ready_since(given_up.seq).is_some_and(|ready| {
             given_up.span.until_us.saturating_sub(ready.span.until_us) >= limits::CONTROLLER_ACTS.wait_us()

@@ -1,9 +1,12 @@
 //! The DNS questions of a history about the set, each with how its answer fits to the truth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use super::truth::{Fit, State, Truth};
-use crate::history::{DnsOutcome, DnsSeen, Event, History, SERVICE, Seen, Transport, Vantage};
+use crate::history::{DnsOutcome, DnsSeen, Event, History, SERVICE, Seen, Vantage};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +42,12 @@ impl Subject<'_> {
     }
 }
 
-/// Who was asked for what: answers to one key follow one another in the record.
-pub(super) type Key<'h> = (&'h Vantage, Transport, &'h str);
+/// Who was asked for what: answers to one key follow one another in the record. A number for each vantage, transport and
+/// name, in their order.
+pub(super) type Key = usize;
+
+/// What came back: addresses, or the pods that the SRV records name; or why there is no answer.
+type Answer<'h> = Result<BTreeSet<&'h str>, &'h str>;
 
 /// One question, and what came back.
 #[derive(Debug, Clone)]
@@ -51,33 +58,30 @@ pub(super) struct Asked<'h> {
     pub(super) dns: &'h DnsSeen,
     /// What its name stands for.
     pub(super) subject: Subject<'h>,
-    /// The answer: addresses, or the pods that the SRV records name; or why there is none.
-    pub(super) answer: Result<BTreeSet<&'h str>, &'h str>,
+    /// Who was asked for what.
+    pub(super) key: Key,
+    /// What came back.
+    pub(super) answer: Rc<Answer<'h>>,
     /// How it fits; nothing where there is no answer.
     pub(super) fit: Option<Fit<'h>>,
 }
 
 impl<'h> Asked<'h> {
-    /// Who was asked for what.
-    pub(super) fn key(&self) -> Key<'h> {
-        (&self.dns.vantage, self.dns.transport, &self.dns.name)
-    }
-
     /// Whether it came from one backend by itself, and not through the Service.
     pub(super) fn of_backend(&self) -> bool {
-        matches!(self.dns.vantage, Vantage::Backend { .. })
+        is_of_backend(self.dns)
     }
 
     /// Whether it named anything.
     pub(super) fn is_positive(&self) -> bool {
-        self.answer.as_ref().is_ok_and(|answer| !answer.is_empty())
+        matches!(&*self.answer, Ok(answer) if !answer.is_empty())
     }
 
     /// Who said what of which name, for a person to read.
     pub(super) fn told(&self, truth: &Truth<'_>) -> String {
         let name = short(&self.dns.name);
         let who = format!("{} ({:?})", self.dns.vantage, self.dns.transport).to_lowercase();
-        match &self.answer {
+        match &*self.answer {
             Err(reason) => format!("{who} gave no answer for {name}: {reason}"),
             Ok(answer) if answer.is_empty() => format!("{who} answered that {name} does not exist"),
             Ok(answer) => {
@@ -107,20 +111,41 @@ impl<'h> Truth<'h> {
         }
     }
 
-    /// Every question about the set, in the order in which the answers came.
-    pub(super) fn asked(&self, history: &'h History) -> Vec<Asked<'h>> {
-        history.dns().filter_map(|seen| self.ask(seen)).collect()
+    /// The questions about the set that are meant, in the order in which the answers came.
+    ///
+    /// A record that was read has equal answers once in memory, and here each is made out once.
+    pub(super) fn asked(
+        &self,
+        history: &'h History,
+        is_meant: impl Fn(&DnsSeen, Subject<'h>) -> bool,
+    ) -> Vec<Asked<'h>> {
+        let mut keys = BTreeMap::new();
+        let mut told = HashMap::new();
+        let ask = |Seen { event, what: dns }: Seen<'h, DnsSeen>| {
+            let told = told.entry(std::ptr::from_ref(dns)).or_insert_with(|| {
+                let subject = self.subject(dns).filter(|subject| is_meant(dns, *subject))?;
+                let next = keys.len();
+                let key = *keys.entry((&dns.vantage, dns.transport, &dns.name)).or_insert(next);
+                Some((subject, key, Rc::new(self.answer(subject, dns))))
+            });
+            let (subject, key, answer): &(_, _, Rc<Answer<'h>>) = told.as_ref()?;
+            let (subject, key, answer) = (*subject, *key, Rc::clone(answer));
+            let fit = |told| self.fit(event.span, |state| subject.is_told(told, state));
+            let fit = answer.as_ref().as_ref().ok().map(fit);
+            Some(Asked { event, dns, subject, key, answer, fit })
+        };
+        let mut asked: Vec<Asked<'h>> = history.dns().filter_map(ask).collect();
+        let mut places = vec![0; keys.len()];
+        keys.into_values().enumerate().for_each(|(place, key)| places[key] = place);
+        asked.iter_mut().for_each(|one| one.key = places[one.key]);
+        asked
     }
 
-    fn ask(&self, seen: Seen<'h, DnsSeen>) -> Option<Asked<'h>> {
-        let (event, dns) = (seen.event, seen.what);
-        let subject = self.subject(dns)?;
-        let mut answer = answer(dns);
-        if let (Subject::Targets, Ok(records)) = (subject, &answer) {
-            answer = Ok(records.iter().map(|record| self.target(record)).collect());
+    fn answer(&self, subject: Subject<'h>, dns: &'h DnsSeen) -> Answer<'h> {
+        match (subject, answer(dns)?) {
+            (Subject::Targets, records) => Ok(records.iter().map(|record| self.target(record)).collect()),
+            (_, addresses) => Ok(addresses),
         }
-        let fit = answer.as_ref().ok().map(|told| self.fit(event.span, |state| subject.is_told(told, state)));
-        Some(Asked { event, dns, subject, answer, fit })
     }
 
     /// The pod that an SRV record names, if it names one and its port; else the whole record, which no pod is called.
@@ -147,13 +172,20 @@ pub(super) fn answer(dns: &DnsSeen) -> Result<BTreeSet<&str>, &str> {
 }
 
 /// The last question to each key, in the order of the keys.
-pub(super) fn last_of_each<'a, 'h>(
+pub(super) fn last_of_each<'a, 'h: 'a>(
     asked: impl IntoIterator<Item = &'a Asked<'h>>,
-) -> BTreeMap<Key<'h>, &'a Asked<'h>>
-where
-    'h: 'a,
-{
-    asked.into_iter().map(|one| (one.key(), one)).collect()
+) -> impl Iterator<Item = &'a Asked<'h>> {
+    let mut last: Vec<Option<&Asked<'h>>> = Vec::new();
+    for one in asked {
+        last.resize(last.len().max(one.key + 1), None);
+        last[one.key] = Some(one);
+    }
+    last.into_iter().flatten()
+}
+
+/// Whether it came from one backend by itself, and not through the Service.
+pub(super) fn is_of_backend(dns: &DnsSeen) -> bool {
+    matches!(dns.vantage, Vantage::Backend { .. })
 }
 
 #[cfg(test)]
@@ -166,7 +198,7 @@ mod tests {
         let history = history(statements);
         let truth = Truth::of(&history);
         let line = |one: &Asked<'_>| format!("{:?} {:?}", one.subject, one.answer);
-        truth.asked(&history).iter().map(line).collect()
+        truth.asked(&history, |_, _| true).iter().map(line).collect()
     }
 
     #[test]

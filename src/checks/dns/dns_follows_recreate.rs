@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    asked::{Asked, Subject},
+    asked::Subject,
     telling::{gave_up, last_words_are_right, never_answered},
     truth::Truth,
 };
@@ -18,12 +18,17 @@ pub(super) const CHECK: Check = Check { id: "dns-follows-recreate", judge };
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
     let pods = history.pods();
-    let recreated = recreated(history, &pods);
-    let mut asked = truth.asked(history);
-    asked.retain(|one| {
-        let ready = since(one, &recreated);
-        ready.is_some_and(|ready| ready.span.until_us <= one.event.span.from_us)
-    });
+    // Since when the pod of that name is ready in its last incarnation.
+    let ready: BTreeMap<&str, &Event> = recreated(history, &pods)
+        .into_iter()
+        .filter_map(|(name, life)| Some((name, life.first_ready()?)))
+        .collect();
+    let since = |subject: Subject<'_>| match subject {
+        Subject::Pod(name) => ready.get(name),
+        _ => None,
+    };
+    let mut asked = truth.asked(history, |_, subject| since(subject).is_some());
+    asked.retain(|one| since(one.subject).is_some_and(|ready| ready.span.until_us <= one.event.span.from_us));
     last_words_are_right(&truth, &asked, findings);
     gave_up(history, &truth, &asked, findings);
     never_answered(&truth, &asked, findings);
@@ -42,14 +47,6 @@ pub(super) fn recreated<'p, 'h>(
     }
     last.retain(|_, (life, lives)| *lives > 1 && life.terminating().is_none_or(|event| event.seq > end));
     last.into_iter().map(|(name, (life, _))| (name, life)).collect()
-}
-
-/// Since when the pod that is asked for is ready in its last incarnation.
-fn since<'h>(one: &Asked<'h>, recreated: &BTreeMap<&str, &PodLife<'h>>) -> Option<&'h Event> {
-    match one.subject {
-        Subject::Pod(name) => recreated.get(name)?.first_ready(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

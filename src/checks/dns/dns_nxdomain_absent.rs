@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check { id: "dns-nxdomain-absent", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
-    let asked = truth.asked(history);
+    let asked = truth.asked(history, |_, subject| matches!(subject, Subject::Pod(_)));
     pods_that_do_not_exist(history, &truth, &asked, findings);
     other_names(history, &truth, findings);
 }
@@ -44,7 +44,7 @@ fn pods_that_do_not_exist<'h>(
     let absent: Vec<&Asked<'_>> = asked.iter().filter(is_absent).collect();
     let mut said = BTreeSet::new();
     for one in &absent {
-        let is_new = || (one.key(), one.is_positive());
+        let is_new = || (one.key, one.is_positive());
         match one.fit {
             Some(Fit::Current) if said.insert(is_new()) => findings.held(one.told(truth), &[one.event]),
             Some(Fit::Wrong | Fit::Outdated { .. }) if said.insert(is_new()) => {
@@ -64,7 +64,7 @@ fn pods_that_do_not_exist<'h>(
 /// An old answer, or none, as the last word is no evidence; after a wait that was given up it breaks the promise.
 fn the_last_word(history: &History, truth: &Truth<'_>, absent: Vec<&Asked<'_>>, findings: &mut Findings) {
     never_answered(truth, absent.iter().copied(), findings);
-    for (_, one) in last_of_each(absent.into_iter().filter(|one| one.answer.is_ok() && one.of_backend())) {
+    for one in last_of_each(absent.into_iter().filter(|one| one.answer.is_ok() && one.of_backend())) {
         if let Some(Fit::Stale { over }) = one.fit {
             match history.timed_out("dns-settled").find(|(given_up, _, _)| given_up.seq > one.event.seq) {
                 Some((given_up, _, _)) => findings.broken(

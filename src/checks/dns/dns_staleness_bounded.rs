@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, short},
+    asked::{Asked, Key, Subject, is_of_backend, short},
     telling::{asked_too_early, gave_up, never_answered, say_broken},
     truth::{Fit, Truth, words},
 };
 use crate::{
     checks::{Check, Findings},
-    history::{DnsOutcome, Event, History},
+    history::{DnsOutcome, Event, History, Vantage},
     limits,
 };
 
@@ -18,17 +18,16 @@ pub(super) const CHECK: Check = Check { id: "dns-staleness-bounded", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
-    let mut asked = truth.asked(history);
-    asked.retain(Asked::of_backend);
+    let asked = truth.asked(history, |dns, _| is_of_backend(dns));
     too_old(&truth, &asked, findings);
     gave_up(history, &truth, &asked, findings);
     never_answered(&truth, &asked, findings);
     asked_too_early(&truth, &asked, findings);
     times_to_live(&asked, findings);
-    for subject in asked.iter().map(|one| one.subject).collect::<BTreeSet<_>>() {
+    for (subject, backends) in by_backend(&asked) {
         let changes = changes(&truth, subject);
-        for answers in by_backend(&asked, subject) {
-            each_change(&truth, &changes, &answers, findings);
+        for answers in backends.values() {
+            each_change(&truth, &changes, answers, findings);
         }
     }
 }
@@ -50,22 +49,23 @@ fn changes<'h>(truth: &Truth<'h>, subject: Subject<'_>) -> Vec<Change<'h>> {
     pairs.map(change).filter(|change| change.old != change.new).collect()
 }
 
-fn by_backend<'a, 'h>(asked: &'a [Asked<'h>], subject: Subject<'_>) -> Vec<Vec<&'a Asked<'h>>> {
-    let mut backends: BTreeMap<_, Vec<&Asked<'_>>> = BTreeMap::new();
-    for one in asked.iter().filter(|one| one.subject == subject && one.answer.is_ok()) {
-        backends.entry(one.key()).or_default().push(one);
+/// The answers of each backend about each subject.
+fn by_backend<'a, 'h>(asked: &'a [Asked<'h>]) -> BTreeMap<Subject<'h>, BTreeMap<Key, Vec<&'a Asked<'h>>>> {
+    let mut subjects: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
+    for one in asked.iter().filter(|one| one.answer.is_ok()) {
+        subjects.entry(one.subject).or_default().entry(one.key).or_default().push(one);
     }
-    backends.into_values().collect()
+    subjects
 }
 
 fn too_old(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
     let mut said = BTreeSet::new();
     for one in asked {
         match one.fit {
-            Some(Fit::Outdated { .. }) if said.insert((one.key(), one.is_positive())) => {
+            Some(Fit::Outdated { .. }) if said.insert((one.key, one.is_positive())) => {
                 say_broken(truth, one, findings);
             }
-            Some(Fit::Unknown { gap }) if said.insert((one.key(), one.is_positive())) => {
+            Some(Fit::Unknown { gap }) if said.insert((one.key, one.is_positive())) => {
                 let what =
                     format!("{}, and a gap in the watch of pods hides how old that is", one.told(truth));
                 findings.blind(what, &[gap, one.event]);
@@ -76,16 +76,16 @@ fn too_old(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
 }
 
 fn times_to_live(asked: &[Asked<'_>], findings: &mut Findings) {
-    let mut longest: BTreeMap<String, u32> = BTreeMap::new();
+    let mut longest: BTreeMap<&Vantage, u32> = BTreeMap::new();
     for one in asked {
         let DnsOutcome::Answer { records, .. } = &one.dns.outcome else { continue };
         for record in records {
-            let known = longest.entry(one.dns.vantage.to_string()).or_default();
+            let known = longest.entry(&one.dns.vantage).or_default();
             *known = record.ttl_secs.max(*known);
         }
     }
     for (backend, ttl_secs) in longest {
-        findings.measure("dns_ttl_secs", backend, f64::from(ttl_secs));
+        findings.measure("dns_ttl_secs", backend.to_string(), f64::from(ttl_secs));
     }
 }
 
@@ -123,7 +123,8 @@ fn followed<'a, 'h>(
     let changed_us = change.event.span.until_us;
     let from = answers.partition_point(|one| one.event.span.until_us < changed_us);
     let later = answers[from..].iter().take_while(|one| one.event.span.from_us < until_us);
-    let (index, first) = later.enumerate().find(|(_, one)| one.answer.as_ref() == Ok(&change.new))?;
+    let (index, first) =
+        later.enumerate().find(|(_, one)| one.answer.as_ref().as_ref() == Ok(&change.new))?;
     let before = answers[..from + index].last()?;
     let since_us = first.event.span.from_us.saturating_sub(before.event.span.until_us);
     let took_us = first.event.span.until_us.saturating_sub(changed_us);
@@ -140,12 +141,13 @@ fn retired<'a, 'h>(
 ) -> Option<(&'a Asked<'h>, u64)> {
     let change = &changes[index];
     let changed_us = change.event.span.until_us;
-    let again = changes[index + 1..].iter().find(|later| later.new == change.old);
     // What is told later than that is broken already.
     let over_us = changed_us.saturating_add(2 * truth.tolerance_us());
-    let again_us = again.map_or(over_us, |later| later.event.span.until_us.min(over_us));
+    let mut later = changes[index + 1..].iter().take_while(|later| later.event.span.until_us < over_us);
+    let again = later.find(|later| later.new == change.old);
+    let again_us = again.map_or(over_us, |later| later.event.span.until_us);
     let from = answers.partition_point(|one| one.event.span.from_us <= changed_us);
-    let is_old = |one: &&&Asked<'_>| one.is_positive() && one.answer.as_ref() == Ok(&change.old);
+    let is_old = |one: &&&Asked<'_>| one.is_positive() && one.answer.as_ref().as_ref() == Ok(&change.old);
     let before = answers[..from].last().filter(is_old)?;
     let later = answers[from..].iter().take_while(|one| one.event.span.from_us < again_us);
     let last = later.filter(is_old).last().unwrap_or(before);

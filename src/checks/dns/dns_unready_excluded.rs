@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check { id: "dns-unready-excluded", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
-    let asked = truth.asked(history);
+    let asked = truth.asked(history, |_, _| true);
     let pods = history.pods();
     let waits =
         history.timed_out("endpoints-settled").chain(history.timed_out("dns-settled")).collect::<Vec<_>>();
@@ -45,6 +45,7 @@ impl Period<'_> {
 fn periods<'h>(life: &PodLife<'h>) -> Vec<Period<'h>> {
     let mut periods: Vec<Period<'h>> = Vec::new();
     let mut was_ready = false;
+    let addresses: BTreeSet<&str> = life.addresses().into_iter().collect();
     for version in &life.versions {
         let is_out = matches!(Phase::of(version.what), Phase::Running | Phase::Terminating);
         let gone = version.change == crate::history::Change::Deleted;
@@ -55,7 +56,7 @@ fn periods<'h>(life: &PodLife<'h>) -> Vec<Period<'h>> {
                 pod: life.name,
                 from: version.event,
                 until: None,
-                addresses: life.addresses().into_iter().collect(),
+                addresses: addresses.clone(),
             }),
             _ => {}
         }
@@ -66,7 +67,7 @@ fn periods<'h>(life: &PodLife<'h>) -> Vec<Period<'h>> {
 
 /// Whether the answer names the pod: by its own name, or among the Service's.
 fn names(one: &Asked<'_>, period: &Period<'_>) -> bool {
-    let Ok(answer) = &one.answer else { return false };
+    let Ok(answer) = &*one.answer else { return false };
     match one.subject {
         Subject::Pod(_) => !answer.is_empty(),
         Subject::Service => !answer.is_disjoint(&period.addresses),
@@ -83,7 +84,7 @@ fn answers<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], period: &Period<'h>, find
     let since = asked.partition_point(|one| one.event.seq < period.from.seq);
     let until = period.until.map_or(asked.len(), |end| asked.partition_point(|one| one.event.seq < end.seq));
     for one in asked[since..until].iter().filter(|one| concerns(one, period)) {
-        let key = (one.key(), names(one, period));
+        let key = (one.key, names(one, period));
         match one.fit {
             Some(Fit::Current) if !key.1 && said.insert(key, true).is_none() => {
                 let what = format!("{} while {} was not ready", one.told(truth), period.pod);
@@ -111,7 +112,7 @@ fn gave_up<'h>(
 ) {
     for (given_up, wait, _) in waits.iter().filter(|(event, _, _)| period.holds(event)) {
         let until_then = asked.iter().filter(|one| one.event.seq < given_up.seq && one.of_backend());
-        for (_, one) in last_of_each(until_then.filter(|one| concerns(one, period))) {
+        for one in last_of_each(until_then.filter(|one| concerns(one, period))) {
             if names(one, period) {
                 let pod = period.pod;
                 let what = format!(

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use crate::history::{Change, Event, History, ObjectSeen, Resource, SERVICE};
+use crate::history::{Change, Event, History, Json, ObjectSeen, Resource, SERVICE};
 
 /// One endpoint of a Service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,23 +58,23 @@ pub(super) fn versions(history: &History, resource: Resource) -> Vec<Version<'_>
     versions
 }
 
-fn of_slice(endpoint: &Value) -> Listed<'_> {
-    let addresses = endpoint["addresses"].as_array().map_or(&[][..], Vec::as_slice);
+fn of_slice(endpoint: &Json) -> Listed<'_> {
+    let addresses = endpoint["addresses"].as_array().unwrap_or_default();
     // Unknown readiness is to be taken for ready, says the API.
-    let ready = endpoint.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(true);
-    of(endpoint, addresses.iter().filter_map(Value::as_str).collect(), ready)
+    let ready = endpoint.pointer("/conditions/ready").and_then(Json::as_bool).unwrap_or(true);
+    of(endpoint, addresses.iter().filter_map(Json::as_str).collect(), ready)
 }
 
-fn of_subset(subset: &Value) -> impl Iterator<Item = Listed<'_>> {
+fn of_subset(subset: &Json) -> impl Iterator<Item = Listed<'_>> {
     let all = |key: &str, ready| {
-        let addresses = subset[key].as_array().map_or(&[][..], Vec::as_slice);
+        let addresses = subset[key].as_array().unwrap_or_default();
         addresses.iter().map(move |address| of(address, address["ip"].as_str().into_iter().collect(), ready))
     };
     all("addresses", true).chain(all("notReadyAddresses", false))
 }
 
-fn of<'h>(endpoint: &'h Value, addresses: BTreeSet<&'h str>, ready: bool) -> Listed<'h> {
-    let text = |pointer: &str| endpoint.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+fn of<'h>(endpoint: &'h Json, addresses: BTreeSet<&'h str>, ready: bool) -> Listed<'h> {
+    let text = |pointer: &str| endpoint.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
     Listed {
         pod: text("/targetRef/name"),
         uid: text("/targetRef/uid"),

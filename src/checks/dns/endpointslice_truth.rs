@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject},
+    asked::{Asked, Subject, is_of_backend},
     endpoints::{Listed, Version, versions},
     readiness::{gap, readiness_follows},
     truth::{Fit, State, Truth, is_ipv4, words},
@@ -79,10 +79,10 @@ fn dns_tells_what_is_listed<'h>(history: &'h History, slices: &[Version<'h>], fi
     let by_pods = Truth::of(history);
     let by_list = Truth::of(history).with_states(states(history, slices));
     let mut said = BTreeSet::new();
-    let fits = by_pods.asked(history).into_iter().zip(by_list.asked(history));
-    for (pods, list) in fits.filter(|(one, _)| one.of_backend() && one.subject != Subject::Targets) {
+    let is_meant = |dns: &_, subject| is_of_backend(dns) && subject != Subject::Targets;
+    for (pods, list) in by_pods.asked(history, is_meant).into_iter().zip(by_list.asked(history, is_meant)) {
         let is_wrong = |one: &Asked<'_>| matches!(one.fit, Some(Fit::Wrong | Fit::Outdated { .. }));
-        let new = (list.key(), list.is_positive());
+        let new = (list.key, list.is_positive());
         if is_wrong(&pods) && is_wrong(&list) && said.insert(new) {
             let what = format!("{}, and the EndpointSlices list nothing like it", list.told(&by_list));
             findings.broken(what, &[by_list.at(list.event.span.from_us).event, list.event]);

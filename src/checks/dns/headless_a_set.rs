@@ -11,8 +11,7 @@ pub(super) const CHECK: Check = Check { id: "headless-a-set", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
-    let mut asked = truth.asked(history);
-    asked.retain(|one| one.subject == Subject::Service);
+    let asked = truth.asked(history, |_, subject| subject == Subject::Service);
     names_tell_the_truth(history, &truth, &asked, findings);
 }
 

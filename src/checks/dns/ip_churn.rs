@@ -146,11 +146,9 @@ fn missing(history: &History, kind: &str, moved: &Moved<'_, '_>, findings: &mut 
 
 fn dns(history: &History, moved: &Moved<'_, '_>, ready: &Event, findings: &mut Findings) {
     let truth = Truth::of(history);
-    let mut asked = truth.asked(history);
-    asked.retain(|one| {
-        let name = matches!(one.subject, Subject::Pod(name) if name == moved.life.name);
-        (name || one.subject == Subject::Service) && ready.span.until_us <= one.event.span.from_us
-    });
+    let is_meant = |_: &_, subject| subject == Subject::Service || subject == Subject::Pod(moved.life.name);
+    let mut asked = truth.asked(history, is_meant);
+    asked.retain(|one| ready.span.until_us <= one.event.span.from_us);
     if asked.is_empty() {
         findings.blind(format!("DNS was not asked for {}", moved.told_apart()), &[ready]);
     }

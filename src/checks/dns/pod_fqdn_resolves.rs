@@ -19,18 +19,16 @@ pub(super) const CHECK: Check = Check { id: "pod-fqdn-resolves", judge };
 fn judge(history: &History, findings: &mut Findings) {
     let truth = Truth::of(history);
     let lived: BTreeSet<&str> = history.pods().iter().map(|life| life.name).collect();
-    let mut asked = truth.asked(history);
-    asked.retain(|one| is_about_a_pod(one, &lived) && !tells_of_one_that_left(&truth, one));
+    // Names of pods that never were are another promise (`dns-nxdomain-absent`).
+    let is_about_a_pod =
+        |_: &_, subject: Subject<'_>| matches!(subject, Subject::Pod(name) if lived.contains(name));
+    let mut asked = truth.asked(history, is_about_a_pod);
+    asked.retain(|one| !tells_of_one_that_left(&truth, one));
     names_tell_the_truth(history, &truth, &asked, findings);
     short_names_are_completed(history, findings);
 }
 
-/// Names of pods that never were are another promise (`dns-nxdomain-absent`).
-fn is_about_a_pod(one: &Asked<'_>, lived: &BTreeSet<&str>) -> bool {
-    matches!(one.subject, Subject::Pod(name) if lived.contains(name))
-}
-
-/// So are old answers about pods that are not ready (`dns-unready-excluded`) or gone for good.
+/// Old answers are other promises: those about pods that are not ready (`dns-unready-excluded`) or gone for good.
 fn tells_of_one_that_left(truth: &Truth<'_>, one: &Asked<'_>) -> bool {
     let was_true = matches!(one.fit, Some(Fit::Stale { .. } | Fit::Outdated { .. }));
     was_true && one.is_positive() && one.subject.truth(truth.at(one.event.span.from_us)).is_empty()

@@ -186,7 +186,7 @@ mod tests {
             },
         };
         let dns = DnsSeen { vantage, transport, name: NAME.to_owned(), record_type: "A".to_owned(), outcome };
-        notes.see(Observer::Probe, Observation::Dns(dns));
+        notes.see(Observer::Probe, Observation::Dns(dns.into()));
     }
 
     fn bad(findings: &Findings, kind: Kind) -> Vec<&str> {

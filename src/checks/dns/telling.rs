@@ -27,8 +27,8 @@ pub(super) fn names_tell_the_truth<'h>(
 fn each_answer<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
     let mut said = BTreeSet::new();
     for one in asked {
-        let (Ok(answer), Some(fit)) = (&one.answer, &one.fit) else { continue };
-        let is_new = |kind: u8, said: &mut BTreeSet<_>| said.insert((kind, one.key(), answer.clone()));
+        let Some(fit) = &one.fit else { continue };
+        let is_new = |kind: u8, said: &mut BTreeSet<_>| said.insert((kind, one.key, &one.answer));
         match fit {
             Fit::Current if one.is_positive() && is_new(0, &mut said) => {
                 findings.held(one.told(truth), &[one.event]);
@@ -76,7 +76,7 @@ pub(super) fn gave_up<'h>(
 ) {
     for (given_up, _, _) in history.timed_out("dns-settled") {
         let until_then = asked.iter().filter(|one| one.of_backend() && one.event.seq < given_up.seq);
-        for (_, one) in last_of_each(until_then) {
+        for one in last_of_each(until_then) {
             let what = format!("{} when the wait for DNS to settle was given up", one.told(truth));
             match one.fit {
                 None => findings.blind(what, &[one.event, given_up]),
@@ -90,7 +90,7 @@ pub(super) fn gave_up<'h>(
 /// What each vantage said last. A backend must have come to the truth; a node may still be told what a cache between it
 /// and the backends holds.
 pub(super) fn last_words_are_right<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findings) {
-    for (_, one) in last_of_each(asked.iter().filter(|one| one.answer.is_ok())) {
+    for one in last_of_each(asked.iter().filter(|one| one.answer.is_ok())) {
         match one.fit {
             Some(Fit::Current) if one.is_positive() => findings.held(one.told(truth), &[one.event]),
             Some(Fit::Outdated { .. } | Fit::Wrong) => say_broken(truth, one, findings),
@@ -116,19 +116,17 @@ pub(super) fn never_answered<'a, 'h>(
 ) where
     'h: 'a,
 {
-    let asked: Vec<&Asked<'_>> = asked.into_iter().collect();
-    let answered = || asked.iter().filter(|one| one.answer.is_ok());
-    let names: BTreeSet<Key<'_>> = answered().map(|one| one.key()).collect();
-    let ways: BTreeSet<_> = answered().map(|one| (&one.dns.vantage, one.dns.transport)).collect();
-    for (key, one) in last_of_each(asked.iter().copied()) {
-        if names.contains(&key) {
-            continue;
-        }
+    let (answered, not): (Vec<&Asked<'_>>, Vec<&Asked<'_>>) =
+        asked.into_iter().partition(|one| one.answer.is_ok());
+    let answered: Vec<&Asked<'_>> = last_of_each(answered).collect();
+    let names: BTreeSet<Key> = answered.iter().map(|one| one.key).collect();
+    let ways: BTreeSet<_> = answered.iter().map(|one| (&one.dns.vantage, one.dns.transport)).collect();
+    for one in last_of_each(not).filter(|one| !names.contains(&one.key)) {
         match one.dns.code() {
             Some(code) => {
                 findings.broken(format!("{}, and never anything but {code}", one.told(truth)), &[one.event]);
             }
-            None if one.of_backend() || !ways.contains(&(key.0, key.1)) => {
+            None if one.of_backend() || !ways.contains(&(&one.dns.vantage, one.dns.transport)) => {
                 findings.blind(one.told(truth), &[one.event]);
             }
             None => {}
@@ -138,7 +136,7 @@ pub(super) fn never_answered<'a, 'h>(
 
 /// A backend whose last word on a name was one that caches may still tell: it was not asked late enough.
 pub(super) fn asked_too_early(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
-    for (_, one) in last_of_each(asked.iter().filter(|one| one.of_backend() && one.answer.is_ok())) {
+    for one in last_of_each(asked.iter().filter(|one| one.of_backend() && one.answer.is_ok())) {
         if let Some(Fit::Stale { over }) = one.fit {
             let what = format!("{}, which a cache may still say, and was not asked again", one.told(truth));
             findings.blind(what, &[over, one.event]);

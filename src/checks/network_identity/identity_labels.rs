@@ -100,24 +100,24 @@ fn no_such_revision(history: &History, name: &str, hash: &str, labelled: &Event,
 /// The Service that selects by the label lists each incarnation of that pod while it is ready, and no other pod.
 fn the_service_finds_it(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
     let (service, pod) = ONLY;
-    let by_uid: BTreeMap<&str, &PodLife<'_>> = pods.iter().map(|life| (life.uid, life)).collect();
+    let own: BTreeMap<&str, Vec<&str>> =
+        pods.iter().filter(|life| life.name == pod).map(|life| (life.uid, life.addresses())).collect();
     let mut found: BTreeMap<&str, &Event> = BTreeMap::new();
     let mut judged = BTreeSet::new();
     let slices = history.objects(Resource::EndpointSlices);
     for slice in slices.filter(|slice| service_of(slice.what) == Some(service)) {
         for endpoint in listed(slice.what) {
-            let life = by_uid.get(endpoint.uid).filter(|life| life.name == pod && endpoint.pod == pod);
-            let own = life.map(|life| life.addresses()).unwrap_or_default();
-            if life.is_some()
-                && (own.is_empty() || endpoint.addresses.iter().all(|address| own.contains(address)))
-            {
+            let own = own.get(endpoint.uid).filter(|_| endpoint.pod == pod);
+            if own.is_some_and(|own| {
+                own.is_empty() || endpoint.addresses.iter().all(|address| own.contains(address))
+            }) {
                 if endpoint.ready && slice.change != Change::Deleted {
                     found.entry(endpoint.uid).or_insert(slice.event);
                 }
             } else if judged.insert((endpoint.uid, endpoint.addresses.clone())) {
                 let addresses: Vec<&str> = endpoint.addresses.iter().copied().collect();
                 let what = format!("the Service {service} lists {} {}", endpoint.pod, addresses.join(", "));
-                strange(history, what, life.is_none() && endpoint.pod == pod, slice.event, findings);
+                strange(history, what, own.is_none() && endpoint.pod == pod, slice.event, findings);
             }
         }
     }

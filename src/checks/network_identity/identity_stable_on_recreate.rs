@@ -77,7 +77,7 @@ fn compare(
 fn tuple(before: &PodLife<'_>, after: &PodLife<'_>) -> Vec<(&'static str, Value, Value)> {
     let (old, new) = (known(before).what, known(after).what);
     let field = |what, pointer: &str| {
-        let of = |pod: &crate::history::ObjectSeen| pod.at(pointer).cloned().unwrap_or_default();
+        let of = |pod: &crate::history::ObjectSeen| pod.at(pointer).map_or(Value::Null, Value::from);
         (what, of(old), of(new))
     };
     let claims = |life: &PodLife<'_>| {
@@ -93,7 +93,7 @@ fn tuple(before: &PodLife<'_>, after: &PodLife<'_>) -> Vec<(&'static str, Value,
 }
 
 fn labels(pod: &crate::history::ObjectSeen) -> Value {
-    let mut labels = pod.at("/metadata/labels").cloned().unwrap_or_default();
+    let mut labels = pod.at("/metadata/labels").map_or(Value::Null, Value::from);
     if let Some(labels) = labels.as_object_mut() {
         labels.remove(REVISION);
     }
@@ -111,7 +111,8 @@ fn shown(value: &Value) -> String {
 /// Where nothing was scaled, no pod may come to be under a name that was not there before the first deletion.
 fn new_names(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
     let is_scaled = history.requests().any(|request| request.scales_to().is_some());
-    let first = history.requests().find(|request| pods.iter().any(|life| request.deletes_pod(life.name)));
+    let names: BTreeSet<&str> = pods.iter().map(|life| life.name).collect();
+    let first = history.requests().find(|request| names.iter().any(|name| request.deletes_pod(name)));
     let Some(first) = first.filter(|_| !is_scaled) else { return };
     let mut known = BTreeSet::new();
     for life in pods {

@@ -1,6 +1,6 @@
 //! A scale-down in a history: what was asked for, and which pods are to go.
 
-use crate::history::{Event, History, ObjectSeen, Phase, PodLife, lives::condition};
+use crate::history::{Event, History, ObjectSeen, Phase, PodLife, Pods, lives::condition};
 
 /// One request for fewer replicas, up to the next scaling request or the end of the scenario.
 #[derive(Debug)]
@@ -47,15 +47,9 @@ pub(super) fn scale_downs(history: &History) -> Vec<ScaleDown<'_>> {
 }
 
 /// The pods that live at the request: those that are to go, the highest first, and those that are to stay.
-fn at_request<'h>(
-    lives: &[PodLife<'h>],
-    request: &Event,
-    replicas: i64,
-) -> (Vec<PodLife<'h>>, Vec<PodLife<'h>>) {
-    let living = lives.iter().filter(|life| {
-        life.birth().seq < request.seq
-            && life.ordinal.is_some()
-            && life.phase_at(request.seq).is_some_and(|phase| phase != Phase::Terminating)
+fn at_request<'h>(lives: &Pods<'h>, request: &Event, replicas: i64) -> (Vec<PodLife<'h>>, Vec<PodLife<'h>>) {
+    let living = lives.at(request.seq).into_iter().filter(|life| {
+        life.ordinal.is_some() && life.phase_at(request.seq).is_some_and(|phase| phase != Phase::Terminating)
     });
     let (mut condemned, kept): (Vec<_>, Vec<_>) =
         living.cloned().partition(|life| life.ordinal.is_some_and(|ordinal| i64::from(ordinal) >= replicas));

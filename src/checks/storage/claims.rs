@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::history::{
-    CLAIM_TEMPLATE, Change, Event, History, ObjectSeen, Observation, Observer, PodLife, Resource, Seen, lives,
+    CLAIM_TEMPLATE, Change, Event, History, Json, ObjectSeen, Observation, Observer, PodLife, Resource, Seen,
+    lives,
 };
 
 /// One incarnation of a claim.
@@ -13,9 +14,25 @@ pub(super) struct ClaimLife<'h> {
     pub(super) name: &'h str,
     /// Every version that the watch delivered.
     pub(super) versions: Vec<Seen<'h, ObjectSeen>>,
+    /// The first version in which it was on its way out, or its removal.
+    pub(super) ended: Option<&'h Event>,
+    /// The first version in which it was bound.
+    pub(super) bound: Option<Seen<'h, ObjectSeen>>,
+    /// The first version in which it was bound to another volume than at first.
+    pub(super) rebound: Option<Seen<'h, ObjectSeen>>,
 }
 
 impl<'h> ClaimLife<'h> {
+    fn of(name: &'h str, versions: Vec<Seen<'h, ObjectSeen>>) -> Self {
+        let find = |is_it: &dyn Fn(&ObjectSeen) -> bool| versions.iter().copied().find(|v| is_it(v.what));
+        let ended = find(&|claim| claim.change == Change::Deleted || claim.is_terminating());
+        let bound = find(&|claim| claim.text("/status/phase") == Some("Bound"));
+        let volume = bound.and_then(|bound| bound.what.text("/spec/volumeName"));
+        let is_another = |now: &str| !now.is_empty() && volume.is_some_and(|volume| now != volume);
+        let rebound = find(&|claim| claim.text("/spec/volumeName").is_some_and(is_another));
+        Self { name, ended: ended.map(|version| version.event), bound, rebound, versions }
+    }
+
     /// The version of its creation, or of its listing where a gap hid the creation.
     pub(super) fn first(&self) -> Seen<'h, ObjectSeen> {
         self.versions[0]
@@ -26,34 +43,14 @@ impl<'h> ClaimLife<'h> {
         *self.versions.last().expect("a life begins with a version")
     }
 
-    /// The first version in which it was on its way out, or its removal.
-    pub(super) fn ended(&self) -> Option<&'h Event> {
-        let end = |v: &&Seen<'h, ObjectSeen>| v.change == Change::Deleted || v.is_terminating();
-        self.versions.iter().find(end).map(|version| version.event)
-    }
-
     /// Its removal.
     pub(super) fn removed(&self) -> Option<&'h Event> {
         Some(self.last()).filter(|last| last.change == Change::Deleted).map(|last| last.event)
     }
 
-    /// The first version in which it was bound.
-    pub(super) fn bound(&self) -> Option<Seen<'h, ObjectSeen>> {
-        self.versions.iter().copied().find(|claim| claim.text("/status/phase") == Some("Bound"))
-    }
-
     /// The volume that it was first bound to.
     pub(super) fn volume(&self) -> Option<&'h str> {
-        self.bound()?.what.text("/spec/volumeName")
-    }
-
-    /// The first version in which it was bound to another volume than at first.
-    pub(super) fn rebound(&self) -> Option<Seen<'h, ObjectSeen>> {
-        let volume = self.volume()?;
-        let other = |claim: &Seen<'h, ObjectSeen>| {
-            claim.text("/spec/volumeName").is_some_and(|now| !now.is_empty() && now != volume)
-        };
-        self.versions.iter().copied().find(other)
+        self.bound?.what.text("/spec/volumeName")
     }
 
     /// Where the watch lost events after the newest version: what became of the claim is not known.
@@ -67,28 +64,26 @@ impl<'h> ClaimLife<'h> {
 /// Where the watch of claims lost events, or fell silent until the end of the record: what is not seen may still be there.
 pub(super) fn unseen(history: &History) -> Option<&Event> {
     let watch = Observer::Watch(Resource::PersistentVolumeClaims);
-    let silent = history.events.iter().rfind(|event| event.observer == watch);
-    let silent = silent.filter(|event| matches!(event.seen, Observation::ApiError(_)));
+    let silent =
+        history.told_by(watch).next_back().filter(|event| matches!(event.seen, Observation::ApiError(_)));
     history.gaps(Resource::PersistentVolumeClaims).next().or(silent)
 }
 
 /// Every claim's lives by its name, in the order of their births.
 pub(super) fn fold(history: &History) -> BTreeMap<&str, Vec<ClaimLife<'_>>> {
-    let mut by_name: BTreeMap<&str, Vec<ClaimLife<'_>>> = BTreeMap::new();
-    let mut index = HashMap::new();
+    let mut births: Vec<(&str, Vec<Seen<'_, ObjectSeen>>)> = Vec::new();
+    let mut by_uid = HashMap::new();
     for version in history.objects(Resource::PersistentVolumeClaims) {
-        let name = version.what.name.as_str();
-        let of_name = by_name.entry(name).or_default();
-        match index.get(version.what.uid.as_str()) {
-            Some(at) => {
-                let life: &mut ClaimLife<'_> = &mut of_name[*at];
-                life.versions.push(version);
-            }
-            None => {
-                index.insert(version.what.uid.as_str(), of_name.len());
-                of_name.push(ClaimLife { name, versions: vec![version] });
-            }
+        let claim = version.what;
+        let at = *by_uid.entry((&claim.name, &claim.uid)).or_insert(births.len());
+        if at == births.len() {
+            births.push((&claim.name, Vec::new()));
         }
+        births[at].1.push(version);
+    }
+    let mut by_name: BTreeMap<&str, Vec<ClaimLife<'_>>> = BTreeMap::new();
+    for (name, versions) in births {
+        by_name.entry(name).or_default().push(ClaimLife::of(name, versions));
     }
     by_name
 }
@@ -115,6 +110,6 @@ pub(super) fn template(history: &History) -> Option<Seen<'_, ObjectSeen>> {
 
 /// The labels that the set selects by, as far as they are plain labels.
 pub(super) fn selector<'h>(set: &Seen<'h, ObjectSeen>) -> Vec<(&'h str, &'h str)> {
-    let labels = set.what.at("/spec/selector/matchLabels").and_then(serde_json::Value::as_object);
-    labels.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+    let labels = set.what.at("/spec/selector/matchLabels").into_iter().flat_map(Json::members);
+    labels.filter_map(|(key, value)| Some((key, value.as_str()?))).collect()
 }

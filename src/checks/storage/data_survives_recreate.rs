@@ -1,6 +1,6 @@
 //! `data-survives-recreate`: what a pod wrote to its volume is read back by the pod that replaces it, and by no other.
 
-use super::tokens::{self, Read, Write};
+use super::tokens::{self, Read, Write, Writes};
 use crate::{
     checks::{Check, Findings},
     history::{History, Place},
@@ -17,18 +17,18 @@ fn judge(history: &History, findings: &mut Findings) {
 }
 
 /// One look at a volume, against what was written there before.
-fn is_read_back(findings: &mut Findings, writes: &[Write<'_>], read: &Read<'_>) {
+fn is_read_back(findings: &mut Findings, writes: &Writes<'_>, read: &Read<'_>) {
     let pod = read.pod;
     if read.found.is_none() {
         return findings.blind(format!("what is on the volume of {pod} could not be read"), &[read.event]);
     }
-    if let Some(sibling) = tokens::siblings(writes, read) {
+    if let Some(sibling) = writes.of_siblings(read) {
         return findings.broken(
             format!("{pod} finds on its volume what {} wrote", sibling.pod),
             &[sibling.event, read.event],
         );
     }
-    let own = tokens::own(writes, read).filter(|own| own.checksum.is_some());
+    let own = writes.own(read).filter(|own| own.checksum.is_some());
     let Some(own) = own else {
         return findings
             .blind(format!("what {pod} wrote before is not known, so it cannot be compared"), &[read.event]);

@@ -1,6 +1,8 @@
 //! `ephemeral-contrast`: without a claim, what a pod wrote in its container is gone when the pod is replaced.
 
-use super::tokens::{self, Read, Write};
+use std::collections::HashMap;
+
+use super::tokens::{self, Read, Write, Writes};
 use crate::{
     checks::{Check, Findings},
     history::{History, Place},
@@ -12,9 +14,14 @@ pub(super) const CHECK: Check = Check { id: "ephemeral-contrast", judge };
 fn judge(history: &History, findings: &mut Findings) {
     let writes = tokens::writes(history, Place::Container);
     let reads = tokens::reads(history, Place::Container);
+    let mut by_uid: HashMap<&str, Vec<&Read<'_>>> = HashMap::new();
     for read in &reads {
-        if let Some(own) = tokens::own(&writes, read).filter(|own| own.uid != read.uid) {
-            let before = reads.iter().find(|before| before.uid == own.uid && finds(before, own));
+        by_uid.entry(read.uid).or_default().push(read);
+    }
+    for read in &reads {
+        if let Some(own) = writes.own(read).filter(|own| own.uid != read.uid) {
+            let of_own = by_uid.get(own.uid).into_iter().flatten();
+            let before = of_own.copied().find(|before| finds(before, own));
             is_gone(findings, &writes, (own, before, read));
         }
     }
@@ -27,11 +34,11 @@ fn finds(read: &Read<'_>, write: &Write<'_>) -> bool {
 /// A recreated pod's look at its file system: no token of an earlier pod, which was seen in that one.
 fn is_gone(
     findings: &mut Findings,
-    writes: &[Write<'_>],
+    writes: &Writes<'_>,
     (own, before, read): (&Write<'_>, Option<&Read<'_>>, &Read<'_>),
 ) {
     let pod = read.pod;
-    if let Some(old) = writes.iter().find(|old| old.uid != read.uid && finds(read, old)) {
+    if let Some(old) = writes.of_others(read) {
         return findings.broken(
             format!(
                 "{pod} was recreated and finds in its container what an earlier {} wrote in its own",

@@ -67,10 +67,10 @@ fn names_storage(message: &str) -> bool {
 }
 
 fn last_warning(history: &History) -> Option<(&Event, String)> {
-    let warnings = history.objects(Resource::Events).filter(|event| {
+    let mut warnings = history.objects(Resource::Events).filter(|event| {
         event.text("/type") == Some("Warning") && event.text("/involvedObject/name") == Some(PROBE)
     });
-    let last = warnings.last()?;
+    let last = warnings.next_back()?;
     let of = |pointer| last.what.text(pointer).unwrap_or_default();
     Some((last.event, format!("{}: {}", of("/reason"), of("/message"))))
 }

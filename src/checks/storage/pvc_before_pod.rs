@@ -50,8 +50,8 @@ enum Order {
 fn was_there(findings: &mut Findings, pod: &PodLife<'_>, lives: &[ClaimLife<'_>]) {
     let birth = pod.birth();
     // The incarnation that can have been there: the newest that did not certainly come after the pod.
-    let before = lives.iter().rfind(|claim| !well_before(birth, claim.first().event));
-    let claim = before.unwrap_or(&lives[0]);
+    let before = lives.partition_point(|claim| !well_before(birth, claim.first().event));
+    let claim = &lives[before.saturating_sub(1)];
     let (name, born) = (claim.name, claim.first());
     if let Some(removed) = claim.removed().filter(|removed| well_before(removed, birth)) {
         return findings.broken(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     claims::{self, ClaimLife},
-    tokens::{self, Read, Write},
+    tokens::{self, Read, Writes},
 };
 use crate::{
     checks::{Check, Findings},
@@ -18,7 +18,7 @@ fn judge(history: &History, findings: &mut Findings) {
     let (pods, claims) = (history.pods(), claims::fold(history));
     for lives in claims.values().filter(|lives| claims::ordinal(lives[0].name).is_some()) {
         let claim = lives.last().expect("a name has a life");
-        if claim.bound().is_none() {
+        if claim.bound.is_none() {
             unbound(history, findings, claim, &pods);
         }
     }
@@ -45,7 +45,7 @@ fn unbound(history: &History, findings: &mut Findings, claim: &ClaimLife<'_>, po
 
 /// No two claims are bound to one volume at a time.
 fn distinct<'c, 'h: 'c>(findings: &mut Findings, claims: impl Iterator<Item = &'c ClaimLife<'h>>) {
-    let bound = claims.filter_map(|claim| Some((claim, claim.bound()?.event)));
+    let bound = claims.filter_map(|claim| Some((claim, claim.bound?.event)));
     let mut bound: Vec<(&ClaimLife<'_>, &Event)> = bound.collect();
     bound.sort_by_key(|(_, event)| event.seq);
     let mut holders: BTreeMap<&str, (&ClaimLife<'_>, &Event)> = BTreeMap::new();
@@ -71,12 +71,12 @@ fn distinct<'c, 'h: 'c>(findings: &mut Findings, claims: impl Iterator<Item = &'
 }
 
 /// One look at a volume: the pod's own token, and nobody else's.
-fn sees_its_own(findings: &mut Findings, writes: &[Write<'_>], read: &Read<'_>) {
-    let (pod, own) = (read.pod, tokens::own(writes, read));
+fn sees_its_own(findings: &mut Findings, writes: &Writes<'_>, read: &Read<'_>) {
+    let (pod, own) = (read.pod, writes.own(read));
     let Some(found) = &read.found else {
         return findings.blind(format!("what is on the volume of {pod} could not be read"), &[read.event]);
     };
-    if let Some(sibling) = tokens::siblings(writes, read) {
+    if let Some(sibling) = writes.of_siblings(read) {
         return findings.broken(
             format!("{pod} finds on its volume the token that {} wrote to its own", sibling.pod),
             &[sibling.event, read.event],

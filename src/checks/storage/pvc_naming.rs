@@ -11,10 +11,12 @@ pub(super) const CHECK: Check = Check { id: "pvc-naming", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
     let claims = claims::fold(history);
+    let has_template = claims::template(history).is_some();
     for pod in history.pods().iter().filter(|pod| pod.ordinal.is_some()) {
         if let Some(ready) = pod.first_ready() {
             let of_pod = claims.get(claims::name_for(pod.name).as_str()).and_then(|lives| lives.first());
-            has_its_claim(history, findings, pod, of_pod, ready);
+            let uses_claims = has_template || claims::are_used(pod);
+            has_its_claim(history, findings, (pod, uses_claims), of_pod, ready);
         }
     }
     let Some(set) = history.set().next() else { return };
@@ -32,7 +34,7 @@ fn judge(history: &History, findings: &mut Findings) {
 fn has_its_claim(
     history: &History,
     findings: &mut Findings,
-    pod: &PodLife<'_>,
+    (pod, uses_claims): (&PodLife<'_>, bool),
     claim: Option<&ClaimLife<'_>>,
     ready: &Event,
 ) {
@@ -41,7 +43,7 @@ fn has_its_claim(
         (Some(claim), _) => {
             findings.held(format!("{} had the claim {name}", pod.name), &[claim.first().event, ready]);
         }
-        (None, _) if !is_set_with_claims(history, pod) => {}
+        (None, _) if !uses_claims => {}
         (None, Some(gap)) => findings.blind(
             format!("{} became ready, and whether {name} was there fell into a gap of the watch", pod.name),
             &[gap, ready],
@@ -50,10 +52,6 @@ fn has_its_claim(
             findings.broken(format!("{} became ready, and no claim is called {name}", pod.name), &[ready]);
         }
     }
-}
-
-fn is_set_with_claims(history: &History, pod: &PodLife<'_>) -> bool {
-    claims::template(history).is_some() || claims::are_used(pod)
 }
 
 /// A claim with the set's labels has a name that the set gives.

@@ -13,7 +13,7 @@ fn judge(history: &History, findings: &mut Findings) {
     let (pods, claims) = (history.pods(), claims::fold(history));
     let mut kept = true;
     for claim in claims.values().flatten().filter(|claim| claims::ordinal(claim.name).is_some()) {
-        if let Some(ended) = claim.ended() {
+        if let Some(ended) = claim.ended {
             kept = false;
             findings.broken(
                 format!("the claim {} was deleted, and only pods were asked to be", claim.name),
@@ -21,8 +21,8 @@ fn judge(history: &History, findings: &mut Findings) {
             );
         }
     }
-    for (index, pod) in pods.iter().enumerate().filter(|(_, pod)| pod.ordinal.is_some()) {
-        let predecessor = pods[..index].iter().rfind(|before| before.name == pod.name);
+    for pod in pods.iter().filter(|pod| pod.ordinal.is_some()) {
+        let predecessor = pods.before(pod.name, pod.birth().seq).next();
         if let Some(predecessor) = predecessor.filter(|_| kept) {
             reattached(history, findings, (predecessor, pod), &claims);
         }
@@ -63,10 +63,10 @@ fn reattached(
 /// One claim was there all the time: was it bound to one volume?
 fn same_volume(history: &History, findings: &mut Findings, pod: &PodLife<'_>, claim: &ClaimLife<'_>) {
     let (name, own) = (pod.name, claim.name);
-    let Some(bound) = claim.bound() else {
+    let Some(bound) = claim.bound else {
         return findings.blind(format!("the claim {own} was not seen to be bound"), &[claim.last().event]);
     };
-    if let Some(rebound) = claim.rebound() {
+    if let Some(rebound) = claim.rebound {
         return findings.broken(
             format!("the claim {own} was bound to another volume than before"),
             &[bound.event, rebound.event],

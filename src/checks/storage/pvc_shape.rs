@@ -1,11 +1,9 @@
 //! `pvc-shape`: a claim carries the set's labels and what its template asks for, and the pod uses it by name.
 
-use serde_json::Value;
-
 use super::claims::{self, ClaimLife};
 use crate::{
     checks::{Check, Findings},
-    history::{CLAIM_TEMPLATE, Change, History, ObjectSeen, PodLife, Seen},
+    history::{CLAIM_TEMPLATE, Change, History, Json, ObjectSeen, PodLife, Seen},
 };
 
 /// Judges `specs/storage/pvc-shape.yaml`.
@@ -61,8 +59,8 @@ fn wrong_spec(set: Seen<'_, ObjectSeen>, claim: Seen<'_, ObjectSeen>) -> Vec<Str
         .collect()
 }
 
-fn text(value: Option<&Value>) -> String {
-    value.map_or("nothing".to_owned(), Value::to_string)
+fn text(value: Option<&Json>) -> String {
+    value.map_or("nothing".to_owned(), Json::to_string)
 }
 
 /// One pod's volume of the template's name.

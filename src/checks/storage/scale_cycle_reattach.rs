@@ -1,12 +1,14 @@
 //! `scale-cycle-reattach`: scaling down keeps the claims, and scaling up again gives each ordinal its claim and data back.
 
+use std::collections::HashMap;
+
 use super::{
     claims::{self, ClaimLife},
-    tokens::{self, Read, Write},
+    tokens::{self, Read, Writes},
 };
 use crate::{
     checks::{Check, Findings},
-    history::{Event, History, Place, PodLife},
+    history::{Event, History, Place, PodLife, Pods},
 };
 
 /// Judges `specs/storage/scale-cycle-reattach.yaml`.
@@ -15,11 +17,15 @@ pub(super) const CHECK: Check = Check { id: "scale-cycle-reattach", judge };
 fn judge(history: &History, findings: &mut Findings) {
     let pods = history.pods();
     let claims = claims::fold(history);
-    let (writes, reads) = (tokens::writes(history, Place::Volume), tokens::reads(history, Place::Volume));
+    let writes = tokens::writes(history, Place::Volume);
+    // Of each incarnation its first look.
+    let reads =
+        tokens::reads(history, Place::Volume).into_iter().rev().map(|read| (read.uid, read)).collect();
     for (request, went) in scaled_away(history, &pods) {
         let lives = claims.get(claims::name_for(went.name).as_str()).map(Vec::as_slice).unwrap_or_default();
         let Some(claim) = is_kept(history, findings, went, lives, request) else { continue };
-        let back = pods.iter().rfind(|pod| pod.name == went.name && pod.birth().seq > went.birth().seq);
+        let last = pods.before(went.name, u64::MAX).next();
+        let back = last.filter(|pod| pod.birth().seq > went.birth().seq);
         match back {
             Some(back) => came_back(findings, &writes, &reads, back, claim),
             None => stays_away(findings, &pods, went, claim),
@@ -28,15 +34,13 @@ fn judge(history: &History, findings: &mut Findings) {
 }
 
 /// The pods whose ordinals were scaled away, each with the request that did it: the newest of each ordinal before it.
-fn scaled_away<'h, 'p>(history: &'h History, pods: &'p [PodLife<'h>]) -> Vec<(&'h Event, &'p PodLife<'h>)> {
+fn scaled_away<'h, 'p>(history: &'h History, pods: &'p Pods<'h>) -> Vec<(&'h Event, &'p PodLife<'h>)> {
     let mut away = Vec::new();
     for request in history.requests() {
         let Some(replicas) = request.what.scales_to() else { continue };
-        let there = pods.iter().filter(|pod| {
-            pod.at(request.event.seq).is_some()
-                && pod.ordinal.is_some_and(|ordinal| i64::from(ordinal) >= replicas)
-        });
-        away.extend(there.filter(|pod| claims::are_used(pod)).map(|pod| (request.event, pod)));
+        let mut there = pods.at(request.event.seq);
+        there.retain(|pod| pod.ordinal.is_some_and(|ordinal| i64::from(ordinal) >= replicas));
+        away.extend(there.into_iter().filter(|pod| claims::are_used(pod)).map(|pod| (request.event, pod)));
     }
     away
 }
@@ -54,14 +58,14 @@ fn is_kept<'c, 'h>(
         return None;
     };
     let (name, first) = (claim.name, claim.first().event);
-    if let Some(ended) = claim.ended() {
+    if let Some(ended) = claim.ended {
         findings.broken(
             format!("{} was scaled away, and its claim {name} was deleted", went.name),
             &[request, ended],
         );
     } else if let Some(next) = lives.get(1) {
         findings.broken(format!("the claim {name} was replaced by a new one"), &[first, next.first().event]);
-    } else if let Some(rebound) = claim.rebound() {
+    } else if let Some(rebound) = claim.rebound {
         findings.broken(
             format!("the claim {name} was bound to another volume than before"),
             &[first, rebound.event],
@@ -78,7 +82,7 @@ fn is_kept<'c, 'h>(
 /// An ordinal that was scaled away and has not come back: its claim waits for it.
 fn stays_away(findings: &mut Findings, pods: &[PodLife<'_>], went: &PodLife<'_>, claim: &ClaimLife<'_>) {
     let Some(deleted) = went.deleted() else { return };
-    if let Some(later) = pods.iter().find(|pod| pod.birth().seq > deleted.seq) {
+    if let Some(later) = pods.get(pods.partition_point(|pod| pod.birth().seq <= deleted.seq)) {
         findings.held(
             format!("{} was scaled away, and its claim {} is kept", went.name, claim.name),
             &[claim.last().event, deleted, later.birth()],
@@ -89,16 +93,16 @@ fn stays_away(findings: &mut Findings, pods: &[PodLife<'_>], went: &PodLife<'_>,
 /// An ordinal that came back: its pod finds what was written before.
 fn came_back(
     findings: &mut Findings,
-    writes: &[Write<'_>],
-    reads: &[Read<'_>],
+    writes: &Writes<'_>,
+    reads: &HashMap<&str, Read<'_>>,
     back: &PodLife<'_>,
     claim: &ClaimLife<'_>,
 ) {
     let (name, own) = (back.name, claim.name);
-    let Some(read) = reads.iter().find(|read| read.uid == back.uid) else {
+    let Some(read) = reads.get(back.uid) else {
         return findings.blind(format!("{name} came back and was not asked for its data"), &[back.birth()]);
     };
-    let written = tokens::own(writes, read).filter(|w| w.uid != read.uid && w.checksum.is_some());
+    let written = writes.own(read).filter(|w| w.uid != read.uid && w.checksum.is_some());
     let (Some(written), true) = (written, read.found.is_some()) else {
         return findings
             .blind(format!("what {name} wrote or finds on its volume is not known"), &[read.event]);
@@ -107,7 +111,7 @@ fn came_back(
     let is_same =
         found.is_some_and(|found| found.token == written.token && found.checksum == written.checksum);
     let events = [written.event, back.birth(), read.event];
-    if let Some(sibling) = tokens::siblings(writes, read) {
+    if let Some(sibling) = writes.of_siblings(read) {
         return findings.broken(
             format!("{name} came back and finds what {} wrote", sibling.pod),
             &[sibling.event, read.event],

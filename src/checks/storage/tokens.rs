@@ -1,5 +1,7 @@
 //! Tokens written in pods, and what was found there later. What the checks of this area share.
 
+use std::collections::HashMap;
+
 use crate::history::{Event, History, Place, Purpose};
 
 /// A token that was written, with a random file of 1 MiB beside it.
@@ -41,10 +43,20 @@ pub(super) struct Found<'h> {
     pub(super) checksum: Option<&'h str>,
 }
 
-/// Everything that was written there, in order.
-pub(super) fn writes(history: &History, at: Place) -> Vec<Write<'_>> {
+/// Everything that was written there.
+pub(super) struct Writes<'h> {
+    /// In order.
+    all: Vec<Write<'h>>,
+    /// The places of what each pod wrote.
+    by_pod: HashMap<&'h str, Vec<usize>>,
+    /// The places at which each token was written.
+    by_token: HashMap<&'h str, Vec<usize>>,
+}
+
+/// Everything that was written there.
+pub(super) fn writes(history: &History, at: Place) -> Writes<'_> {
     let execs = history.execs();
-    execs
+    let all: Vec<Write<'_>> = execs
         .filter_map(|exec| match &exec.what.purpose {
             Purpose::WriteToken { place, token } if *place == at => Some(Write {
                 event: exec.event,
@@ -55,7 +67,45 @@ pub(super) fn writes(history: &History, at: Place) -> Vec<Write<'_>> {
             }),
             _ => None,
         })
-        .collect()
+        .collect();
+    let (mut by_pod, mut by_token) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+    for (place, write) in all.iter().enumerate() {
+        by_pod.entry(write.pod).or_default().push(place);
+        by_token.entry(write.token).or_default().push(place);
+    }
+    Writes { all, by_pod, by_token }
+}
+
+impl<'h> Writes<'h> {
+    /// The last thing that the reading pod itself wrote there before.
+    pub(super) fn own(&self, read: &Read<'_>) -> Option<&Write<'h>> {
+        let own = self.by_pod.get(read.pod)?;
+        let before = own.partition_point(|place| self.all[*place].event.seq < read.event.seq);
+        Some(&self.all[own[before.checked_sub(1)?]])
+    }
+
+    /// The first of the siblings' tokens that the reading pod finds.
+    pub(super) fn of_siblings(&self, read: &Read<'_>) -> Option<&Write<'h>> {
+        self.first_found(read, |write, found| write.pod != read.pod && found.writer == write.pod)
+    }
+
+    /// The first of other incarnations' tokens that the reading pod finds.
+    pub(super) fn of_others(&self, read: &Read<'_>) -> Option<&Write<'h>> {
+        self.first_found(read, |write, _| write.uid != read.uid)
+    }
+
+    fn first_found(
+        &self,
+        read: &Read<'_>,
+        is_meant: impl Fn(&Write<'h>, &Found<'_>) -> bool,
+    ) -> Option<&Write<'h>> {
+        let found = read.found.iter().flatten();
+        let firsts = found.filter_map(|found| {
+            let places = self.by_token.get(found.token)?;
+            places.iter().copied().find(|place| is_meant(&self.all[*place], found))
+        });
+        firsts.min().map(|place| &self.all[place])
+    }
 }
 
 /// Every look at what is there, in order.
@@ -75,19 +125,6 @@ fn found(line: &str) -> Option<Found<'_>> {
     let mut words = line.split_whitespace();
     let writer = words.next()?;
     Some(Found { writer, token: words.next().unwrap_or_default(), checksum: words.next() })
-}
-
-/// The last thing that the reading pod itself wrote there before.
-pub(super) fn own<'w, 'h>(writes: &'w [Write<'h>], read: &Read<'_>) -> Option<&'w Write<'h>> {
-    writes.iter().rfind(|write| write.pod == read.pod && write.event.seq < read.event.seq)
-}
-
-/// The first of the siblings' tokens that the reading pod finds.
-pub(super) fn siblings<'w, 'h>(writes: &'w [Write<'h>], read: &Read<'_>) -> Option<&'w Write<'h>> {
-    let found = read.found.as_deref().unwrap_or_default();
-    writes.iter().find(|write| {
-        write.pod != read.pod && found.iter().any(|f| f.writer == write.pod && f.token == write.token)
-    })
 }
 
 /// What the reading pod finds under its own name.

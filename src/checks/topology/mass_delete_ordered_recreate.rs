@@ -3,7 +3,7 @@
 use super::neglect::neglected;
 use crate::{
     checks::{Check, Findings},
-    history::{Change, Event, History, Phase, PodLife, Resource, SET, Verb},
+    history::{Change, Event, History, Phase, PodLife, Pods, Resource, SET, Verb},
     limits,
 };
 
@@ -11,14 +11,14 @@ use crate::{
 pub(super) const CHECK: Check = Check { id: "mass-delete-ordered-recreate", judge };
 
 fn judge(history: &History, findings: &mut Findings) {
-    let all = history.requests().filter(|request| {
+    let mut all = history.requests().filter(|request| {
         request.verb == Verb::DeleteCollection && request.resource == Resource::Pods.plural()
     });
-    let Some(request) = all.last().map(|request| request.event) else { return };
+    let Some(request) = all.next_back().map(|request| request.event) else { return };
     let lives = history.pods();
     let recreation = Recreation { history, lives: &lives, request };
-    let old = lives.iter().filter(|life| life.birth().seq < request.seq && life.at(request.seq).is_some());
-    for life in old.clone() {
+    let old = lives.at(request.seq);
+    for life in &old {
         recreation.same_uid(findings, life);
     }
     for born in lives.iter().filter(|life| life.birth().seq > request.seq) {
@@ -26,13 +26,13 @@ fn judge(history: &History, findings: &mut Findings) {
             recreation.after(findings, born, lower);
         }
     }
-    recreation.not_recreated(findings, u32::try_from(old.count()).unwrap_or(u32::MAX));
+    recreation.not_recreated(findings, u32::try_from(old.len()).unwrap_or(u32::MAX));
 }
 
 /// What came after the request that deleted all pods.
 struct Recreation<'f, 'h> {
     history: &'h History,
-    lives: &'f [PodLife<'h>],
+    lives: &'f Pods<'h>,
     request: &'h Event,
 }
 
@@ -55,7 +55,8 @@ impl<'h> Recreation<'_, 'h> {
             return findings
                 .blind(format!("the creation of {} fell into a gap of the watch", born.name), &gaps);
         }
-        let Some(predecessor) = self.latest(lower, birth).filter(|life| life.at(birth.seq).is_some()) else {
+        let Some(predecessor) = self.lives.latest(lower, birth).filter(|life| life.at(birth.seq).is_some())
+        else {
             return findings
                 .broken(format!("{} was recreated before {SET}-{lower} was", born.name), &[birth]);
         };
@@ -108,14 +109,9 @@ impl<'h> Recreation<'_, 'h> {
         let birth = born.birth();
         let stopped = predecessor.stopped_being_ready_before(birth.seq)?;
         let lag_us = birth.span.until_us.saturating_sub(stopped.span.until_us);
-        let gone = self.latest(born.ordinal?, birth).and_then(PodLife::deleted);
+        let gone = self.lives.latest(born.ordinal?, birth).and_then(PodLife::deleted);
         let was_known = gone.is_some_and(|gone| stopped.seq < gone.seq);
         (!was_known && lag_us < limits::READINESS_LAG.wait_us()).then_some(stopped)
-    }
-
-    /// The last incarnation of an ordinal before that event.
-    fn latest(&self, ordinal: u32, before: &Event) -> Option<&PodLife<'h>> {
-        self.lives.iter().rfind(|life| life.ordinal == Some(ordinal) && life.birth().seq < before.seq)
     }
 
     /// A wait for the pods to come back was given up although nothing kept the next one from being created.

@@ -1,7 +1,7 @@
 //! A pod that does not come: by the controller's own doing, or because something stands in its way.
 
 use crate::{
-    history::{Event, History, PodLife, Resource},
+    history::{Event, History, PodLife, Pods, Resource},
     limits,
 };
 
@@ -20,14 +20,13 @@ pub(super) struct Neglected<'h> {
 /// have been ready, and its last incarnation gone, for longer than the controller may take, and no creation was refused.
 pub(super) fn neglected<'h>(
     history: &'h History,
-    lives: &[PodLife<'h>],
+    lives: &Pods<'h>,
     replicas: u32,
     given_up: &'h Event,
 ) -> Option<Neglected<'h>> {
     let mut since = history.set().next()?.event;
     for ordinal in 0..replicas {
-        let born = |life: &&PodLife<'h>| life.ordinal == Some(ordinal) && life.birth().seq < given_up.seq;
-        let latest = lives.iter().rfind(born);
+        let latest = lives.latest(ordinal, given_up);
         if let Some(present) = latest.filter(|life| life.at(given_up.seq).is_some()) {
             since = later(since, present.ready_since(given_up.seq)?);
             continue;

@@ -2,7 +2,7 @@
 
 use crate::{
     checks::{Check, Findings},
-    history::{Event, History, Phase, PodLife, Resource},
+    history::{Event, History, Phase, PodLife, Pods, Resource},
     limits,
 };
 
@@ -23,7 +23,7 @@ fn judge(history: &History, findings: &mut Findings) {
 fn predecessor_was_ready(
     history: &History,
     findings: &mut Findings,
-    lives: &[PodLife<'_>],
+    lives: &Pods<'_>,
     born: &PodLife<'_>,
     lower: u32,
 ) {
@@ -32,8 +32,7 @@ fn predecessor_was_ready(
         let gaps: Vec<&Event> = history.gaps(Resource::Pods).take(1).collect();
         return findings.blind(format!("the creation of {} fell into a gap of the watch", born.name), &gaps);
     }
-    let present = lives.iter().rfind(|life| life.ordinal == Some(lower) && life.birth().seq < birth.seq);
-    let Some(predecessor) = present.filter(|life| life.at(birth.seq).is_some()) else {
+    let Some(predecessor) = lives.latest(lower, birth).filter(|life| life.at(birth.seq).is_some()) else {
         return findings
             .broken(format!("{} was created while web-{lower} did not exist", born.name), &[birth]);
     };

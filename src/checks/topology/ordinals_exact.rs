@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::neglect::neglected;
 use crate::{
     checks::{Check, Findings},
-    history::{Change, Event, History, Observation, PodLife, Requested, Resource, SET, Step, Verb},
+    history::{Change, Event, History, Observation, PodLife, Pods, Requested, Resource, SET, Step, Verb},
 };
 
 /// Judges `specs/topology/ordinals-exact.yaml`.
@@ -39,7 +39,7 @@ fn judge(history: &History, findings: &mut Findings) {
 /// What exists, and what may exist, as the history goes on.
 struct Fold<'f, 'h> {
     history: &'h History,
-    lives: &'f [PodLife<'h>],
+    lives: &'f Pods<'h>,
     /// The number of replicas asked for last; none before the set is applied.
     asked: Option<u32>,
     /// The largest number asked for before, until the status has settled.

@@ -1,13 +1,11 @@
 //! `survivor-undisturbed`: when one pod is lost, only that one is recreated; the others are left alone.
 
-use serde_json::Value;
-
 use super::neglect::neglected;
 use crate::{
     checks::{Check, Findings},
     history::{
-        Change, Event, History, ObjectSeen, PodLife, Requested, Resource, SET, Seen, Verb, lives::addresses,
-        lives::condition,
+        Change, Event, History, Json, ObjectSeen, PodLife, Pods, Requested, Resource, SET, Seen, Verb,
+        lives::addresses, lives::condition,
     },
 };
 
@@ -23,10 +21,12 @@ fn judge(history: &History, findings: &mut Findings) {
             deletions.push(request);
         }
     }
+    let revisions: Vec<_> = history.set().filter_map(|set| Some((revisions(set.what)?, set.event))).collect();
     for (index, request) in deletions.iter().enumerate() {
         let until = deletions.get(index + 1).map_or_else(|| history.ended(), |next| next.event);
         let Some(name) = request.what.name.as_deref() else { continue };
-        Loss { history, lives: &lives, name, request: request.event, until }.judge(findings);
+        Loss { history, lives: &lives, revisions: &revisions, name, request: request.event, until }
+            .judge(findings);
     }
 }
 
@@ -37,7 +37,9 @@ fn deletes_one(request: &Requested) -> bool {
 /// One pod's deletion, from the request to the next one.
 struct Loss<'f, 'h> {
     history: &'h History,
-    lives: &'f [PodLife<'h>],
+    lives: &'f Pods<'h>,
+    /// The current and the update revision in the set's status, each time with the event that told them.
+    revisions: &'f [((&'h str, &'h str), &'h Event)],
     name: &'h str,
     request: &'h Event,
     until: &'h Event,
@@ -45,19 +47,15 @@ struct Loss<'f, 'h> {
 
 impl<'h> Loss<'_, 'h> {
     fn judge(&self, findings: &mut Findings) {
-        let survivors = || {
-            self.lives.iter().filter(|life| {
-                life.name != self.name
-                    && life.birth().seq < self.request.seq
-                    && life.at(self.request.seq).is_some()
-            })
-        };
-        let undisturbed: Vec<bool> = survivors().map(|life| !self.is_disturbed(findings, life)).collect();
+        let mut survivors = self.lives.at(self.request.seq);
+        survivors.retain(|life| life.name != self.name);
+        let undisturbed: Vec<bool> =
+            survivors.iter().map(|life| !self.is_disturbed(findings, life)).collect();
         let Some(back) = self.back(findings, undisturbed.len()) else { return };
         if let Some(gap) = self.history.gap_between(Resource::Pods, self.request, self.until) {
             return findings.blind("the watch of pods has a gap after the deletion", &[gap]);
         }
-        for (life, _) in survivors().zip(undisturbed).filter(|(_, undisturbed)| *undisturbed) {
+        for (life, _) in survivors.into_iter().zip(undisturbed).filter(|(_, undisturbed)| *undisturbed) {
             let what = format!("{} was left alone when {} was deleted and came back", life.name, self.name);
             findings.held(what, &[self.request, self.last(life).event, back]);
         }
@@ -66,9 +64,10 @@ impl<'h> Loss<'_, 'h> {
 
     /// When the deleted pod was back and ready; says so if the set never recreated it.
     fn back(&self, findings: &mut Findings, survivors: usize) -> Option<&'h Event> {
-        let mut recreated =
-            self.lives.iter().filter(|life| life.name == self.name && self.has(life.birth().seq));
-        let back = recreated.find_map(PodLife::first_ready).filter(|ready| self.has(ready.seq));
+        let latest = self.lives.before(self.name, self.until.seq + 1);
+        let recreated = latest.take_while(|life| self.has(life.birth().seq));
+        // The latest come first: the last that is found is the first that was ready.
+        let back = recreated.filter_map(PodLife::first_ready).last().filter(|ready| self.has(ready.seq));
         if back.is_some() {
             return back;
         }
@@ -111,13 +110,13 @@ impl<'h> Loss<'_, 'h> {
             findings.blind(format!("{name} was not running when {} was deleted", self.name), &[before.event]);
             return true;
         }
-        let after = life.versions.iter().filter(|version| self.has(version.event.seq));
-        let Some((change, version)) = after.clone().find_map(|v| Some((changed(before.what, v.what)?, v)))
+        let after = life.between(Some(self.request.seq), self.until.seq);
+        let Some((change, version)) = after.iter().find_map(|v| Some((changed(before.what, v.what)?, v)))
         else {
             return false;
         };
         let what = format!("{name} {change} after {} was deleted", self.name);
-        if after.clone().any(|version| is_evicted(version.what)) {
+        if after.iter().any(|version| is_evicted(version.what)) {
             let what = format!("{what}; it was evicted, which is not the set's doing");
             findings.blind(what, &[self.request, version.event]);
         } else {
@@ -128,19 +127,22 @@ impl<'h> Loss<'_, 'h> {
 
     /// The set's revisions are those of before.
     fn revision(&self, findings: &mut Findings, back: &Event) {
-        let mut before: Option<((&str, &str), &Event)> = None;
-        for set in self.history.set().take_while(|set| set.event.seq <= self.until.seq) {
-            let Some(now) = revisions(set.what) else { continue };
+        let known = self.revisions.partition_point(|(_, event)| event.seq <= self.request.seq);
+        let mut before: Option<((&str, &str), &Event)> =
+            known.checked_sub(1).map(|last| self.revisions[last]);
+        for (now, event) in
+            self.revisions[known..].iter().take_while(|(_, event)| event.seq <= self.until.seq)
+        {
             match before {
-                Some((was, first)) if self.has(set.event.seq) && was != now => {
+                Some((was, first)) if was != *now => {
                     let what = format!(
                         "the set's revision became {} (update {}) after {} was deleted, from {} (update {})",
                         now.0, now.1, self.name, was.0, was.1
                     );
-                    return findings.broken(what, &[first, self.request, set.event]);
+                    return findings.broken(what, &[first, self.request, event]);
                 }
-                Some(_) if self.has(set.event.seq) => {}
-                _ => before = Some((now, set.event)),
+                Some(_) => {}
+                None => before = Some((*now, event)),
             }
         }
         match before.filter(|(_, event)| event.seq < self.request.seq) {
@@ -173,9 +175,9 @@ fn changed(before: &ObjectSeen, now: &ObjectSeen) -> Option<String> {
 }
 
 /// Name, id, restart count and start time of each container that was started, by name.
-fn containers(pod: &ObjectSeen) -> Vec<[&Value; 4]> {
+fn containers(pod: &ObjectSeen) -> Vec<[&Json; 4]> {
     let statuses = pod.list("/status/containerStatuses").iter().filter(|s| s["containerID"].is_string());
-    let mut all: Vec<[&Value; 4]> = statuses
+    let mut all: Vec<[&Json; 4]> = statuses
         .map(|s| [&s["name"], &s["containerID"], &s["restartCount"], &s["state"]["running"]["startedAt"]])
         .collect();
     all.sort_by_key(|container| container[0].as_str());
@@ -183,9 +185,8 @@ fn containers(pod: &ObjectSeen) -> Vec<[&Value; 4]> {
 }
 
 fn restarts(pod: &ObjectSeen) -> String {
-    let of = |s: &Value| {
-        format!("{}: restart count {}", s["name"].as_str().unwrap_or_default(), s["restartCount"])
-    };
+    let of =
+        |s: &Json| format!("{}: restart count {}", s["name"].as_str().unwrap_or_default(), s["restartCount"]);
     pod.list("/status/containerStatuses").iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
