@@ -60,6 +60,10 @@ replay dir:
 bench *args:
     cargo bench --workspace --bench '*' -- {{args}}
 
+# Changes every check and every query of a history, one at a time, and sees that a test notices; needs cargo-mutants
+mutants *args:
+    cargo mutants {{args}}
+
 # Licences, advisories and sources of the dependencies; needs cargo-deny
 deny:
     cargo deny check
