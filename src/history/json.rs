@@ -3,7 +3,14 @@
 //! One version of a pod differs from the last in a revision and a condition or two. With [`Pool`], a reader of a long
 //! record keeps the parts that differ, and a million events fit where the first ten thousand would fill it otherwise.
 
-use std::{borrow::Cow, collections::HashSet, fmt, ops::Index, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Index,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
@@ -176,7 +183,7 @@ impl fmt::Debug for Json {
 #[derive(Default)]
 pub(super) struct Pool {
     texts: HashSet<Arc<str>>,
-    parts: HashSet<Json>,
+    parts: HashSet<Part>,
 }
 
 impl Pool {
@@ -191,7 +198,7 @@ impl Pool {
                 Json::Map(own.collect())
             }
         };
-        keep(&mut self.parts, own)
+        keep(&mut self.parts, Part(own)).0
     }
 
     fn text(&mut self, text: &Arc<str>) -> Arc<str> {
@@ -199,8 +206,34 @@ impl Pool {
     }
 }
 
+/// A value whose own parts are in the pool, so that where they are says what they are.
+#[derive(Clone, PartialEq, Eq)]
+struct Part(Json);
+
+impl Hash for Part {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.0 {
+            Json::List(items) => items.iter().for_each(|item| hash_place(item, state)),
+            Json::Map(members) => members.iter().for_each(|(name, value)| {
+                Arc::as_ptr(name).hash(state);
+                hash_place(value, state);
+            }),
+            other => other.hash(state),
+        }
+    }
+}
+
+fn hash_place(json: &Json, state: &mut impl Hasher) {
+    match json {
+        Json::Text(text) => Arc::as_ptr(text).hash(state),
+        Json::List(items) => Arc::as_ptr(items).hash(state),
+        Json::Map(members) => Arc::as_ptr(members).hash(state),
+        other => other.hash(state),
+    }
+}
+
 /// The one of the set that is equal to this, which may be this.
-pub(super) fn keep<T: Clone + Eq + std::hash::Hash>(known: &mut HashSet<T>, one: T) -> T {
+pub(super) fn keep<T: Clone + Eq + Hash>(known: &mut HashSet<T>, one: T) -> T {
     match known.get(&one) {
         Some(known) => known.clone(),
         None => {
