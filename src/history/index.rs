@@ -1,8 +1,8 @@
 //! Where in a history each kind of event is, so that a question costs what its answer is long and not what the history is.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::collections::HashMap;
 
-use super::{Event, History, Observation, Observer, Resource, Step, lives};
+use super::{Event, History, Observation, Observer, Resource, Step, lives, memo::Memo};
 
 /// What events are looked for by. An event may be of several kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,25 +44,24 @@ impl Kind {
 /// The places of the events of each kind, in order.
 type Places = HashMap<Kind, Vec<u32>>;
 
-/// The places, found out at the first question. A copy of a history begins without, because it may be changed before
-/// anything is asked of it.
-#[derive(Default)]
+/// The places, found out at the first question.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Index {
-    places: OnceLock<(usize, Places)>,
-    lives: OnceLock<Vec<Vec<u32>>>,
+    places: Memo<(usize, Places)>,
+    lives: Memo<Vec<Vec<u32>>>,
 }
 
 impl Index {
     /// The places of the events of this kind. The history may not have changed since it was first asked.
     pub(super) fn places(&self, events: &[Event], kind: Kind) -> &[u32] {
-        let (length, places) = self.places.get_or_init(|| (events.len(), places(events)));
+        let (length, places) = self.places.get(|| (events.len(), places(events)));
         assert_eq!(*length, events.len(), "a history that was asked does not grow any more");
         places.get(&kind).map_or(&[], Vec::as_slice)
     }
 
     /// The places of the versions of each pod of the set, one list for each incarnation.
     pub(super) fn lives(&self, history: &History) -> &[Vec<u32>] {
-        self.lives.get_or_init(|| lives::fold(history))
+        self.lives.get(|| lives::fold(history))
     }
 }
 
@@ -74,22 +73,4 @@ fn places(events: &[Event]) -> Places {
         }
     }
     places
-}
-
-impl Clone for Index {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for Index {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl std::fmt::Debug for Index {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Index")
-    }
 }

@@ -25,6 +25,10 @@ pub enum Phase {
 impl Phase {
     /// Reads a version of a pod.
     pub fn of(pod: &ObjectSeen) -> Self {
+        *pod.phase.get(|| Self::read(pod))
+    }
+
+    fn read(pod: &ObjectSeen) -> Self {
         match pod.text("/status/phase") {
             _ if pod.is_terminating() => Phase::Terminating,
             Some("Succeeded" | "Failed") => Phase::Terminal,

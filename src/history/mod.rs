@@ -9,6 +9,7 @@ pub mod file;
 mod index;
 mod json;
 pub mod lives;
+mod memo;
 mod observation;
 mod query;
 mod step;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{json::Json, step::Step};
+use super::{json::Json, lives::Phase, memo::Memo, step::Step};
 
 /// One observation. Failures of the harness's own senses (a gap, an error, no answer) are observations too: nothing is
 /// passed over in silence.
@@ -115,6 +115,9 @@ pub struct ObjectSeen {
     pub revision: String,
     /// The object as the server sent it, without managedFields. Raw, because typed structs drop what other versions have.
     pub(super) raw: Json,
+    /// Of a pod: asked for so often that it is worth remembering.
+    #[serde(skip)]
+    pub(super) phase: Memo<Phase>,
 }
 
 impl ObjectSeen {
@@ -125,7 +128,7 @@ impl ObjectSeen {
         }
         let of = |key: &str| raw["metadata"][key].as_str().unwrap_or_default().to_owned();
         let (name, uid, revision) = (of("name"), of("uid"), of("resourceVersion"));
-        Self { change, resource, name, uid, revision, raw: raw.into() }
+        Self { change, resource, name, uid, revision, raw: raw.into(), phase: Memo::default() }
     }
 
     /// The whole object.
