@@ -187,6 +187,34 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_line_that_is_no_event_is_an_error_with_its_number() {
+        let text = text("web-0 created") + "{}\n";
+        let error = format!("{:#}", read(text.as_bytes()).unwrap_err());
+        let number = text.lines().count();
+        assert!(error.starts_with(&format!("line {number} is not an event")), "{error}");
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        let other = text("web-0 created").replacen("\"format\":1", "\"format\":2", 1);
+        let error = format!("{:#}", read(other.as_bytes()).unwrap_err());
+        assert_eq!(error, "line 1: format 2 is not one that this version reads (1)");
+    }
+
+    #[test]
+    fn equal_parts_of_objects_are_kept_once() {
+        let (_, histories) = read(text("web-0 created; web-0 ready; web-0 unready").as_bytes()).unwrap();
+        let specs: Vec<_> = histories[0]
+            .objects(super::super::Resource::Pods)
+            .map(|pod| match pod.what.at("/spec") {
+                Some(super::super::Json::Map(members)) => members.as_ptr(),
+                other => panic!("no spec: {other:?}"),
+            })
+            .collect();
+        assert_eq!((specs[0], specs[1]), (specs[1], specs[2]));
+    }
+
+    #[test]
     fn a_line_that_is_missing_is_an_error_with_its_number() {
         let text = text("web-0 created; web-0 ready");
         let cut: String =

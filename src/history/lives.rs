@@ -276,6 +276,8 @@ pub(super) fn fold(history: &History) -> Vec<Vec<u32>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -285,6 +287,71 @@ mod tests {
         history.events.push(Event { seq: last.seq + 1, ..last });
         let lives = history.pods();
         assert_eq!((lives.len(), lives[0].versions.len()), (1, 3));
+    }
+
+    fn pod(object: serde_json::Value) -> ObjectSeen {
+        ObjectSeen::new(Change::Modified, Resource::Pods, object)
+    }
+
+    #[test]
+    fn a_phase_is_read_from_all_that_makes_it() {
+        let with = |phase: &str, ready: &str, deleted: serde_json::Value| {
+            let conditions =
+                json!([{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": ready}]);
+            let metadata = json!({"name": "web-0", "deletionTimestamp": deleted});
+            Phase::of(&pod(
+                json!({"metadata": metadata, "status": {"phase": phase, "conditions": conditions}}),
+            ))
+        };
+        assert_eq!(with("Pending", "True", json!(null)), Phase::Pending);
+        assert_eq!(with("Running", "False", json!(null)), Phase::Running);
+        assert_eq!(with("Running", "True", json!(null)), Phase::Ready);
+        assert_eq!(with("Running", "True", json!("2026-01-01T00:00:00Z")), Phase::Terminating);
+        assert_eq!(with("Succeeded", "False", json!(null)), Phase::Terminal);
+        assert_eq!(with("Failed", "True", json!(null)), Phase::Terminal);
+    }
+
+    #[test]
+    fn the_list_of_addresses_comes_before_the_single_one() {
+        let of = |status: serde_json::Value| {
+            addresses(&pod(json!({"metadata": {"name": "web-0"}, "status": status})))
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(json!({"podIP": "1.1.1.1", "podIPs": [{"ip": "1.1.1.1"}, {"ip": "::1"}]})),
+            ["1.1.1.1", "::1"]
+        );
+        assert_eq!(of(json!({"podIP": "1.1.1.1"})), ["1.1.1.1"]);
+        assert_eq!(of(json!({"podIP": ""})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_what_the_set_owns_or_would_own_is_its_pod() {
+        let is = |name: &str, owners: serde_json::Value| {
+            is_member(&pod(json!({"metadata": {"name": name, "ownerReferences": owners}})))
+        };
+        let owner = |kind: &str, name: &str| json!([{"kind": kind, "name": name, "controller": true}]);
+        assert!(is("web-0", json!([])) && !is("other", json!([])));
+        assert!(is("odd", owner("StatefulSet", "web")));
+        assert!(!is("web-0", owner("StatefulSet", "other")) && !is("web-0", owner("ReplicaSet", "web")));
+    }
+
+    #[test]
+    fn a_life_tells_when_it_stopped_being_ready_and_since_when_it_is() {
+        let notes = "web-0 created; web-0 scheduled; web-0 ready; web-0 address 10.0.0.7; web-0 unready; web-0 running; \
+                     web-0 ready; web-0 address 10.0.0.8";
+        let history = crate::checks::notation::history(notes);
+        let life = &history.pods()[0];
+        let seq = |place: usize| life.versions[place].event.seq;
+        assert_eq!(life.scheduled().map(|e| e.seq), Some(seq(1)));
+        assert_eq!(life.stopped_being_ready_before(seq(4)).map(|e| e.seq), None);
+        assert_eq!(life.stopped_being_ready_before(seq(5)).map(|e| e.seq), Some(seq(4)));
+        assert_eq!(life.stopped_being_ready_before(seq(6)).map(|e| e.seq), Some(seq(4)));
+        assert_eq!(life.ready_since(seq(3)).map(|e| e.seq), Some(seq(2)));
+        assert_eq!(life.ready_since(seq(5)).map(|e| e.seq), None);
+        assert_eq!(life.ready_since(seq(7)).map(|e| e.seq), Some(seq(6)));
     }
 
     #[test]
