@@ -106,8 +106,11 @@ limits! {
     CLEANUP = "cleanup", 120_000,
         "a namespace goes when its pods have: grace periods and volume teardown included";
     /// Until a namespace's pods, claims and Services have gone, before it is deleted with whatever is left in it.
-    EMPTIED = "emptied", 25_000,
+    EMPTIED = "emptied", 60_000,
         "each pod is given a second to stop, and old kubelets report it late; what hangs is left to the namespace's own deletion";
+    /// How long a pod that is being cleaned up may take before its kubelet is made to look at it again.
+    STIR = "stir", 3_000,
+        "a pod that was given a second to stop is gone by then, unless its kubelet waits for its next look, a minute later";
     /// Between two looks at what is being cleaned up.
     LOOK_AGAIN = "look-again", 300,
         "often enough not to be what is waited for, seldom enough not to be a load";

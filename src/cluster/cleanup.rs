@@ -1,5 +1,7 @@
 //! Namespaces that a run makes, and their removal: by uid, and never anything else's.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
@@ -74,8 +76,8 @@ impl Namespace {
     ///
     /// The namespace goes much sooner for it. Its controller waits half of the longest grace period of the pods that it
     /// finds, and comes back later and later, by seconds, as long as anything is left (namespaced_resources_deleter.go,
-    /// namespace_controller.go).
-    pub async fn empty(&self, server: &Server) -> Result<()> {
+    /// namespace_controller.go). What hangs for longer than `patience` is left to that.
+    pub async fn empty(&self, server: &Server, patience: Duration) -> Result<()> {
         let orphan = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"});
         self.delete_all(server, "/apis/apps/v1", "statefulsets", &orphan).await?;
         let at_once = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 1});
@@ -83,11 +85,34 @@ impl Namespace {
         for plural in ["services", "persistentvolumeclaims"] {
             self.delete_each(server, plural).await?;
         }
-        let deadline = Instant::now() + limits::EMPTIED.duration();
+        let began = Instant::now();
         for plural in ["pods", "persistentvolumeclaims", "endpoints"] {
-            while Instant::now() < deadline && !self.list(server, plural).await?.is_empty() {
+            let mut stirred = Instant::now();
+            loop {
+                let left = self.list(server, plural).await?;
+                if left.is_empty() || began.elapsed() >= patience {
+                    break;
+                }
+                if plural == "pods" && stirred.elapsed() >= limits::STIR.duration() {
+                    stirred = Instant::now();
+                    self.stir(server, &left).await?;
+                }
                 tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes the kubelets look at these pods again. Old ones that found a pod's end incomplete come back to it after a
+    /// minute (kubelet.go, `resyncInterval`), or at once when the pod changes.
+    async fn stir(&self, server: &Server, pods: &[Value]) -> Result<()> {
+        for pod in pods {
+            let metadata = &pod["metadata"];
+            let path = format!("{}/pods/{}", self.path(), metadata["name"].as_str().unwrap_or_default());
+            let seen = json!({"steadfast/last-seen": metadata["resourceVersion"]});
+            let patch = json!({"metadata": {"uid": metadata["uid"], "annotations": seen}});
+            // One that is gone by now is what is wanted.
+            server.send(Method::PATCH, &path, Some(("application/merge-patch+json", &patch))).await?;
         }
         Ok(())
     }

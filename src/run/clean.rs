@@ -16,7 +16,8 @@ use crate::{
 /// Deletes these namespaces and waits, so long at most, until they and their volumes are gone. What is left is given
 /// back, one object a line.
 pub(super) async fn remove(server: &Server, namespaces: &[Namespace], bound: Duration) -> Vec<String> {
-    for outcome in join_all(namespaces.iter().map(|namespace| delete(server, namespace))).await {
+    let patience = limits::EMPTIED.duration().min(bound / 2);
+    for outcome in join_all(namespaces.iter().map(|namespace| delete(server, namespace, patience))).await {
         if let Err(error) = outcome {
             eprintln!("warning: {error:#}");
         }
@@ -25,20 +26,20 @@ pub(super) async fn remove(server: &Server, namespaces: &[Namespace], bound: Dur
 }
 
 /// Empties and deletes a namespace, trying again for a while where the server is busy.
-pub(super) async fn delete(server: &Server, namespace: &Namespace) -> Result<()> {
+pub(super) async fn delete(server: &Server, namespace: &Namespace, patience: Duration) -> Result<()> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match delete_once(server, namespace).await {
+        match delete_once(server, namespace, patience).await {
             Err(_) if attempts < 4 => tokio::time::sleep(limits::LOOK_AGAIN.duration() * attempts).await,
             outcome => return outcome,
         }
     }
 }
 
-async fn delete_once(server: &Server, namespace: &Namespace) -> Result<()> {
+async fn delete_once(server: &Server, namespace: &Namespace, patience: Duration) -> Result<()> {
     if namespace.is_ours(server).await? {
-        namespace.empty(server).await?;
+        namespace.empty(server, patience).await?;
     }
     namespace.delete(server).await
 }

@@ -11,6 +11,7 @@ use crate::{
     driver::{Available, Driver, Shared},
     history::{AbortCause, History, Step},
     judge::{self, Judged, Verdict},
+    limits,
     options::Keep,
     plan::{PREFLIGHT, Plan},
     recorder::{Clock, Disk, Recorder},
@@ -128,7 +129,7 @@ impl Scenarios<'_> {
         tokio::spawn(async move {
             // What fails here is tried again, and reported, at the end of the run.
             if let Ok(client) = client {
-                let _ = clean::delete(&Server::new(client), &namespace).await;
+                let _ = clean::delete(&Server::new(client), &namespace, limits::EMPTIED.duration()).await;
             }
         });
     }
