@@ -110,3 +110,23 @@ impl Findings {
         self.findings.iter().filter(move |finding| finding.kind == kind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_names_the_scenario_and_only_the_first_that_held_are_kept() {
+        let mut findings = Findings::of("first-start");
+        (0..20).for_each(|n| findings.held(format!("it held, {n}"), &[]));
+        findings.expect(false, "it held", "it broke", &[]);
+        findings.measure("wait_secs", "web-0", 1.5);
+        assert_eq!((findings.held, findings.of_kind(Kind::Held).count()), (20, HELD_KEPT));
+        assert_eq!(findings.of_kind(Kind::Broken).map(|f| f.what.as_str()).collect::<Vec<_>>(), ["it broke"]);
+        assert!(findings.findings.iter().all(|finding| finding.scenario == "first-start"));
+        assert_eq!(
+            (findings.measurements[0].scenario.as_str(), findings.measurements[0].value),
+            ("first-start", 1.5)
+        );
+    }
+}

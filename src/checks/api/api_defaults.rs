@@ -127,6 +127,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_of_other_objects_and_other_sets_is_no_matter() {
+        let mut notes = Notes::new();
+        let request = |verb, resource: Resource, name: &str| {
+            let body = json!({"spec": {"replicas": 7}});
+            let name = Some(name.to_owned());
+            Step::Requested(
+                Requested { verb, resource: resource.plural().to_owned(), name, uid: None, body }.into(),
+            )
+        };
+        notes.step(request(Verb::Apply, Resource::Services, SET));
+        notes.step(request(Verb::Apply, Resource::StatefulSets, "other"));
+        notes.step(request(Verb::Scale, Resource::StatefulSets, SET));
+        sent(&mut notes, json!({"replicas": 2}));
+        notes.object(Resource::StatefulSets, Change::Added, defaulted());
+        let findings = judge(&CHECK, &notes.history());
+        assert_eq!((findings.held, findings.findings.len()), (5, 5), "{:#?}", findings.findings);
+    }
+
+    #[test]
     fn another_default() {
         let limit = |set: &mut Value| set["spec"]["revisionHistoryLimit"] = json!(5);
         says_broken(

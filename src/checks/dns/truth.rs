@@ -225,8 +225,13 @@ fn owners(history: &History) -> BTreeMap<&str, BTreeSet<&str>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::checks::notation::history;
+    use crate::{
+        checks::notation::{Notes, history},
+        history::Change,
+    };
 
     const START: &str = "web-0 created; web-0 ready; wait 10s; web-0 terminating; web-0 deleted; \
                          web-0 created; web-0 address 10.0.0.77; web-0 ready";
@@ -274,6 +279,22 @@ mod tests {
         assert_eq!(fit(gap, 1.0, &["10.0.0.99"]), "Unknown");
         assert_eq!(fit(gap, 1.0, &["10.0.0.10"]), "Current");
         assert_eq!(fit(gap, 100.0, &["10.0.0.99"]), "Wrong");
+    }
+
+    #[test]
+    fn no_a_record_is_promised_of_a_service_of_the_other_family_only() {
+        let of = |families: serde_json::Value| {
+            let mut notes = Notes::new();
+            let service = json!({"metadata": {"name": SERVICE}, "spec": {"ipFamilies": families}});
+            notes.object(Resource::Services, Change::Added, service);
+            let other = json!({"metadata": {"name": "other"}, "spec": {"ipFamilies": ["IPv6"]}});
+            notes.object(Resource::Services, Change::Added, other);
+            let history = notes.say("web-0 created; web-0 ready").history();
+            let truth = Truth::of(&history);
+            truth.states().last().is_some_and(|state| !state.all.is_empty())
+        };
+        assert!(of(json!(["IPv4"])) && of(json!(["IPv6", "IPv4"])) && of(json!([])));
+        assert!(!of(json!(["IPv6"])));
     }
 
     #[test]
