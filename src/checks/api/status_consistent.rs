@@ -181,8 +181,13 @@ fn never_settled(findings: &mut Findings, lives: &Pods<'_>, given_up: &Event, re
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::{
+        checks::notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
+        history::{Requested, Resource, Step, Verb},
+    };
 
     const APPLIED: &str = "set replicas=2; web-0 created; set observed=1 pods=1 current=1 updated=1; web-0 ready; \
         set ready=1 available=1; web-1 created; set pods=2 current=2 updated=2; web-1 ready;";
@@ -258,6 +263,25 @@ mod tests {
         let lost = "delete all; web-0 terminating; web-0 deleted; web-0 created; web-0 ready;";
         let history = format!("{APPLIED} {SETTLED} {lost} waited status-settled 2");
         assert_broken(&CHECK, &history, "went on saying 2 of 2 while web-0 was gone");
+    }
+
+    #[test]
+    fn only_where_pods_were_to_be_deleted_must_the_status_have_moved() {
+        let request = |verb, resource: Resource| Requested {
+            verb,
+            resource: resource.plural().to_owned(),
+            name: Some("web-0".to_owned()),
+            uid: None,
+            body: json!({}),
+        };
+        for (verb, resource) in [(Verb::Delete, Resource::Services), (Verb::Patch, Resource::Pods)] {
+            let mut notes = Notes::new().say(&format!("{APPLIED} {SETTLED}"));
+            notes.step(Step::Requested(request(verb, resource).into()));
+            let lost =
+                "web-0 terminating; web-0 deleted; web-0 created; web-0 ready; waited status-settled 2";
+            let findings = judge(&CHECK, &notes.say(lost).history());
+            assert_eq!((findings.held, findings.findings.len()), (2, 2), "{:#?}", findings.findings);
+        }
     }
 
     #[test]
