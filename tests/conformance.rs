@@ -39,16 +39,14 @@ struct Pipeline {
 impl Pipeline {
     fn judged(&self, id: &str) -> Result<&Judged, Failed> {
         let selected = self.selected.get().expect("set before the first test begins");
-        let judged = self.judged.get_or_init(|| run(selected).map_err(|error| format!("{error:#}")));
+        let judged = self.judged.get_or_init(|| match run_on_cluster(selected) {
+            Ok(recorded) => Ok(recorded.judged),
+            Err(error) => Err(format!("{error:#}")),
+        });
         let judged = judged.as_ref().map_err(Failed::from)?;
         let of_id = judged.iter().find(|judged| judged.id == id);
         of_id.ok_or_else(|| format!("the run said nothing of {id}: this is a bug in steadfast").into())
     }
-}
-
-fn run(selected: &[String]) -> anyhow::Result<Vec<Judged>> {
-    let nextest = std::env::var("NEXTEST_RUN_ID").ok().map(|id| format!("nextest-{id}"));
-    Ok(run_on_cluster(selected, nextest.as_deref())?.judged)
 }
 
 fn trial(requirement: &Requirement, pipeline: &Arc<Pipeline>) -> Trial {

@@ -21,10 +21,7 @@ use steadfast::{
         Change, Event, History, ObjectSeen, Observation, Observer, Purpose, Resource, Span, Step,
         file::{self, Header},
     },
-    judge::Judged,
-    options::{Keep, Options, Progress, Target, Voice},
     plan::{Plan, Selection},
-    run::{self, Reporter},
     spec::Catalogue,
 };
 
@@ -55,19 +52,11 @@ impl Recording {
     pub(crate) fn of_the_model(catalogue: &Catalogue) -> Self {
         let ids = catalogue.requirements.iter().map(|requirement| requirement.id.clone());
         let plan = Plan::of(catalogue, &Selection::of_ids(ids));
-        let options = Options {
-            target: Target { embedded: true, ..Target::default() },
-            keep: Keep::Always,
-            seed: Some(SEED),
-            voice: Voice { progress: Progress::None, ..Voice::default() },
-            ..Options::default()
-        };
         let folder = tempfile::tempdir().expect("a folder");
-        let reporter = Silent(folder.path());
-        let finished = embedded::with(Model { seed: SEED, ..Model::default() }, async |connection, _| {
-            run::run(catalogue, &plan, &options, "bench", SEED, Ok(connection), &reporter).await
-        });
-        let finished = finished.expect("a runtime").expect("a record");
+        let model = Model { seed: SEED, ..Model::default() };
+        let finished =
+            embedded::record(catalogue, &plan, model, "bench", folder.path(), |finished, _| finished);
+        let finished = finished.expect("a record");
         let scenarios = finished.histories.into_iter().map(Scenario::of).collect();
         Self { header: finished.header, scenarios }
     }
@@ -81,16 +70,6 @@ impl Recording {
         writeln!(file, "{}", file::header_line(&self.header)).expect("space on the disk");
         self.scenarios.iter().map(|scenario| scenario.write(rounds, &mut file)).sum()
     }
-}
-
-struct Silent<'f>(&'f Path);
-
-impl Reporter for Silent<'_> {
-    fn folder(&self) -> &Path {
-        self.0
-    }
-
-    fn update(&self, _: &Header, _: &[Judged], _: &[History]) {}
 }
 
 impl Scenario {

@@ -44,13 +44,13 @@ pub fn main() -> ExitCode {
 /// Judges these requirements on the cluster that `run` would find, as the `STEADFAST_*` variables say, and leaves the
 /// same reports. For tests that look at a cluster as `run` does.
 ///
-/// Processes that name the same `group` do nothing twice: each judges what an earlier one has recorded, in the folder of
-/// the group, and runs only what none has.
-pub fn run_on_cluster(ids: &[String], group: Option<&str>) -> Result<Recorded> {
+/// The processes of one nextest run (`$NEXTEST_RUN_ID`) do nothing twice: each judges what an earlier one has recorded, in
+/// a folder that they share, and runs only what none has.
+pub fn run_on_cluster(ids: &[String]) -> Result<Recorded> {
     let cli = Cli::try_parse_from(["steadfast"]).map_err(exit::usage)?;
-    match group {
-        Some(group) => shared_record::of_these(cli.run, ids, group),
-        None => run::of_these(&cli.run, ids),
+    match std::env::var("NEXTEST_RUN_ID") {
+        Ok(nextest) => shared_record::of_these(cli.run, ids, &format!("nextest-{nextest}")),
+        Err(_) => run::of_these(&cli.run, ids),
     }
 }
 

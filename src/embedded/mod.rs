@@ -6,6 +6,7 @@
 //! cluster take milliseconds.
 
 mod proof;
+mod record;
 mod serve;
 mod transport;
 mod trial;
@@ -16,6 +17,7 @@ use refcluster::Cluster;
 use crate::cluster::Connection;
 
 pub use proof::{api_faults, broken, disturbed_cell, faults, prove, row};
+pub use record::record;
 pub use serve::{kubeconfig, serve};
 pub use trial::Trial;
 

@@ -1,17 +1,13 @@
 //! One run on a model cluster that is told to lie, or whose API server is told to be difficult: what the harness then
 //! says, and how often the fault came up.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 
 use super::{ApiFault, Fault, IpFamilies, Model};
 use crate::{
-    history::{History, file::Header},
-    judge::Judged,
-    options::{Keep, Options, Progress, Target, Voice},
+    history::History,
     plan::{PREFLIGHT, Plan, Selection},
-    run::{self, Reporter, Stopping},
+    run::Stopping,
     selftest::Told,
     spec::Catalogue,
 };
@@ -36,20 +32,15 @@ impl Trial {
         let ids = catalogue.requirements.iter().map(|requirement| requirement.id.clone());
         let plan = Plan::of(&catalogue, &Selection::of_ids(ids));
         let folder = tempfile::tempdir().context("failed to make a folder for a history")?;
-        let (options, silent) = (self.options(), Silent(folder.path()));
-        super::with(self.model(), async |connection, cluster| {
-            let run_id = format!("selftest-{}", self.seed);
-            let finished =
-                run::run(&catalogue, &plan, &options, &run_id, self.seed, Ok(connection), &silent).await?;
-            Ok(Told {
-                firings: self.fault.map_or(0, |fault| cluster.firings()[&fault]),
-                api_firings: self.api_fault.map_or(0, |fault| cluster.api_firings()[&fault]),
-                cluster_secs: finished.histories.iter().map(end_secs).fold(0.0, f64::max),
-                interrupted: matches!(finished.stopped, Some(Stopping::Interrupt | Stopping::Terminate)),
-                error: finished.internal_error.or(finished.report_error),
-                judged: finished.judged,
-            })
-        })?
+        let run_id = format!("selftest-{}", self.seed);
+        super::record(&catalogue, &plan, self.model(), &run_id, folder.path(), |finished, cluster| Told {
+            firings: self.fault.map_or(0, |fault| cluster.firings()[&fault]),
+            api_firings: self.api_fault.map_or(0, |fault| cluster.api_firings()[&fault]),
+            cluster_secs: finished.histories.iter().map(end_secs).fold(0.0, f64::max),
+            interrupted: matches!(finished.stopped, Some(Stopping::Interrupt | Stopping::Terminate)),
+            error: finished.internal_error.or(finished.report_error),
+            judged: finished.judged,
+        })
     }
 
     fn model(&self) -> Model {
@@ -63,17 +54,6 @@ impl Trial {
             api_faults: self.api_fault.into_iter().collect(),
             ip_families,
             ..Model::default()
-        }
-    }
-
-    /// Nothing is said on the way, and nothing is cleaned up: the cluster goes with its runtime.
-    fn options(&self) -> Options {
-        Options {
-            target: Target { embedded: true, ..Target::default() },
-            keep: Keep::Always,
-            seed: Some(self.seed),
-            voice: Voice { progress: Progress::None, ..Voice::default() },
-            ..Options::default()
         }
     }
 }
@@ -90,15 +70,4 @@ fn restricted(catalogue: &Catalogue, scenarios: &[String]) -> Catalogue {
 
 fn end_secs(history: &History) -> f64 {
     history.events.last().map_or(0.0, |event| event.span.until_us as f64 / 1e6)
-}
-
-/// Keeps the history in a folder that goes when the trial is over, and reports to nobody.
-struct Silent<'f>(&'f Path);
-
-impl Reporter for Silent<'_> {
-    fn folder(&self) -> &Path {
-        self.0
-    }
-
-    fn update(&self, _: &Header, _: &[Judged], _: &[History]) {}
 }

@@ -17,10 +17,8 @@ use steadfast::{
         file::{self, ClusterFacts, Header},
     },
     judge::{self, Judged},
-    options::{Keep, Options, Progress, Target, Voice},
     plan::{Plan, Selection},
     report::Circumstances,
-    run::{self, Reporter},
     spec::Catalogue,
 };
 
@@ -104,9 +102,7 @@ impl Side {
 
     fn cluster(catalogue: &Catalogue) -> Result<Self> {
         let plan = Plan::of(catalogue, &Selection::default());
-        let nextest = std::env::var("NEXTEST_RUN_ID").ok().map(|id| format!("nextest-{id}"));
-        let Recorded { folder, header, histories, judged } =
-            run_on_cluster(&plan.requirements, nextest.as_deref())?;
+        let Recorded { folder, header, histories, judged } = run_on_cluster(&plan.requirements)?;
         let refused = Circumstances::of_record(&histories).preflight_refused;
         ensure!(refused.is_none(), "{}", refused.unwrap_or_default());
         Ok(Self { stored: folder.join(file::NAME), header, histories, judged })
@@ -124,13 +120,12 @@ impl Side {
     pub(crate) fn model(catalogue: &Catalogue, plan: &Plan, model: Model, name: &str) -> Result<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parity").join(name);
         fs::create_dir_all(&folder)?;
-        let (seed, options) = (model.seed, on_the_model(model.seed));
-        let reporter = Silent(folder);
-        let finished = embedded::with(model, async |connection, _| {
-            run::run(catalogue, plan, &options, "parity", seed, Ok(connection), &reporter).await
-        })??;
-        let (header, histories, judged) = (finished.header, finished.histories, finished.judged);
-        Ok(Self { stored: reporter.0.join(file::NAME), header, histories, judged })
+        embedded::record(catalogue, plan, model, "parity", &folder, |finished, _| Self {
+            stored: folder.join(file::NAME),
+            header: finished.header,
+            histories: finished.histories,
+            judged: finished.judged,
+        })
     }
 
     /// Judges the record as that of a cluster of the other's version: what that version does not promise yet applies to
@@ -173,25 +168,4 @@ fn like(real: &Side) -> Model {
 
 fn waits_for_first_consumer(history: &History) -> bool {
     history.objects(Resource::PersistentVolumeClaims).any(|claim| claim.at(SELECTED_NODE).is_some())
-}
-
-fn on_the_model(seed: u64) -> Options {
-    Options {
-        target: Target { embedded: true, ..Target::default() },
-        keep: Keep::Always,
-        seed: Some(seed),
-        voice: Voice { progress: Progress::None, ..Voice::default() },
-        ..Options::default()
-    }
-}
-
-/// Has a folder for the record, and reports to nobody.
-struct Silent(PathBuf);
-
-impl Reporter for Silent {
-    fn folder(&self) -> &Path {
-        &self.0
-    }
-
-    fn update(&self, _: &Header, _: &[Judged], _: &[History]) {}
 }
