@@ -77,6 +77,11 @@ impl<'h> Asked<'h> {
         matches!(&*self.answer, Ok(answer) if !answer.is_empty())
     }
 
+    /// Whether it told exactly this.
+    pub(super) fn says(&self, told: &BTreeSet<&str>) -> bool {
+        matches!(&*self.answer, Ok(answer) if answer == told)
+    }
+
     /// Who said what of which name, for a person to read.
     pub(super) fn told(&self, truth: &Truth<'_>) -> String {
         let name = short(&self.dns.name);

@@ -123,8 +123,7 @@ fn followed<'a, 'h>(
     let changed_us = change.event.span.until_us;
     let from = answers.partition_point(|one| one.event.span.until_us < changed_us);
     let later = answers[from..].iter().take_while(|one| one.event.span.from_us < until_us);
-    let (index, first) =
-        later.enumerate().find(|(_, one)| one.answer.as_ref().as_ref() == Ok(&change.new))?;
+    let (index, first) = later.enumerate().find(|(_, one)| one.says(&change.new))?;
     let before = answers[..from + index].last()?;
     let since_us = first.event.span.from_us.saturating_sub(before.event.span.until_us);
     let took_us = first.event.span.until_us.saturating_sub(changed_us);
@@ -147,7 +146,7 @@ fn retired<'a, 'h>(
     let again = later.find(|later| later.new == change.old);
     let again_us = again.map_or(over_us, |later| later.event.span.until_us);
     let from = answers.partition_point(|one| one.event.span.from_us <= changed_us);
-    let is_old = |one: &&&Asked<'_>| one.is_positive() && one.answer.as_ref().as_ref() == Ok(&change.old);
+    let is_old = |one: &&&Asked<'_>| one.is_positive() && one.says(&change.old);
     let before = answers[..from].last().filter(is_old)?;
     let later = answers[from..].iter().take_while(|one| one.event.span.from_us < again_us);
     let last = later.filter(is_old).last().unwrap_or(before);
