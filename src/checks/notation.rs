@@ -12,7 +12,7 @@
 //! | `set revision=web-7` | likewise, its current and its update revision |
 //! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
 //! | `endpoints web-0=10.0.0.7 web-1=10.0.0.8!` | the same as the older object `nginx` |
-//! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute) |
+//! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute); `dns @node-0 …` is asked on that node, over UDP |
 //! | `exec web-0 hostname -> web-0` · `-> fails` | also `init-hostname`, `fqdn`, `addresses`, `hosts`, `resolv`, `open-gate` |
 //! | `token web-0 volume abc` · `tokens web-0 volume -> web-0 abc` | a token is written · what is found there later (`,` between several, empty for none) |
 //! | `connect web-0 -> web-0 UID` | what answers behind that pod's name; `UID` alone stands for the pod's present uid |
@@ -183,7 +183,7 @@ impl Notes {
             ["set", fields @ ..] => self.set(fields),
             ["slice", endpoints @ ..] => self.slice(endpoints),
             ["endpoints", addresses @ ..] => self.endpoints(addresses),
-            ["dns", backend, kind, name, "->", answer @ ..] => self.dns(backend, kind, name, answer),
+            ["dns", asked, kind, name, "->", answer @ ..] => self.dns(asked, kind, name, answer),
             ["exec", pod, what, "->", output @ ..] => return self.exec(pod, what, &output.join(" ")),
             ["token", pod, place, token] => self.token(pod, place, token),
             ["tokens", pod, place, "->", found @ ..] => self.tokens(pod, place, &found.join(" ")),
@@ -397,7 +397,7 @@ impl Notes {
         self.object(Resource::Endpoints, if known { Change::Modified } else { Change::Added }, raw);
     }
 
-    fn dns(&mut self, backend: &str, kind: &str, name: &str, answer: &[&str]) {
+    fn dns(&mut self, asked: &str, kind: &str, name: &str, answer: &[&str]) {
         let service = format!("{SERVICE}.{NAMESPACE}.svc.{ZONE}.");
         let name = match name {
             absolute if absolute.ends_with('.') => absolute.to_owned(),
@@ -422,9 +422,13 @@ impl Notes {
             ["no-answer"] => DnsOutcome::NoAnswer { reason: "timed out".to_owned() },
             data => answered("NOERROR", data.iter().map(|data| record(data)).collect()),
         };
-        let vantage = Vantage::Backend { pod: backend.to_owned() };
-        let record_type = kind.to_owned();
-        let seen = DnsSeen { vantage, transport: Transport::Tcp, name: name.clone(), record_type, outcome };
+        let (vantage, transport) = match asked.strip_prefix('@') {
+            Some(node) => {
+                (Vantage::Node { node: node.to_owned(), nameserver: "10.96.0.10".to_owned() }, Transport::Udp)
+            }
+            None => (Vantage::Backend { pod: asked.to_owned() }, Transport::Tcp),
+        };
+        let seen = DnsSeen { vantage, transport, name: name.clone(), record_type: kind.to_owned(), outcome };
         self.see(Observer::Probe, Observation::Dns(seen.into()));
     }
 

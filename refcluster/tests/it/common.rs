@@ -8,7 +8,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::api::{AttachParams, Patch, PatchParams, WatchEvent, WatchParams};
+use kube::api::{AttachParams, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::client::ConfigExt;
 use kube::{Api, Client};
 use refcluster::{Cluster, Connector, Options};
@@ -17,6 +17,7 @@ use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context as Task, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 #[derive(Clone)]
@@ -194,4 +195,27 @@ pub(crate) async fn exec_with_input(
     attached.stdout().context("standard output")?.read_to_string(&mut output).await?;
     let status = attached.take_status().context("a status")?.await;
     Ok((output, status.is_some_and(|status| status.status.as_deref() == Some("Success"))))
+}
+
+/// A set whose pods become ready when a file is there.
+pub(crate) fn gated(replicas: i32, open: bool) -> Value {
+    let mut set = web(replicas, json!({}));
+    let container = &mut set["spec"]["template"]["spec"]["containers"][0];
+    let gate = if open { "touch /run/gate; " } else { "" };
+    container["command"] = json!(["sh", "-c", format!("{gate}exec nginx -g 'daemon off;'")]);
+    container["readinessProbe"] =
+        json!({"exec": {"command": ["test", "-f", "/run/gate"]}, "periodSeconds": 1});
+    set
+}
+
+/// The names of the pods that there are.
+pub(crate) async fn names(client: &Client) -> Result<Vec<String>> {
+    let pods: Api<Pod> = Api::default_namespaced(client.clone());
+    let pods = pods.list(&ListParams::default()).await?.items;
+    Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
+}
+
+/// Lets the cluster's time go on.
+pub(crate) async fn after(secs: u64) {
+    tokio::time::sleep(Duration::from_secs(secs)).await;
 }

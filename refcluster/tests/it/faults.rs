@@ -1,16 +1,15 @@
 //! Lies are told where they should be, and seen from outside.
 
-use crate::common::{apply, apply_web, exec, start, watch_pods, web};
+use crate::common::{after, apply, apply_web, exec, gated, names, start, watch_pods, web};
 use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use refcluster::{Cluster, Fault, Options};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::time::Duration;
 
 async fn lying(fault: Fault) -> Result<(Cluster, Client)> {
     start(Options { faults: vec![fault], ..Options::default() }).await
@@ -18,27 +17,6 @@ async fn lying(fault: Fault) -> Result<(Cluster, Client)> {
 
 fn fired(cluster: &Cluster, fault: Fault) -> bool {
     cluster.firings().get(&fault).is_some_and(|count| *count > 0)
-}
-
-/// A set whose pods become ready when a file is there.
-fn gated(replicas: i32, open: bool) -> Value {
-    let mut set = web(replicas, json!({}));
-    let container = &mut set["spec"]["template"]["spec"]["containers"][0];
-    let gate = if open { "touch /run/gate; " } else { "" };
-    container["command"] = json!(["sh", "-c", format!("{gate}exec nginx -g 'daemon off;'")]);
-    container["readinessProbe"] =
-        json!({"exec": {"command": ["test", "-f", "/run/gate"]}, "periodSeconds": 1});
-    set
-}
-
-async fn names(client: &Client) -> Result<Vec<String>> {
-    let pods: Api<Pod> = Api::default_namespaced(client.clone());
-    let pods = pods.list(&ListParams::default()).await?.items;
-    Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
-}
-
-async fn after(secs: u64) {
-    tokio::time::sleep(Duration::from_secs(secs)).await;
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod api_faults;
 mod common;
 mod dns;
 mod faults;
+mod lies;
 mod streams;
 mod tables;
 mod tour;

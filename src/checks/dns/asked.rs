@@ -223,7 +223,8 @@ mod tests {
     #[test]
     fn other_names_are_not_of_the_set() {
         let others = "dns a A kubernetes.default.svc.cluster.local. -> 10.96.0.1; \
-                      dns a A web-0.nginx.svc.cluster.local. -> nxdomain; dns a AAAA web-0 -> nothing";
+                      dns a A web-0.nginx.svc.cluster.local. -> nxdomain; dns a AAAA web-0 -> nothing; \
+                      dns a A my-nginx.ns.svc.cluster.local. -> nxdomain; dns a A a.web-0 -> nxdomain";
         assert!(asked(others).is_empty());
     }
 

@@ -95,6 +95,15 @@ mod tests {
     }
 
     #[test]
+    fn a_node_may_still_be_told_what_a_cache_holds() {
+        let old =
+            "dns a A web-0 -> 10.0.0.77; dns @node-0 A web-0 -> 10.0.0.10; wait 60s; timed-out dns-settled";
+        assert_held(&CHECK, &format!("{AGAIN}; {old}"), 1);
+        let late = "wait 70s; dns @node-0 A web-0 -> 10.0.0.10";
+        assert_broken(&CHECK, &format!("{AGAIN}; {late}"), "node-0");
+    }
+
+    #[test]
     fn the_clean_up_does_not_count() {
         let cleaned = "dns a A web-0 -> 10.0.0.77; completed; web-0 terminating; web-0 deleted";
         assert_held(&CHECK, &format!("{AGAIN}; {cleaned}"), 1);

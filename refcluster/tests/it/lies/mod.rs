@@ -1,0 +1,18 @@
+//! Each lie by itself: what a client sees of a cluster that tells it, beside what it sees of an honest one.
+
+mod ordinals;
+
+use crate::common::start;
+use anyhow::{Result, ensure};
+use kube::Client;
+use refcluster::{Fault, Options};
+
+/// Looks at an honest cluster, and at one that tells a lie and must come to tell it: what was seen of the two.
+async fn beside_the_truth<T>(fault: Fault, look: impl AsyncFn(&Client) -> Result<T>) -> Result<(T, T)> {
+    let (_honest, client) = start(Options::default()).await?;
+    let truth = look(&client).await?;
+    let (liar, client) = start(Options { faults: vec![fault], ..Options::default() }).await?;
+    let lie = look(&client).await?;
+    ensure!(liar.firings().get(&fault).is_some_and(|times| *times > 0), "{fault} was never told");
+    Ok((truth, lie))
+}
