@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checks::{self, Finding, Findings, Kind, Measurement},
-    history::{AbortCause, History, Step, file::ClusterFacts, minor_version},
+    history::{AbortCause, History, Resource, Step, file::ClusterFacts, minor_version},
     spec::{Catalogue, Feature, Level, Requirement},
 };
 
@@ -226,6 +226,10 @@ fn ask(requirement: &Requirement, history: &History) -> Result<Findings, String>
     catch_unwind(AssertUnwindSafe(|| {
         let mut findings = Findings::of(&history.scenario);
         (check.judge)(history, &mut findings);
+        if let Some(unwatched) = Resource::ALL.iter().find(|resource| !history.was_watched(**resource)) {
+            let what = format!("{} of {} were never watched", unwatched.plural(), history.scenario);
+            findings.blind(what, &[history.last()]);
+        }
         if let Some((event, reason, _)) = history.aborted() {
             findings.blind(format!("the scenario {} ended early: {reason}", history.scenario), &[event]);
         } else if !history.is_completed() {
@@ -304,7 +308,7 @@ fn wall_secs(requirement: &Requirement, histories: &Histories<'_>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::history;
+    use crate::{checks::notation::history, history::Observation};
 
     fn catalogue() -> Catalogue {
         Catalogue::built_in().unwrap()
@@ -316,10 +320,14 @@ mod tests {
 
     /// Judges `ordered-creation` with this history for each of its scenarios.
     fn ordered_creation(statements: &str) -> Judged {
+        ordered_creation_in(&history(statements))
+    }
+
+    fn ordered_creation_in(history: &History) -> Judged {
         let catalogue = catalogue();
         let scenarios = &catalogue.requirement("ordered-creation").unwrap().judged_on;
         let histories: Vec<History> =
-            scenarios.iter().map(|id| History { scenario: id.clone(), ..history(statements) }).collect();
+            scenarios.iter().map(|id| History { scenario: id.clone(), ..history.clone() }).collect();
         judge_all(&catalogue, &["ordered-creation".to_owned()], &facts(), &histories).remove(0)
     }
 
@@ -340,6 +348,21 @@ mod tests {
     fn a_scenario_that_ended_early_is_never_a_pass() {
         assert_eq!(ordered_creation(&format!("{ORDERED}; aborted")).verdict.word(), "inconclusive");
         assert_eq!(ordered_creation(ORDERED).verdict.word(), "inconclusive");
+    }
+
+    #[test]
+    fn a_record_without_one_of_its_watches_is_never_a_pass() {
+        let whole = format!("{ORDERED}; completed");
+        for resource in Resource::ALL {
+            let mut history = history(&whole);
+            history.events.retain(|event| match &event.seen {
+                Observation::WatchOpened { resource: of, .. } => of != resource,
+                _ => true,
+            });
+            (0..).zip(&mut history.events).for_each(|(seq, event)| event.seq = seq);
+            let judged = ordered_creation_in(&history);
+            assert_eq!(judged.verdict.word(), "inconclusive", "without the watch of {}", resource.plural());
+        }
     }
 
     #[test]

@@ -78,11 +78,6 @@ impl Json {
     pub fn is_null(&self) -> bool {
         *self == Json::Null
     }
-
-    /// Whether it is a text.
-    pub fn is_string(&self) -> bool {
-        self.as_str().is_some()
-    }
 }
 
 /// A step of a pointer, which writes `/` as `~1` and `~` as `~0`.

@@ -279,10 +279,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::checks::notation::{Notes, history};
 
     #[test]
     fn what_a_watch_tells_twice_happened_once() {
-        let mut history = crate::checks::notation::history("web-0 created; web-0 ready; web-0 deleted");
+        let mut history = history("web-0 created; web-0 ready; web-0 deleted");
         let last = history.events.last().unwrap().clone();
         history.events.push(Event { seq: last.seq + 1, ..last });
         let lives = history.pods();
@@ -342,7 +343,7 @@ mod tests {
     fn a_life_tells_when_it_stopped_being_ready_and_since_when_it_is() {
         let notes = "web-0 created; web-0 scheduled; web-0 ready; web-0 address 10.0.0.7; web-0 unready; web-0 running; \
                      web-0 ready; web-0 address 10.0.0.8";
-        let history = crate::checks::notation::history(notes);
+        let history = history(notes);
         let life = &history.pods()[0];
         let seq = |place: usize| life.versions[place].event.seq;
         assert_eq!(life.scheduled().map(|e| e.seq), Some(seq(1)));
@@ -352,6 +353,30 @@ mod tests {
         assert_eq!(life.ready_since(seq(3)).map(|e| e.seq), Some(seq(2)));
         assert_eq!(life.ready_since(seq(5)).map(|e| e.seq), None);
         assert_eq!(life.ready_since(seq(7)).map(|e| e.seq), Some(seq(6)));
+    }
+
+    #[test]
+    fn the_pods_of_others_have_no_life_here() {
+        let mut notes = Notes::new();
+        let owner = json!([{"kind": "ReplicaSet", "name": "other", "controller": true}]);
+        let other = json!({"metadata": {"name": "other-x7k", "uid": "x", "ownerReferences": owner}});
+        notes.object(Resource::Pods, Change::Added, other);
+        let history = notes.say("web-0 created").history();
+        let names: Vec<&str> = history.pods().iter().map(|life| life.name).collect();
+        assert_eq!(names, ["web-0"]);
+    }
+
+    #[test]
+    fn the_versions_between_two_events() {
+        let history = history("web-0 created; web-0 scheduled; web-0 running; web-0 ready");
+        let life = &history.pods()[0];
+        let seq = |place: usize| life.versions[place].event.seq;
+        let between = |after, until| -> Vec<u64> {
+            life.between(after, until).iter().map(|version| version.event.seq).collect()
+        };
+        assert_eq!(between(None, seq(1)), [seq(0), seq(1)]);
+        assert_eq!(between(Some(seq(1)), seq(3)), [seq(2), seq(3)]);
+        assert!(between(Some(seq(3)), seq(1)).is_empty());
     }
 
     #[test]

@@ -131,11 +131,6 @@ impl ObjectSeen {
         Self { change, resource, name, uid, revision, raw: raw.into(), phase: Memo::default() }
     }
 
-    /// The whole object.
-    pub fn raw(&self) -> &Json {
-        &self.raw
-    }
-
     /// The value at a JSON pointer such as `/status/phase`.
     pub fn at(&self, pointer: &str) -> Option<&Json> {
         self.raw.pointer(pointer)

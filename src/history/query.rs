@@ -187,15 +187,11 @@ impl History {
 
     /// The quiet periods of that name: the events at which it began and, if it did, ended.
     pub fn quiet(&self, name: &str) -> Option<(&Event, Option<&Event>)> {
+        let mut steps = self.steps();
         let began =
-            self.steps().find(|s| matches!(s.what, Step::QuietBegan { name: of, .. } if of == name))?.event;
-        let ended = self
-            .steps()
-            .find(|s| {
-                s.event.seq > began.seq && matches!(s.what, Step::QuietEnded { name: of } if of == name)
-            })
-            .map(|s| s.event);
-        Some((began, ended))
+            steps.find(|step| matches!(step.what, Step::QuietBegan { name: of, .. } if of == name))?;
+        let ended = steps.find(|step| matches!(step.what, Step::QuietEnded { name: of } if of == name));
+        Some((began.event, ended.map(|step| step.event)))
     }
 
     /// One life for each incarnation of each pod of the set, in the order of their births.
@@ -213,14 +209,52 @@ impl History {
         self.events.last().expect("a history has at least the event that started it")
     }
 
-    /// The absolute DNS name of a pod, `<pod>.nginx.<namespace>.svc.<zone>.`, if the zone is known.
-    pub fn pod_fqdn(&self, pod: &str) -> Option<String> {
-        Some(format!("{pod}.{}", self.service_fqdn()?))
-    }
-
     /// The absolute DNS name of the headless Service, `nginx.<namespace>.svc.<zone>.`, if the zone is known.
     pub fn service_fqdn(&self) -> Option<String> {
         let started = self.started();
         Some(format!("{SERVICE}.{}.svc.{}.", started.namespace, started.zone?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::notation::{Notes, history};
+
+    #[test]
+    fn a_record_has_an_end_once_its_scenario_is_over_or_was_never_begun() {
+        assert!(!history("web-0 created").has_an_end());
+        assert!(history("web-0 created; completed").has_an_end());
+        assert!(history("web-0 created; aborted").has_an_end());
+        let mut notes = Notes::new();
+        notes.step(Step::NotStarted { reason: "not needed".to_owned(), interrupted: false });
+        assert!(notes.history().has_an_end());
+    }
+
+    #[test]
+    fn the_reason_of_an_early_end() {
+        let ended = history("web-0 created; aborted; web-0 deleted");
+        let told = ended.aborted().map(|(event, reason, cause)| (event.seq + 1, reason, cause));
+        assert_eq!(told, Some((ended.last().seq, "it could not go on", AbortCause::Cluster)));
+        assert_eq!(history("web-0 created; completed").aborted(), None);
+    }
+
+    #[test]
+    fn waits_are_found_by_their_beginning() {
+        let given_up = history("timed-out pods-ready [0]; timed-out dns-settled; waited pods-ready [0]");
+        let waits = |prefix| given_up.timed_out(prefix).map(|(_, wait, _)| wait).collect::<Vec<_>>();
+        assert_eq!(waits("pods-ready"), ["pods-ready [0]"]);
+        assert_eq!(waits("dns-settled"), ["dns-settled"]);
+        assert!(waits("status-settled").is_empty());
+    }
+
+    #[test]
+    fn a_quiet_period_ends_with_the_step_of_its_own_name() {
+        let nested = history("quiet-over a; quiet a; quiet b; quiet-over b; quiet-over a");
+        let last = nested.last().seq;
+        let quiet = |name| nested.quiet(name).map(|(began, ended)| (began.seq, ended.map(|event| event.seq)));
+        assert_eq!(quiet("a"), Some((last - 3, Some(last))));
+        assert_eq!(quiet("b"), Some((last - 2, Some(last - 1))));
+        assert_eq!(quiet("c"), None);
     }
 }

@@ -176,8 +176,9 @@ fn changed(before: &ObjectSeen, now: &ObjectSeen) -> Option<String> {
 
 /// Name, id, restart count and start time of each container that was started, by name.
 fn containers(pod: &ObjectSeen) -> Vec<[&Json; 4]> {
-    let statuses = pod.list("/status/containerStatuses").iter().filter(|s| s["containerID"].is_string());
+    let statuses = pod.list("/status/containerStatuses").iter();
     let mut all: Vec<[&Json; 4]> = statuses
+        .filter(|s| s["containerID"].as_str().is_some())
         .map(|s| [&s["name"], &s["containerID"], &s["restartCount"], &s["state"]["running"]["startedAt"]])
         .collect();
     all.sort_by_key(|container| container[0].as_str());
@@ -197,8 +198,16 @@ fn is_evicted(pod: &ObjectSeen) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::{
+        checks::{
+            Kind,
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
+        },
+        history::Resource,
+    };
 
     const THREE: &str = "set replicas=3 revision=web-7; web-0 created; web-0 container c0; web-0 ready; \
         web-1 created; web-1 container c1; web-1 ready; web-2 created; web-2 container c2; web-2 ready; set ready=3;";
@@ -250,6 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn a_container_that_has_not_started_was_not_restarted() {
+        let mut notes = Notes::new().say(&format!("{THREE} {LOST}"));
+        notes.modify(Resource::Pods, "web-1", |pod| {
+            let statuses = pod["status"]["containerStatuses"].as_array_mut().expect("statuses");
+            statuses.push(json!({"name": "sidecar", "restartCount": 0, "state": {"waiting": {}}}));
+        });
+        let findings = judge(&CHECK, &notes.say(&format!("{BACK} completed")).history());
+        assert_eq!((findings.held, findings.findings.len()), (3, 3), "{:#?}", findings.findings);
+    }
+
+    #[test]
     fn a_survivor_gets_another_address() {
         let history = format!("{THREE} {LOST} web-1 address 10.0.0.99; {BACK} completed");
         assert_broken(&CHECK, &history, "web-1 changed its address");
@@ -288,17 +308,16 @@ mod tests {
 
     #[test]
     fn an_eviction_is_not_the_sets_doing() {
-        use crate::{checks::notation::Notes, history::Resource};
         let mut notes = Notes::new().say(&format!("{THREE} {LOST}"));
         notes.modify(Resource::Pods, "web-1", |pod| {
             let conditions = pod["status"]["conditions"].as_array_mut().expect("conditions");
-            conditions.push(serde_json::json!({"type": "DisruptionTarget", "status": "True"}));
-            pod["metadata"]["deletionTimestamp"] = serde_json::json!("2026-01-01T00:00:00Z");
+            conditions.push(json!({"type": "DisruptionTarget", "status": "True"}));
+            pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         });
-        let findings = crate::checks::notation::judge(&CHECK, &notes.say(BACK).history());
+        let findings = judge(&CHECK, &notes.say(BACK).history());
         let said: Vec<_> = findings.findings.iter().map(|finding| finding.what.as_str()).collect();
         assert!(said.iter().any(|what| what.contains("it was evicted")), "{said:?}");
-        assert_eq!(findings.of_kind(crate::checks::Kind::Broken).count(), 0, "{said:?}");
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{said:?}");
     }
 
     #[test]
