@@ -18,6 +18,21 @@ pub struct Event {
     pub seen: Observation,
 }
 
+impl Event {
+    /// Whether it stands before the other in the record.
+    ///
+    /// That tells which happened first if one observer saw both, or if this is a request, which is written down before it
+    /// is sent, and the other may follow from it.
+    pub const fn comes_before(&self, other: &Event) -> bool {
+        self.seq < other.seq
+    }
+
+    /// Whether it stands after the one and before the other.
+    pub const fn is_between(&self, earlier: &Event, later: &Event) -> bool {
+        earlier.comes_before(self) && self.comes_before(later)
+    }
+}
+
 /// A stretch of time on the run's monotonic clock, in microseconds since the run began.
 ///
 /// For a question (DNS, exec, request) it is asked..answered; for a watch event, the watch's previous delivery..this
@@ -59,6 +74,15 @@ pub enum Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_have_places_in_the_record() {
+        let history = crate::checks::notation::history("web-0 created; web-0 ready; web-0 deleted");
+        let [.., first, second, third] = &history.events[..] else { panic!("three events") };
+        assert!(first.comes_before(second) && !second.comes_before(first) && !first.comes_before(first));
+        assert!(second.is_between(first, third) && !second.is_between(third, first));
+        assert!(!first.is_between(first, third) && !third.is_between(first, third));
+    }
 
     #[test]
     fn spans_that_touch_have_no_order() {

@@ -76,7 +76,7 @@ impl History {
     pub fn gap_between(&self, resource: Resource, from: &Event, until: &Event) -> Option<&Event> {
         let gaps = self.index.places(&self.events, Kind::Gap(resource));
         let first = gaps.get(gaps.partition_point(|place| u64::from(*place) <= from.seq))?;
-        Some(self.event(u64::from(*first))).filter(|gap| gap.seq < until.seq)
+        Some(self.event(u64::from(*first))).filter(|gap| gap.comes_before(until))
     }
 
     /// Everything that one observer told.

@@ -178,3 +178,30 @@ pub enum Verb {
     Delete,
     DeleteCollection,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(verb: Verb, resource: Resource, name: &str) -> Requested {
+        let (resource, name) = (resource.plural().to_owned(), Some(name.to_owned()));
+        Requested { verb, resource, name, uid: None, body: json!({"spec": {"replicas": 3}}) }
+    }
+
+    #[test]
+    fn a_pod_is_deleted_by_its_name_or_with_all() {
+        assert!(request(Verb::Delete, Resource::Pods, "web-0").deletes_pod("web-0"));
+        assert!(request(Verb::DeleteCollection, Resource::Pods, "").deletes_pod("web-0"));
+        assert!(!request(Verb::Delete, Resource::Pods, "web-1").deletes_pod("web-0"));
+        assert!(!request(Verb::Patch, Resource::Pods, "web-0").deletes_pod("web-0"));
+        assert!(!request(Verb::Delete, Resource::Services, "web-0").deletes_pod("web-0"));
+    }
+
+    #[test]
+    fn only_scaling_asks_for_replicas() {
+        assert_eq!(request(Verb::Scale, Resource::StatefulSets, "web").scales_to(), Some(3));
+        assert_eq!(request(Verb::Apply, Resource::StatefulSets, "web").scales_to(), None);
+    }
+}

@@ -135,9 +135,7 @@ fn is_parallel(history: &History) -> bool {
 /// Whether it was a request of the scenario that asked this incarnation to stop.
 fn was_asked_for(history: &History, life: &PodLife<'_>) -> bool {
     let Some(end) = life.terminating() else { return false };
-    history
-        .requests()
-        .any(|r| life.birth().seq < r.event.seq && r.event.seq < end.seq && r.deletes_pod(life.name))
+    history.requests().any(|r| r.event.is_between(life.birth(), end) && r.deletes_pod(life.name))
 }
 
 /// The events that a leg ends with, and how each is called.

@@ -112,7 +112,7 @@ struct Rest<'f, 'h> {
 
 impl<'h> Rest<'_, 'h> {
     fn judge(&self, findings: &mut Findings, deletion: Option<&'h Event>) {
-        let known = self.versions.partition_point(|set| set.event.seq < self.waited.seq);
+        let known = self.versions.partition_point(|set| set.event.comes_before(self.waited));
         let Some(set) = self.versions[..known].last() else { return };
         if let Some(wrong) = incomplete(set, self.replicas) {
             let what = format!("with {} replicas at rest {wrong}", self.replicas);
@@ -129,11 +129,11 @@ impl<'h> Rest<'_, 'h> {
 
     /// Says so if pods were deleted and recreated, and no version of the status ever showed fewer.
     fn never_moved(&self, findings: &mut Findings, deletion: &'h Event) -> bool {
-        let within = |event: &Event| deletion.seq < event.seq && event.seq < self.waited.seq;
-        let next = self.lives.partition_point(|life| life.birth().seq <= deletion.seq);
+        let within = |event: &Event| event.is_between(deletion, self.waited);
+        let next = self.lives.partition_point(|life| !deletion.comes_before(life.birth()));
         let Some(born) = self.lives.get(next).filter(|life| within(life.birth())) else { return false };
         let showed_fewer = |set: &Seen<'_, ObjectSeen>| incomplete(set, self.replicas).is_some();
-        let next = self.versions.partition_point(|set| set.event.seq <= deletion.seq);
+        let next = self.versions.partition_point(|set| !deletion.comes_before(set.event));
         if self.versions[next..].iter().take_while(|set| within(set.event)).any(showed_fewer) {
             return false;
         }

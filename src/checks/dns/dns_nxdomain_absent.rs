@@ -66,7 +66,7 @@ fn the_last_word(history: &History, truth: &Truth<'_>, absent: Vec<&Asked<'_>>, 
     never_answered(truth, absent.iter().copied(), findings);
     for one in last_of_each(absent.into_iter().filter(|one| one.answer.is_ok() && one.of_backend())) {
         if let Some(Fit::Stale { over }) = one.fit {
-            match history.timed_out("dns-settled").find(|(given_up, _, _)| given_up.seq > one.event.seq) {
+            match history.timed_out("dns-settled").find(|(given_up, _, _)| one.event.comes_before(given_up)) {
                 Some((given_up, _, _)) => findings.broken(
                     format!("{} until the wait was given up", one.told(truth)),
                     &[one.event, given_up],

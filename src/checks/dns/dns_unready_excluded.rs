@@ -81,8 +81,9 @@ fn concerns(one: &Asked<'_>, period: &Period<'_>) -> bool {
 
 fn answers<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], period: &Period<'h>, findings: &mut Findings) {
     let mut said: BTreeMap<_, bool> = BTreeMap::new();
-    let since = asked.partition_point(|one| one.event.seq < period.from.seq);
-    let until = period.until.map_or(asked.len(), |end| asked.partition_point(|one| one.event.seq < end.seq));
+    let since = asked.partition_point(|one| one.event.comes_before(period.from));
+    let until =
+        period.until.map_or(asked.len(), |end| asked.partition_point(|one| one.event.comes_before(end)));
     for one in asked[since..until].iter().filter(|one| concerns(one, period)) {
         let key = (one.key, names(one, period));
         match one.fit {
@@ -111,7 +112,7 @@ fn gave_up<'h>(
     findings: &mut Findings,
 ) {
     for (given_up, wait, _) in waits.iter().filter(|(event, _, _)| period.holds(event)) {
-        let until_then = asked.iter().filter(|one| one.event.seq < given_up.seq && one.of_backend());
+        let until_then = asked.iter().filter(|one| one.event.comes_before(given_up) && one.of_backend());
         for one in last_of_each(until_then.filter(|one| concerns(one, period))) {
             if names(one, period) {
                 let pod = period.pod;

@@ -138,7 +138,7 @@ fn is_strange(endpoint: &Listed<'_>, moved: &Moved<'_, '_>) -> bool {
 fn missing(history: &History, kind: &str, moved: &Moved<'_, '_>, findings: &mut Findings) {
     let what = format!("{kind} do not list {}", moved.told_apart());
     let ready = moved.life.first_ready().unwrap_or(moved.life.birth());
-    match history.timed_out("endpoints-settled").find(|(given_up, _, _)| given_up.seq > ready.seq) {
+    match history.timed_out("endpoints-settled").find(|(given_up, _, _)| ready.comes_before(given_up)) {
         Some((given_up, _, _)) => findings.broken(what, &[ready, given_up]),
         None => findings.blind(what, &[ready]),
     }

@@ -75,7 +75,7 @@ pub(super) fn gave_up<'h>(
     findings: &mut Findings,
 ) {
     for (given_up, _, _) in history.timed_out("dns-settled") {
-        let until_then = asked.iter().filter(|one| one.of_backend() && one.event.seq < given_up.seq);
+        let until_then = asked.iter().filter(|one| one.of_backend() && one.event.comes_before(given_up));
         for one in last_of_each(until_then) {
             let what = format!("{} when the wait for DNS to settle was given up", one.told(truth));
             match one.fit {

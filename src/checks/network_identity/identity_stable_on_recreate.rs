@@ -116,7 +116,7 @@ fn new_names(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
     let Some(first) = first.filter(|_| !is_scaled) else { return };
     let mut known = BTreeSet::new();
     for life in pods {
-        if known.insert(life.name) && life.birth().seq > first.event.seq {
+        if known.insert(life.name) && first.event.comes_before(life.birth()) {
             let what =
                 format!("{} came to be after pods were deleted; no pod had that name before", life.name);
             findings.broken(what, &[first.event, life.birth()]);
@@ -134,7 +134,7 @@ fn each_deletion_had_its_effect(
     let waits: Vec<_> = history.timed_out("pods-").collect();
     for (name, life) in last {
         let Some(request) = requests.iter().find(|r| is_meant(r.what, r.event, life)) else { continue };
-        let given_up = waits.iter().find(|(event, _, _)| event.seq > request.event.seq);
+        let given_up = waits.iter().find(|(event, _, _)| request.event.comes_before(event));
         match (life.deleted(), given_up) {
             (None, Some((given_up, wait, _))) => findings.broken(
                 format!("{name} was asked to go and was still there when the wait for {wait} was given up"),
@@ -152,7 +152,8 @@ fn each_deletion_had_its_effect(
 
 /// Whether the request means this incarnation.
 fn is_meant(request: &Requested, event: &Event, life: &PodLife<'_>) -> bool {
-    let is_there = life.birth().seq < event.seq && life.deleted().is_none_or(|gone| gone.seq > event.seq);
+    let is_there =
+        life.birth().comes_before(event) && life.deleted().is_none_or(|gone| event.comes_before(gone));
     request.deletes_pod(life.name) && is_there && request.uid.as_deref().is_none_or(|uid| uid == life.uid)
 }
 

@@ -37,7 +37,7 @@ fn must_stay(findings: &mut Findings, down: &ScaleDown<'_>, kept: &PodLife<'_>) 
 fn in_order(findings: &mut Findings, down: &ScaleDown<'_>, higher: &PodLife<'_>, lower: &PodLife<'_>) {
     let Some(second) = down.terminating(lower) else { return };
     match down.terminating(higher) {
-        Some(first) if first.seq < second.seq => findings.held(
+        Some(first) if first.comes_before(second) => findings.held(
             format!("{} began to terminate after {} had", lower.name, higher.name),
             &[down.request, first, second],
         ),
@@ -59,7 +59,7 @@ fn accuse(findings: &mut Findings, gone: &PodLife<'_>, what: String, events: &[&
 
 /// The wait for the pods to go was given up, and nothing kept the next one from being deleted.
 fn not_deleted(history: &History, findings: &mut Findings, down: &ScaleDown<'_>) {
-    let within = |event: &Event| down.request.seq < event.seq && event.seq <= down.until.seq;
+    let within = |event: &Event| down.request.comes_before(event) && event.seq <= down.until.seq;
     let Some((given_up, ..)) = history.timed_out("pods-gone").find(|(event, ..)| within(event)) else {
         return;
     };

@@ -24,11 +24,11 @@ fn judge(history: &History, findings: &mut Findings) {
 /// The lower of two condemned pods begins to terminate only when the higher one is gone.
 fn one_at_a_time(findings: &mut Findings, down: &ScaleDown<'_>, higher: &PodLife<'_>, lower: &PodLife<'_>) {
     let Some(begins) = down.terminating(lower) else { return };
-    if let Some(gone) = higher.deleted().filter(|gone| gone.seq < begins.seq) {
+    if let Some(gone) = higher.deleted().filter(|gone| gone.comes_before(begins)) {
         let what = format!("{} began to terminate when {} was gone", lower.name, higher.name);
         return findings.held(what, &[gone, begins]);
     }
-    let what = match higher.terminating().filter(|first| first.seq < begins.seq) {
+    let what = match higher.terminating().filter(|first| first.comes_before(begins)) {
         Some(first) => format!(
             "{} began to terminate {:.1} s after {} had, which was not gone yet",
             lower.name,

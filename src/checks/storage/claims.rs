@@ -57,7 +57,7 @@ impl<'h> ClaimLife<'h> {
     pub(super) fn lost_sight(&self, history: &'h History) -> Option<&'h Event> {
         let last = self.last();
         let gone = last.change == Change::Deleted;
-        history.gaps(Resource::PersistentVolumeClaims).find(|gap| !gone && gap.seq > last.event.seq)
+        history.gaps(Resource::PersistentVolumeClaims).find(|gap| !gone && last.event.comes_before(gap))
     }
 }
 

@@ -56,7 +56,7 @@ fn distinct<'c, 'h: 'c>(findings: &mut Findings, claims: impl Iterator<Item = &'
         };
         let before = holders.insert(volume, (claim, event));
         let still_held = before.filter(|(holder, _)| {
-            holder.name != claim.name && holder.removed().is_none_or(|removed| removed.seq > event.seq)
+            holder.name != claim.name && holder.removed().is_none_or(|removed| event.comes_before(removed))
         });
         match still_held {
             Some((holder, held)) => findings.broken(

@@ -25,7 +25,7 @@ fn judge(history: &History, findings: &mut Findings) {
         let lives = claims.get(claims::name_for(went.name).as_str()).map(Vec::as_slice).unwrap_or_default();
         let Some(claim) = is_kept(history, findings, went, lives, request) else { continue };
         let last = pods.before(went.name, u64::MAX).next();
-        let back = last.filter(|pod| pod.birth().seq > went.birth().seq);
+        let back = last.filter(|pod| went.birth().comes_before(pod.birth()));
         match back {
             Some(back) => came_back(findings, &writes, &reads, back, claim),
             None => stays_away(findings, &pods, went, claim),
@@ -82,7 +82,7 @@ fn is_kept<'c, 'h>(
 /// An ordinal that was scaled away and has not come back: its claim waits for it.
 fn stays_away(findings: &mut Findings, pods: &[PodLife<'_>], went: &PodLife<'_>, claim: &ClaimLife<'_>) {
     let Some(deleted) = went.deleted() else { return };
-    if let Some(later) = pods.get(pods.partition_point(|pod| pod.birth().seq <= deleted.seq)) {
+    if let Some(later) = pods.get(pods.partition_point(|pod| !deleted.comes_before(pod.birth()))) {
         findings.held(
             format!("{} was scaled away, and its claim {} is kept", went.name, claim.name),
             &[claim.last().event, deleted, later.birth()],

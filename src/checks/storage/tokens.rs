@@ -80,7 +80,7 @@ impl<'h> Writes<'h> {
     /// The last thing that the reading pod itself wrote there before.
     pub(super) fn own(&self, read: &Read<'_>) -> Option<&Write<'h>> {
         let own = self.by_pod.get(read.pod)?;
-        let before = own.partition_point(|place| self.all[*place].event.seq < read.event.seq);
+        let before = own.partition_point(|place| self.all[*place].event.comes_before(read.event));
         Some(&self.all[own[before.checked_sub(1)?]])
     }
 

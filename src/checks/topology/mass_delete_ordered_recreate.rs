@@ -21,7 +21,7 @@ fn judge(history: &History, findings: &mut Findings) {
     for life in &old {
         recreation.same_uid(findings, life);
     }
-    for born in lives.iter().filter(|life| life.birth().seq > request.seq) {
+    for born in lives.iter().filter(|life| request.comes_before(life.birth())) {
         for lower in 0..born.ordinal.unwrap_or(0) {
             recreation.after(findings, born, lower);
         }
@@ -61,7 +61,7 @@ impl<'h> Recreation<'_, 'h> {
                 .broken(format!("{} was recreated before {SET}-{lower} was", born.name), &[birth]);
         };
         let state = predecessor.at(birth.seq).expect("it exists").event;
-        let is_new = predecessor.birth().seq > self.request.seq;
+        let is_new = self.request.comes_before(predecessor.birth());
         match (predecessor.phase_at(birth.seq), is_new) {
             (Some(Phase::Ready), true) => {
                 let what = format!("{} was recreated when the new {SET}-{lower} was ready", born.name);
@@ -91,7 +91,7 @@ impl<'h> Recreation<'_, 'h> {
             return findings.blind(what, &[stopped, birth]);
         }
         let state = predecessor.at(birth.seq).expect("it exists").event;
-        let which = if predecessor.birth().seq > self.request.seq { "new" } else { "old" };
+        let which = if self.request.comes_before(predecessor.birth()) { "new" } else { "old" };
         let what = format!(
             "{} was recreated while the {which} {} was {}",
             born.name,
@@ -110,13 +110,13 @@ impl<'h> Recreation<'_, 'h> {
         let stopped = predecessor.stopped_being_ready_before(birth.seq)?;
         let lag_us = birth.span.until_us.saturating_sub(stopped.span.until_us);
         let gone = self.lives.latest(born.ordinal?, birth).and_then(PodLife::deleted);
-        let was_known = gone.is_some_and(|gone| stopped.seq < gone.seq);
+        let was_known = gone.is_some_and(|gone| stopped.comes_before(gone));
         (!was_known && lag_us < limits::READINESS_LAG.wait_us()).then_some(stopped)
     }
 
     /// A wait for the pods to come back was given up although nothing kept the next one from being created.
     fn not_recreated(&self, findings: &mut Findings, replicas: u32) {
-        let given_up = self.history.timed_out("pods-").find(|(event, ..)| event.seq > self.request.seq);
+        let given_up = self.history.timed_out("pods-").find(|(event, ..)| self.request.comes_before(event));
         let Some((event, ..)) = given_up else { return };
         if let Some(neglected) = neglected(self.history, self.lives, replicas, event) {
             let (ordinal, secs) = (neglected.ordinal, neglected.secs);

@@ -52,7 +52,7 @@ fn unexplained<'h>(
 }
 
 fn later<'h>(one: &'h Event, other: &'h Event) -> &'h Event {
-    if one.seq < other.seq { other } else { one }
+    if one.comes_before(other) { other } else { one }
 }
 
 #[cfg(test)]

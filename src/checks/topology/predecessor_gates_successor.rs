@@ -36,7 +36,7 @@ fn judge(history: &History, findings: &mut Findings) {
 }
 
 fn came_too_early(first: &PodLife<'_>, life: &PodLife<'_>) -> bool {
-    first.first_ready().is_none_or(|ready| life.birth().seq < ready.seq)
+    first.first_ready().is_none_or(|ready| life.birth().comes_before(ready))
 }
 
 fn too_early(history: &History, findings: &mut Findings, first: &PodLife<'_>, life: &PodLife<'_>) {
@@ -45,7 +45,7 @@ fn too_early(history: &History, findings: &mut Findings, first: &PodLife<'_>, li
         let gaps: Vec<&Event> = history.gaps(Resource::Pods).take(1).chain([birth]).collect();
         return findings.blind(format!("the creation of {} fell into a gap of the watch", life.name), &gaps);
     }
-    let Some(runs) = first.running().filter(|runs| runs.seq < birth.seq) else {
+    let Some(runs) = first.running().filter(|runs| runs.comes_before(birth)) else {
         return findings.broken(format!("{} was created before {} ran", life.name, first.name), &[birth]);
     };
     let after = secs(runs, birth);
@@ -69,7 +69,7 @@ fn was_not_kept(findings: &mut Findings, kept: &Kept<'_>) -> bool {
         );
         return true;
     }
-    let within = pod.versions.iter().filter(|v| began.seq < v.event.seq && v.event.seq < ended.seq);
+    let within = pod.versions.iter().filter(|v| v.event.is_between(began, ended));
     let other = pod.at(began.seq).into_iter().chain(within.copied());
     let strayed = other.clone().find(|version| Phase::of(version.what) != Phase::Running);
     if strayed.is_none() && pod.at(began.seq).is_some() {
@@ -81,7 +81,7 @@ fn was_not_kept(findings: &mut Findings, kept: &Kept<'_>) -> bool {
 }
 
 fn read_of_second<'h>(history: &'h History, kept: &Kept<'_>) -> Option<Seen<'h, ReadSeen>> {
-    history.reads().find(|read| read.event.seq > kept.ended.seq && read.path.ends_with("/pods/web-1"))
+    history.reads().find(|read| kept.ended.comes_before(read.event) && read.path.ends_with("/pods/web-1"))
 }
 
 /// Says so if the read at the end of the quiet period does not show that the successor does not exist.
@@ -134,7 +134,7 @@ fn proof_of_life(
     if let Some(gap) = history.gap_between(Resource::Pods, kept.pod.birth(), birth) {
         return findings.blind("the watch has a gap in which a pod may have come and gone", &[gap]);
     }
-    if ready.seq > birth.seq {
+    if birth.comes_before(ready) {
         return; // Said above.
     }
     let read = read.map(|read| read.event);

@@ -145,7 +145,7 @@ impl<'h> Loss<'_, 'h> {
                 None => before = Some((*now, event)),
             }
         }
-        match before.filter(|(_, event)| event.seq < self.request.seq) {
+        match before.filter(|(_, event)| event.comes_before(self.request)) {
             Some((was, event)) => {
                 let what = format!("the set's revision stayed {} when {} was recreated", was.0, self.name);
                 findings.held(what, &[event, back]);
