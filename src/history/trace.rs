@@ -364,6 +364,58 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_for_pods_that_was_given_up_ends_a_leg_and_other_waits_do_not() {
+        let legs = trace(
+            "web-0 created; timed-out dns-settled; web-0 ready; timed-out pods-ready [0, 1]; web-1 created; aborted",
+        );
+        assert_eq!(
+            legs,
+            [": web-0 created, web-0 ready > no pods-ready [0, 1]", ": web-1 created > the end, too early"]
+        );
+    }
+
+    #[test]
+    fn what_was_done_to_others_than_the_set_and_its_pods_is_left_out() {
+        let mut notes = Notes::new().say("web-0 created");
+        let requests = [
+            (Verb::Apply, Resource::StatefulSets, Some(SET)),
+            (Verb::Delete, Resource::StatefulSets, Some("other")),
+            (Verb::Patch, Resource::Services, Some(SET)),
+            (Verb::Delete, Resource::Services, Some("web-0")),
+            (Verb::DeleteCollection, Resource::PersistentVolumeClaims, None),
+            (Verb::Delete, Resource::Pods, Some("web-0")),
+            (Verb::DeleteCollection, Resource::Pods, None),
+        ];
+        for (verb, resource, name) in requests {
+            let (resource, name) = (resource.plural().to_owned(), name.map(str::to_owned));
+            let requested = Requested { verb, resource, name, uid: None, body: json!({}) };
+            notes.step(Step::Requested(requested.into()));
+        }
+        notes.run("web-0", Purpose::CloseGate, "");
+        notes.run("web-0", Purpose::Hostname, "web-0");
+        notes.run("web-0", Purpose::OpenGate, "");
+        let trace = Trace::of(&notes.say("completed").history());
+        let done = ["apply the set", "delete web-0", "delete all pods", "close web-0", "open web-0"];
+        assert_eq!(trace.legs[0].did, done);
+    }
+
+    #[test]
+    fn a_leg_is_told_line_by_line() {
+        let told = |statements: &str| {
+            let trace = Trace::of(&history(statements));
+            trace.legs.last().map(ToString::to_string).unwrap_or_default()
+        };
+        assert_eq!(
+            told("scale 1; gap pods; web-0 created; web-0 ready; completed"),
+            "scale to 1\n  (the watch lost events)\n  web-0 created\n  web-0 ready\nuntil the end"
+        );
+        assert_eq!(
+            told(&format!("{MASS_DELETED}web-0 deleted; web-1 deleted; completed")),
+            "delete all pods\n∥ web-0 terminating\n  web-0 deleted\n∥ web-1 terminating\n  web-1 deleted\nuntil the end"
+        );
+    }
+
+    #[test]
     fn a_request_that_was_sent_twice_is_one() {
         assert!(trace("scale 2; scale 2; completed")[0].starts_with("scale to 2:"));
     }
