@@ -87,6 +87,9 @@ limits! {
     /// One request to the API server, watches excepted.
     REQUEST = "request", 30_000,
         "kubectl's own patience; several attempts share it";
+    /// Between the beginnings of two watches of one resource, and what each failure in a row adds to the wait for the next.
+    WATCH_AGAIN = "watch-again", 100,
+        "a server, or a proxy before it, that ends each watch at once is not flooded; nothing is lost, since a watch goes on where the last one ended";
     /// The shortest quiet period that a `nothing happens` promise needs.
     QUIET = "quiet", 30_000,
         "three times what upstream waits (10 s): a controller that goes on after eleven seconds must be seen";

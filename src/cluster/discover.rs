@@ -127,7 +127,8 @@ impl ResolverConfig {
         let domains: Vec<&str> = of("search").map(|domain| domain.trim_end_matches('.')).collect();
         let prefix = format!("{namespace}.svc.");
         let zone = domains.iter().find_map(|domain| domain.strip_prefix(&prefix)).map(str::to_owned);
-        let is_foreign = |domain: &&&str| zone.as_ref().is_none_or(|zone| !domain.ends_with(zone.as_str()));
+        let own = zone.as_ref().map(|zone| [format!("{prefix}{zone}"), format!("svc.{zone}"), zone.clone()]);
+        let is_foreign = |domain: &&&str| !own.iter().flatten().any(|own| own == **domain);
         let search = domains.iter().filter(is_foreign).map(ToString::to_string).collect();
         Self { zone, nameservers: of("nameserver").map(str::to_owned).collect(), search }
     }
@@ -202,6 +203,14 @@ mod tests {
         assert_eq!(config.zone.as_deref(), Some("corp.example"));
         assert_eq!(config.nameservers, ["169.254.20.10"]);
         assert_eq!(config.search, ["lan"]);
+    }
+
+    #[test]
+    fn domains_that_only_end_like_the_zone_are_the_nodes() {
+        let file = "search a.svc.example svc.example example my-example nodes.example\n";
+        let config = ResolverConfig::read(file, "a");
+        assert_eq!(config.zone.as_deref(), Some("example"));
+        assert_eq!(config.search, ["my-example", "nodes.example"]);
     }
 
     #[test]

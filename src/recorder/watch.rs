@@ -3,18 +3,22 @@
 //! A connection that ends is opened again after the last version seen: nothing is lost, and the record says so. A
 //! version that the server has forgotten (410) is a gap: the record says so, lists what exists, and goes on.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use futures::{Stream, StreamExt, pin_mut};
 use http::Request;
 use kube::core::WatchEvent;
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, sleep_until},
+};
 
 use super::Recorder;
 use crate::{
     cluster::{Server, Unanswered, path},
     history::{ApiErrorSeen, Change, ObjectSeen, Observation, Observer, Resource, Span},
+    limits,
 };
 
 /// A resource and the path of its collection in the scenario's namespace.
@@ -54,9 +58,11 @@ impl Recorder {
             failures: 0,
         };
         loop {
+            let again = Instant::now() + limits::WATCH_AGAIN.duration();
             if let Err(error) = watch.session().await {
                 watch.failed(&error).await;
             }
+            sleep_until(again).await;
         }
     }
 }
@@ -178,7 +184,63 @@ impl Watch {
             reason: error.reason.clone(),
             attempt: self.failures,
         }));
-        let millis = 100 * u64::from(self.failures.min(20));
-        tokio::time::sleep(Duration::from_millis(millis)).await;
+        sleep(limits::WATCH_AGAIN.duration() * self.failures.min(20)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+        time::Duration,
+    };
+
+    use http::Response;
+    use kube::{Client, client::Body};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{
+        history::file::{self, ClusterFacts, Header},
+        recorder::{Clock, Disk},
+    };
+
+    /// A server on which there is nothing, and which ends each watch at once and counts it.
+    fn hasty(watches: Arc<AtomicU32>) -> Server {
+        let answer = tower::service_fn(move |request: Request<Body>| {
+            let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+            watches.fetch_add(is_watch.into(), Ordering::Relaxed);
+            let list = r#"{"metadata": {"resourceVersion": "1"}, "items": []}"#;
+            let body = if is_watch { "" } else { list };
+            async move { Ok::<_, std::io::Error>(Response::new(Body::from(body.as_bytes().to_vec()))) }
+        });
+        Server::new(Client::new(answer, "default"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_ends_watches_at_once_is_not_flooded() {
+        let folder = tempfile::tempdir().unwrap();
+        let header = Header {
+            format: file::FORMAT,
+            run_id: "run".to_owned(),
+            started_at: String::new(),
+            recorded_by: String::new(),
+            cluster: ClusterFacts::default(),
+            seed: 0,
+            selected: Vec::new(),
+        };
+        let disk = Disk::create(folder.path(), &header).unwrap();
+        let recorder = Recorder::new("first-start", Clock::start(), disk);
+        let watches = Arc::new(AtomicU32::new(0));
+        let (opened, mut opening) = oneshot::channel();
+        let pods = watched_paths("ns", "discovery.k8s.io/v1").remove(0);
+        let watching = recorder.clone().watch(hasty(watches.clone()), pods, opened);
+        assert!(timeout(Duration::from_secs(10), watching).await.is_err(), "a watch does not end by itself");
+        assert_eq!(opening.try_recv(), Ok(()));
+        let watches = watches.load(Ordering::Relaxed);
+        assert!((90..=101).contains(&watches), "{watches} watches in ten seconds");
     }
 }
