@@ -259,6 +259,12 @@ mod tests {
     }
 
     #[test]
+    fn a_status_at_rest_that_is_of_an_older_generation() {
+        let history = format!("{APPLIED} {SETTLED} set generation=2; waited status-settled 2");
+        assert_broken(&CHECK, &history, "status.observedGeneration was 1, and the generation 2");
+    }
+
+    #[test]
     fn a_status_that_never_moves() {
         let lost = "delete all; web-0 terminating; web-0 deleted; web-0 created; web-0 ready;";
         let history = format!("{APPLIED} {SETTLED} {lost} waited status-settled 2");

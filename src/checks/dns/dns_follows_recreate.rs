@@ -114,4 +114,9 @@ mod tests {
         assert_silent(&CHECK, "web-0 created; web-0 ready; wait 1s; dns a A web-0 -> 10.0.0.10");
         assert_silent(&CHECK, AGAIN);
     }
+
+    #[test]
+    fn one_that_went_again_is_not_followed() {
+        assert_silent(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.77; web-0 terminating"));
+    }
 }

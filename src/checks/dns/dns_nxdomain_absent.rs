@@ -115,7 +115,7 @@ fn short_of<'n>(name: &'n str, zone: &str) -> &'n str {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
 
     const TWO: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
     const GONE: &str = "web-1 terminating; web-1 deleted";
@@ -188,6 +188,22 @@ mod tests {
         let old = format!("{TWO}; {GONE}; wait 5s; dns a A web-1 -> 10.0.0.11");
         assert_blind(&CHECK, &old, "which a cache may still say");
         assert_blind(&CHECK, &format!("{TWO}; dns a A web-99 -> no-answer"), "gave no answer");
+    }
+
+    #[test]
+    fn what_is_answered_again_and_again_is_told_once() {
+        let absent = "dns a A web-99 -> nxdomain; dns a A web-99 -> nxdomain";
+        assert_held(&CHECK, &format!("{TWO}; {absent}"), 1);
+        let told = |statements: &str| judge(&CHECK, &history(&format!("{TWO}; {statements}"))).findings.len();
+        assert_eq!(told("dns a A web-99 -> 10.0.0.10; dns a A web-99 -> 10.0.0.10"), 1);
+        let hidden = "gap pods; dns a A web-99 -> 10.0.0.99; dns a A web-99 -> 10.0.0.99";
+        assert_eq!(told(hidden), 1);
+    }
+
+    #[test]
+    fn a_node_may_still_be_told_what_a_cache_holds() {
+        let old = "wait 5s; dns @node-0 A web-1 -> 10.0.0.11; wait 60s; timed-out dns-settled";
+        assert_silent(&CHECK, &format!("{TWO}; {GONE}; {old}"));
     }
 
     #[test]
