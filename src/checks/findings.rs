@@ -8,7 +8,7 @@ use crate::history::Event;
 const HELD_KEPT: usize = 12;
 
 /// What one observation, or a few together, say about a requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The cluster did what the requirement says.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asked::{Asked, Subject, answer, last_of_each, short},
+    asked::{Asked, Subject, answer, last_of_each},
     telling::{never_answered, say_broken},
     truth::{Fit, Truth, words},
 };
 use crate::{
-    checks::{Check, Findings},
+    checks::{Check, Findings, Kind},
     history::{Event, History, Resource},
 };
 
@@ -44,13 +44,13 @@ fn pods_that_do_not_exist<'h>(
     let absent: Vec<&Asked<'_>> = asked.iter().filter(is_absent).collect();
     let mut said = BTreeSet::new();
     for one in &absent {
-        let is_new = || (one.key, one.is_positive());
+        let mut is_new = |kind| said.insert((kind, one.key));
         match one.fit {
-            Some(Fit::Current) if said.insert(is_new()) => findings.held(one.told(truth), &[one.event]),
-            Some(Fit::Wrong | Fit::Outdated { .. }) if said.insert(is_new()) => {
+            Some(Fit::Current) if is_new(Kind::Held) => findings.held(one.told(truth), &[one.event]),
+            Some(Fit::Wrong | Fit::Outdated { .. }) if is_new(Kind::Broken) => {
                 say_broken(truth, one, findings)
             }
-            Some(Fit::Unknown { gap }) if said.insert(is_new()) => {
+            Some(Fit::Unknown { gap }) if is_new(Kind::Blind) => {
                 let what =
                     format!("{}, and a gap in the watch of pods hides whether it exists", one.told(truth));
                 findings.blind(what, &[gap, one.event]);
@@ -89,33 +89,31 @@ fn other_names(history: &History, truth: &Truth<'_>, findings: &mut Findings) {
         .collect();
     let mut said = BTreeSet::new();
     for seen in history.dns().filter(|seen| seen.record_type == "A" && !seen.name.ends_with(service)) {
-        let (who, name) = (&seen.what.vantage, short_of(seen.what.name.as_str(), &zone));
-        if services.contains(&seen.name) || !said.insert((who, seen.transport, seen.what.name.as_str())) {
+        let Ok(told) = answer(seen.what) else { continue };
+        let is_new = || (&seen.what.vantage, seen.transport, seen.what.name.as_str(), told.is_empty());
+        if services.contains(&seen.name) || !said.insert(is_new()) {
             continue;
         }
-        match answer(seen.what) {
-            Ok(told) if !told.is_empty() => {
-                let what = format!("{who} answered {} for {name}, a name of nothing", words(&told));
-                findings.broken(what, &[seen.event]);
-            }
-            Ok(_) if seen.name.ends_with(&zone) => {
-                findings.held(format!("{who} answered that {name} does not exist"), &[seen.event]);
-            }
+        let (who, name) = (&seen.vantage, seen.name.strip_suffix(&zone).unwrap_or(&seen.name));
+        if !told.is_empty() {
+            let what = format!("{who} answered {} for {name}, a name of nothing", words(&told));
+            findings.broken(what, &[seen.event]);
+        } else if seen.name.ends_with(&zone) {
             // Nothing is promised of whom the cluster's DNS asks about names that are not its own.
-            _ => {}
+            findings.held(format!("{who} answered that {name} does not exist"), &[seen.event]);
         }
     }
 }
 
-/// The name without the zone; a name outside of it is told whole.
-fn short_of<'n>(name: &'n str, zone: &str) -> &'n str {
-    name.strip_suffix(zone).unwrap_or_else(|| if name.ends_with(zone) { short(name) } else { name })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
+    use crate::{
+        checks::notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+        history::{Change, Resource},
+    };
 
     const TWO: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
     const GONE: &str = "web-1 terminating; web-1 deleted";
@@ -184,6 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn a_wildcard_that_comes_later() {
+        let name = "web-0.nginx.svc.cluster.local.";
+        let later = format!("dns a A {name} -> nxdomain; dns a A {name} -> 198.51.100.1");
+        assert_broken(&CHECK, &format!("{TWO}; {later}"), "for web-0.nginx.svc, a name of nothing");
+        let again = format!("dns a A {name} -> nxdomain; dns a A {name} -> nxdomain");
+        assert_held(&CHECK, &format!("{TWO}; {again}"), 1);
+    }
+
+    #[test]
+    fn the_names_of_other_services_are_names_of_something() {
+        let mut notes = Notes::new();
+        notes.object(Resource::Services, Change::Added, json!({"metadata": {"name": "other"}}));
+        let asked = "dns a A other.ns.svc.cluster.local. -> 10.96.0.9";
+        assert!(judge(&CHECK, &notes.say(asked).history()).findings.is_empty());
+        assert_broken(&CHECK, asked, "for other.ns.svc, a name of nothing");
+    }
+
+    #[test]
     fn old_answers_and_no_answer_are_not_judged() {
         let old = format!("{TWO}; {GONE}; wait 5s; dns a A web-1 -> 10.0.0.11");
         assert_blind(&CHECK, &old, "which a cache may still say");
@@ -198,6 +214,13 @@ mod tests {
         assert_eq!(told("dns a A web-99 -> 10.0.0.10; dns a A web-99 -> 10.0.0.10"), 1);
         let hidden = "gap pods; dns a A web-99 -> 10.0.0.99; dns a A web-99 -> 10.0.0.99";
         assert_eq!(told(hidden), 1);
+    }
+
+    #[test]
+    fn what_a_gap_hid_the_first_time_is_broken_the_second() {
+        let twice = "gap pods; dns a A web-99 -> 10.0.0.99; web-0 listed; web-0 ready; wait 100s; \
+                     dns a A web-99 -> 10.0.0.99";
+        assert_broken(&CHECK, &format!("{TWO}; {twice}"), "never was true");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     truth::{Fit, Truth, words},
 };
 use crate::{
-    checks::{Check, Findings},
+    checks::{Check, Findings, Kind},
     history::{DnsOutcome, Event, History, Vantage},
     limits,
 };
@@ -61,11 +61,12 @@ fn by_backend<'a, 'h>(asked: &'a [Asked<'h>]) -> BTreeMap<Subject<'h>, BTreeMap<
 fn too_old(truth: &Truth<'_>, asked: &[Asked<'_>], findings: &mut Findings) {
     let mut said = BTreeSet::new();
     for one in asked {
+        let mut is_new = |kind| said.insert((kind, one.key, one.is_positive()));
         match one.fit {
-            Some(Fit::Outdated { .. }) if said.insert((one.key, one.is_positive())) => {
+            Some(Fit::Outdated { .. }) if is_new(Kind::Broken) => {
                 say_broken(truth, one, findings);
             }
-            Some(Fit::Unknown { gap }) if said.insert((one.key, one.is_positive())) => {
+            Some(Fit::Unknown { gap }) if is_new(Kind::Blind) => {
                 let what =
                     format!("{}, and a gap in the watch of pods hides how old that is", one.told(truth));
                 findings.blind(what, &[gap, one.event]);

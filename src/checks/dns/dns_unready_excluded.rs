@@ -8,7 +8,7 @@ use super::{
     truth::{Fit, Truth},
 };
 use crate::{
-    checks::{Check, Findings},
+    checks::{Check, Findings, Kind},
     history::{Event, History, Phase, PodLife},
 };
 
@@ -85,16 +85,17 @@ fn answers<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], period: &Period<'h>, find
     let until =
         period.until.map_or(asked.len(), |end| asked.partition_point(|one| one.event.comes_before(end)));
     for one in asked[since..until].iter().filter(|one| concerns(one, period)) {
-        let key = (one.key, names(one, period));
+        let names_it = names(one, period);
+        let mut is_new = |kind| said.insert((kind, one.key, names_it));
         match one.fit {
-            Some(Fit::Current) if !key.1 && said.insert(key) => {
+            Some(Fit::Current) if !names_it && is_new(Kind::Held) => {
                 let what = format!("{} while {} was not ready", one.told(truth), period.pod);
                 findings.held(what, &[period.from, one.event]);
             }
-            Some(Fit::Outdated { .. }) if key.1 && said.insert(key) => {
+            Some(Fit::Outdated { .. }) if names_it && is_new(Kind::Broken) => {
                 say_broken(truth, one, findings);
             }
-            Some(Fit::Unknown { gap }) if said.insert(key) => {
+            Some(Fit::Unknown { gap }) if is_new(Kind::Blind) => {
                 let what = format!("{}, and a gap in the watch of pods hides who was ready", one.told(truth));
                 findings.blind(what, &[gap, one.event]);
             }

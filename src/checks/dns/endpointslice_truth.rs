@@ -9,7 +9,7 @@ use super::{
     truth::{Fit, State, Truth, is_ipv4, words},
 };
 use crate::{
-    checks::{Check, Findings},
+    checks::{Check, Findings, Kind},
     history::{History, PodLife, Resource, SERVICE},
 };
 
@@ -82,11 +82,11 @@ fn dns_tells_what_is_listed<'h>(history: &'h History, slices: &[Version<'h>], fi
     let is_meant = |dns: &_, subject| is_of_backend(dns) && subject != Subject::Targets;
     for (pods, list) in by_pods.asked(history, is_meant).into_iter().zip(by_list.asked(history, is_meant)) {
         let is_wrong = |one: &Asked<'_>| matches!(one.fit, Some(Fit::Wrong | Fit::Outdated { .. }));
-        let new = (list.key, list.is_positive());
-        if is_wrong(&pods) && is_wrong(&list) && said.insert(new) {
+        let mut is_new = |kind| said.insert((kind, list.key, list.answer.clone()));
+        if is_wrong(&pods) && is_wrong(&list) && is_new(Kind::Broken) {
             let what = format!("{}, and the EndpointSlices list nothing like it", list.told(&by_list));
             findings.broken(what, &[by_list.at(list.event.span.from_us).event, list.event]);
-        } else if matches!(list.fit, Some(Fit::Current)) && list.is_positive() && said.insert(new) {
+        } else if matches!(list.fit, Some(Fit::Current)) && list.is_positive() && is_new(Kind::Held) {
             findings.held(format!("{}, as the EndpointSlices list it", list.told(&by_list)), &[list.event]);
         }
     }
@@ -223,5 +223,15 @@ mod tests {
         });
         let findings = judge(&CHECK, &notes.history());
         assert!(broken(&findings).is_empty() && findings.of_kind(Kind::Blind).count() > 0, "{findings:#?}");
+    }
+
+    #[test]
+    fn one_that_told_the_truth_before_can_still_be_wrong() {
+        let answers = "dns a A nginx -> 10.0.0.10 10.0.0.11; wait 1s; dns a A nginx -> 203.0.113.1";
+        assert_broken(
+            &CHECK,
+            &format!("{TWO}; {LISTED}; {answers}"),
+            "the EndpointSlices list nothing like it",
+        );
     }
 }

@@ -6,7 +6,10 @@ use super::{
     asked::{Asked, Key, last_of_each},
     truth::{Fit, Truth, words},
 };
-use crate::{checks::Findings, history::History};
+use crate::{
+    checks::{Findings, Kind},
+    history::History,
+};
 
 /// What the questions about some names say of the promise that those names tell the truth.
 ///
@@ -28,13 +31,13 @@ fn each_answer<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], findings: &mut Findin
     let mut said = BTreeSet::new();
     for one in asked {
         let Some(fit) = &one.fit else { continue };
-        let is_new = |kind: u8, said: &mut BTreeSet<_>| said.insert((kind, one.key, &one.answer));
+        let mut is_new = |kind| said.insert((kind, one.key, &one.answer));
         match fit {
-            Fit::Current if one.is_positive() && is_new(0, &mut said) => {
+            Fit::Current if one.is_positive() && is_new(Kind::Held) => {
                 findings.held(one.told(truth), &[one.event]);
             }
-            Fit::Outdated { .. } | Fit::Wrong if is_new(1, &mut said) => say_broken(truth, one, findings),
-            Fit::Unknown { gap } if is_new(2, &mut said) => {
+            Fit::Outdated { .. } | Fit::Wrong if is_new(Kind::Broken) => say_broken(truth, one, findings),
+            Fit::Unknown { gap } if is_new(Kind::Blind) => {
                 let what = format!(
                     "{}, and a gap in the watch of pods hides whether that was true",
                     one.told(truth)
