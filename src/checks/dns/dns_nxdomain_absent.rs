@@ -179,6 +179,7 @@ mod tests {
     fn other_expansions_that_do_not_exist() {
         assert_held(&CHECK, &format!("{TWO}; dns a A web-0.nginx.svc.cluster.local. -> nxdomain"), 1);
         assert_silent(&CHECK, &format!("{TWO}; dns a A web-0.nginx.corp.example. -> servfail"));
+        assert_silent(&CHECK, &format!("{TWO}; dns a A web-0.nginx.corp.example. -> nxdomain"));
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn retired<'a, 'h>(
     let changed_us = change.event.span.until_us;
     // What is told later than that is broken already.
     let over_us = changed_us.saturating_add(2 * truth.tolerance_us());
-    let mut later = changes[index + 1..].iter().take_while(|later| later.event.span.until_us < over_us);
+    let mut later = changes[index..].iter().take_while(|later| later.event.span.until_us <= over_us);
     let again = later.find(|later| later.new == change.old);
     let again_us = again.map_or(over_us, |later| later.event.span.until_us);
     let from = answers.partition_point(|one| one.event.span.from_us <= changed_us);
@@ -194,6 +194,59 @@ mod tests {
                        dns a A web-0 -> 10.0.0.10; dns a A web-0 -> nxdomain";
         assert_held(&CHECK, leaving, 1);
         assert_eq!(measured(leaving), [("dns_retire_secs a web-0.nginx".to_owned(), 3.1)]);
+    }
+
+    #[test]
+    fn the_same_address_again() {
+        let again = "web-0 created; web-0 ready; dns a A web-0 -> 10.0.0.10; web-0 unready; wait 1s; \
+                     dns a A web-0 -> nxdomain; web-0 ready; dns a A web-0 -> 10.0.0.10; dns a A web-0 -> 10.0.0.10";
+        assert_held(&CHECK, again, 2);
+        assert_eq!(
+            measured(again),
+            [
+                ("dns_retire_secs a web-0.nginx".to_owned(), 0.0),
+                ("dns_switch_secs a web-0.nginx".to_owned(), 0.1)
+            ]
+        );
+    }
+
+    #[test]
+    fn how_late_an_old_address_was_told_is_measured() {
+        let late = "web-0 created; web-0 ready; dns a A web-0 -> 10.0.0.10; web-0 unready; wait 80s; \
+                    dns a A web-0 -> 10.0.0.10; wait 60s; dns a A web-0 -> 10.0.0.10";
+        assert_eq!(measured(late), [("dns_retire_secs a web-0.nginx".to_owned(), 80.1)]);
+    }
+
+    #[test]
+    fn what_is_asked_after_the_next_change_does_not_follow_this_one() {
+        let over = "web-0 created; dns a A web-0 -> nxdomain; web-0 ready; web-0 unready; dns a A web-0 -> 10.0.0.10";
+        assert_eq!(measured(over), [("dns_retire_secs a web-0.nginx".to_owned(), 0.1)]);
+    }
+
+    #[test]
+    fn what_is_told_at_the_very_moment_follows_at_once() {
+        let mut history = history(&format!("{ASKED_EARLY}; dns a A web-0 -> 10.0.0.10"));
+        let ready_us = history.events[history.events.len() - 2].span.until_us;
+        let answer = history.events.last_mut().expect("the answer");
+        (answer.span.from_us, answer.span.until_us) = (ready_us - 50_000, ready_us);
+        let measured = judge(&CHECK, &history).measurements;
+        assert!(measured.iter().any(|m| m.name == "dns_appear_secs" && m.value == 0.0), "{measured:#?}");
+    }
+
+    #[test]
+    fn the_longest_time_to_live_of_each_backend_is_measured() {
+        let measured = judge(&CHECK, &history("dns a A web-0 -> 10.0.0.10; dns b A web-0 -> nxdomain"));
+        let told: Vec<_> = measured.measurements.iter().map(|m| (&*m.name, &*m.of, m.value)).collect();
+        assert_eq!(told, [("dns_ttl_secs", "a", 30.0)]);
+    }
+
+    #[test]
+    fn what_is_too_old_again_and_again_is_told_once() {
+        let told = |statements: &str| judge(&CHECK, &history(statements)).findings.len();
+        let late = "wait 66s; dns a A web-0 -> nxdomain; dns a A web-0 -> nxdomain";
+        assert_eq!(told(&format!("{ASKED_EARLY}; {late}")), 1);
+        let hidden = "gap pods; dns a A web-0 -> 10.0.0.9; dns a A web-0 -> 10.0.0.9";
+        assert_eq!(told(&format!("{ASKED_EARLY}; {hidden}")), 1);
     }
 
     #[test]

@@ -184,6 +184,23 @@ mod tests {
     }
 
     #[test]
+    fn it_is_out_until_it_is_ready_again_or_gone() {
+        let label = "web-1 label a=b; dns a A web-1 -> nxdomain";
+        assert_held(&CHECK, &format!("{UNREADY}; {label}"), 1);
+        let back = "web-1 ready; web-1 deleted; wait 1s; dns a A web-1 -> nxdomain";
+        assert_silent(&CHECK, &format!("{UNREADY}; {back}"));
+        let gone = "web-1 terminating; web-1 deleted; wait 1s; dns a A web-1 -> nxdomain";
+        assert_silent(&CHECK, &format!("{UNREADY}; {gone}"));
+        let later = "dns a A web-1 -> 10.0.0.11; web-1 ready; wait 1s; timed-out endpoints-settled";
+        assert_silent(&CHECK, &format!("{UNREADY}; {later}"));
+    }
+
+    #[test]
+    fn other_names_tell_nothing_of_it() {
+        assert_silent(&CHECK, &format!("{UNREADY}; dns a A web-9 -> nxdomain"));
+    }
+
+    #[test]
     fn old_answers_and_pods_that_never_were_ready_say_nothing() {
         assert_silent(&CHECK, &format!("{UNREADY}; dns a A web-1 -> 10.0.0.11"));
         assert_silent(&CHECK, "web-0 created; web-0 running; wait 9s; dns a A web-0 -> nxdomain");
