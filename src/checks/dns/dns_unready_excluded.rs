@@ -130,7 +130,7 @@ fn gave_up<'h>(
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
 
     const UNREADY: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; dns a A web-1 -> 10.0.0.11; \
                            web-1 unready; wait 20s";
@@ -193,6 +193,21 @@ mod tests {
         assert_silent(&CHECK, &format!("{UNREADY}; {gone}"));
         let later = "dns a A web-1 -> 10.0.0.11; web-1 ready; wait 1s; timed-out endpoints-settled";
         assert_silent(&CHECK, &format!("{UNREADY}; {later}"));
+    }
+
+    #[test]
+    fn what_is_told_again_and_again_is_told_once() {
+        let told =
+            |statements: &str| judge(&CHECK, &history(&format!("{UNREADY}; {statements}"))).findings.len();
+        assert_eq!(told("dns a A web-1 -> nxdomain; dns a A web-1 -> nxdomain"), 1);
+        assert_eq!(told("wait 70s; dns a A web-1 -> 10.0.0.11; dns a A web-1 -> 10.0.0.11"), 1);
+        assert_eq!(told("gap services; gap pods; dns a A web-1 -> 10.0.0.9; dns a A web-1 -> 10.0.0.9"), 1);
+    }
+
+    #[test]
+    fn what_is_told_too_early_or_leaves_it_out_is_no_evidence() {
+        assert_silent(&CHECK, &format!("{UNREADY}; dns a A web-1 -> 10.0.0.11; web-1 ready"));
+        assert_silent(&CHECK, &format!("{UNREADY}; wait 70s; dns a A nginx -> nothing"));
     }
 
     #[test]

@@ -73,12 +73,13 @@ fn reached(
         );
         return findings.blind(what, &[gap, exec.event]);
     }
-    match life.and_then(|life| Some((life, life.deleted()?))).filter(|(life, _)| life.name == hostname) {
-        Some((life, gone)) if life.name == pod => findings.broken(
+    let gone = life.filter(|life| life.name == hostname).and_then(|life| life.deleted());
+    match gone.filter(|gone| gone.comes_before(exec.event)) {
+        Some(gone) => findings.broken(
             format!("{from} connected to {pod} and reached {said}, which was gone"),
             &[gone, exec.event],
         ),
-        _ => findings.broken(format!("{from} connected to {pod} and reached {said}"), &[exec.event]),
+        None => findings.broken(format!("{from} connected to {pod} and reached {said}"), &[exec.event]),
     }
 }
 
@@ -93,7 +94,10 @@ fn lived(life: &PodLife<'_>, asked: &Event) -> bool {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::checks::{
+        Kind,
+        notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+    };
 
     const TWO: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready";
 
@@ -131,6 +135,25 @@ mod tests {
         let former =
             "web-0 terminating; web-0 deleted; web-0 created; web-0 ready; connect web-0 -> web-0 uid-1";
         assert_broken(&CHECK, &format!("{TWO}; {former}"), "which was gone");
+    }
+
+    #[test]
+    fn only_what_had_gone_by_then_is_called_gone() {
+        let gone = |statements: &str| {
+            let findings = judge(&CHECK, &history(&format!("{TWO}; {statements}")));
+            findings.of_kind(Kind::Broken).map(|finding| finding.what.contains("gone")).collect::<Vec<_>>()
+        };
+        assert_eq!(gone("web-1 deleted; wait 1s; connect web-0 -> web-1 uid-2"), [true]);
+        assert_eq!(gone("connect web-0 -> web-1 uid-2; web-1 deleted"), [false]);
+    }
+
+    #[test]
+    fn one_that_is_removed_may_answer_until_that_moment() {
+        assert_held(
+            &CHECK,
+            &format!("{TWO}; web-0 terminating; web-0 deleted; connect web-0 -> web-0 uid-1"),
+            1,
+        );
     }
 
     #[test]

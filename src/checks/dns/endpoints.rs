@@ -89,6 +89,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::checks::notation::Notes;
 
     fn endpoint(hostname: &str, ready: bool) -> Listed<'_> {
         Listed { pod: "web-0", uid: "u", hostname, addresses: ["10.0.0.7"].into(), ready }
@@ -109,6 +110,26 @@ mod tests {
         let slice = ObjectSeen::new(Change::Added, Resource::EndpointSlices, raw);
         assert_eq!(service_of(&slice), Some("nginx"));
         assert_eq!(listed(&slice), [endpoint("web-0", true), endpoint("", false), endpoint("", true)]);
+    }
+
+    #[test]
+    fn the_slices_of_the_service_are_taken_together() {
+        let slice = |name: &str, service: &str, pod: &str| {
+            let endpoint = json!({"addresses": ["10.0.0.7"], "targetRef": {"name": pod, "uid": "u"}});
+            let labels = json!({"kubernetes.io/service-name": service});
+            json!({"metadata": {"name": name, "labels": labels}, "endpoints": [endpoint]})
+        };
+        let mut notes = Notes::new();
+        let slices = Resource::EndpointSlices;
+        notes.object(slices, Change::Added, slice("nginx-a", "nginx", "web-0"));
+        notes.object(slices, Change::Added, slice("other-a", "other", "web-9"));
+        notes.object(slices, Change::Added, slice("nginx-b", "nginx", "web-1"));
+        notes.object(slices, Change::Deleted, slice("nginx-a", "nginx", "web-0"));
+        let history = notes.history();
+        let pods =
+            |version: &Version<'_>| version.listed.iter().map(|e| e.pod.to_owned()).collect::<Vec<_>>();
+        let versions: Vec<_> = versions(&history, slices).iter().map(pods).collect();
+        assert_eq!(versions, [vec!["web-0"], vec!["web-0", "web-1"], vec!["web-1"]]);
     }
 
     #[test]

@@ -114,7 +114,7 @@ mod tests {
     use crate::{
         checks::{
             Findings, Kind,
-            notation::{Notes, assert_blind, assert_broken, assert_held, judge},
+            notation::{Notes, assert_blind, assert_broken, assert_held, history, judge},
         },
         history::Resource,
     };
@@ -223,6 +223,18 @@ mod tests {
         });
         let findings = judge(&CHECK, &notes.history());
         assert!(broken(&findings).is_empty() && findings.of_kind(Kind::Blind).count() > 0, "{findings:#?}");
+    }
+
+    #[test]
+    fn dns_is_right_where_only_the_list_is_behind() {
+        let behind = format!("{TWO}; slice web-0=10.0.0.10; dns a A web-1 -> 10.0.0.11");
+        let findings = judge(&CHECK, &history(&behind));
+        assert!(broken(&findings).is_empty(), "{findings:#?}");
+    }
+
+    #[test]
+    fn that_nothing_is_listed_of_others_is_no_evidence() {
+        assert_held(&CHECK, &format!("{TWO}; {LISTED}; dns a A web-9 -> nxdomain"), 2);
     }
 
     #[test]
