@@ -215,6 +215,17 @@ pub(crate) async fn names(client: &Client) -> Result<Vec<String>> {
     Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
 }
 
+pub(crate) fn sets(client: &Client) -> Api<StatefulSet> {
+    Api::default_namespaced(client.clone())
+}
+
+/// Replaces some of the spec of the set.
+pub(crate) async fn change(client: &Client, spec: Value) -> Result<()> {
+    let patch = Patch::Merge(json!({"spec": spec}));
+    sets(client).patch("web", &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
 /// Lets the cluster's time go on.
 pub(crate) async fn after(secs: u64) {
     tokio::time::sleep(Duration::from_secs(secs)).await;
