@@ -215,6 +215,36 @@ pub(crate) async fn names(client: &Client) -> Result<Vec<String>> {
     Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
 }
 
+pub(crate) fn sets(client: &Client) -> Api<StatefulSet> {
+    Api::default_namespaced(client.clone())
+}
+
+pub(crate) fn pods(client: &Client) -> Api<Pod> {
+    Api::default_namespaced(client.clone())
+}
+
+/// Replaces some of the spec of the set.
+pub(crate) async fn change(client: &Client, spec: Value) -> Result<()> {
+    let patch = Patch::Merge(json!({"spec": spec}));
+    sets(client).patch("web", &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+/// A set whose pods take eight seconds to stop.
+pub(crate) fn slow(replicas: i32, extra: Value) -> Value {
+    let mut set = web(replicas, extra);
+    let hook = json!({"preStop": {"exec": {"command": ["sleep", "8"]}}});
+    set["spec"]["template"]["spec"]["containers"][0]["lifecycle"] = hook;
+    set
+}
+
+/// The names of the pods that are on their way out.
+pub(crate) async fn leaving(client: &Client) -> Result<Vec<String>> {
+    let mut pods = pods(client).list(&ListParams::default()).await?.items;
+    pods.retain(|pod| pod.metadata.deletion_timestamp.is_some());
+    Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
+}
+
 /// Lets the cluster's time go on.
 pub(crate) async fn after(secs: u64) {
     tokio::time::sleep(Duration::from_secs(secs)).await;

@@ -5,13 +5,14 @@
 
 use super::{Sync, identity};
 use crate::controllers::Outcome;
+use crate::controllers::adoption::controller_reference;
 use crate::fault::Fault;
 use crate::json::{self, items, list, map, text, texts};
 use crate::kind::Kind;
 use crate::registry::DeleteOptions;
 use crate::status::Status;
 use crate::store::Key;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Sync<'_> {
     /// `<template>-<set>-<ordinal>`.
@@ -117,24 +118,22 @@ impl Sync<'_> {
         }
     }
 
-    /// The set owns its claims if they go with it; a condemned pod owns its claims if they go with it. Foreign
-    /// controllers keep theirs.
+    /// The set controls its claims if they go with it, and a condemned pod those that go with it. What something
+    /// else controls is left to it.
     fn claim_owners(&mut self, claim: &Value, pod: &Value, condemned: bool) -> Vec<Value> {
-        let policy = &self.set["spec"]["persistentVolumeClaimRetentionPolicy"];
-        let (deleted, scaled) = (policy["whenDeleted"] == "Delete", policy["whenScaled"] == "Delete");
+        let set = self.set.clone();
         let mut owners = items(claim, "/metadata/ownerReferences").to_vec();
+        owners.retain(|owner| owner["uid"] != *json::uid(&set) && owner["uid"] != *json::uid(pod));
         if owners.iter().any(|owner| owner["controller"] == true) {
             return owners;
         }
-        owners.retain(|owner| owner["uid"] != *json::uid(&self.set) && owner["uid"] != *json::uid(pod));
+        let policy = &set["spec"]["persistentVolumeClaimRetentionPolicy"];
+        let (deleted, scaled) = (policy["whenDeleted"] == "Delete", policy["whenScaled"] == "Delete");
         let ignored = (deleted || scaled) && self.world.tells(Fault::RetentionIgnored);
-        let takes = !deleted && self.world.tells(Fault::SetDeletionTakesClaims);
-        if (deleted && !ignored && !(condemned && scaled)) || takes {
-            owners.push(reference(&self.set));
-        }
-        let always = scaled && !condemned && self.world.tells(Fault::PodLossTakesClaim);
-        if (scaled && condemned && !ignored) || always {
-            owners.push(reference(pod));
+        if scaled && !ignored && (condemned || self.world.tells(Fault::PodLossTakesClaim)) {
+            owners.push(controller_reference(pod));
+        } else if (deleted && !ignored) || (!deleted && self.world.tells(Fault::SetDeletionTakesClaims)) {
+            owners.push(controller_reference(&set));
         }
         owners
     }
@@ -158,11 +157,4 @@ impl Sync<'_> {
             let _ = self.world.delete(&key, &DeleteOptions::default());
         }
     }
-}
-
-fn reference(owner: &Value) -> Value {
-    json!({
-        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-    })
 }

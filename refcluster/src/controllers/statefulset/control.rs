@@ -51,7 +51,7 @@ impl Sync<'_> {
         if self.lies_about_survivors(replicas, pods)? {
             return Ok(());
         }
-        if self.process_replicas(replicas)? == Step::Stop {
+        if self.process_replicas(replicas)? == Step::Stop && !self.scales_down_unduly(replicas, condemned) {
             return Ok(());
         }
         for pod in condemned {

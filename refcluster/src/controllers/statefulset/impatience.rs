@@ -24,7 +24,13 @@ impl Sync<'_> {
             || (missing
                 && self.waited_long_for(&before.pod)
                 && self.world.tells(Fault::ImpatientAfterElevenSeconds))
-            || (self.heals_later_pods(replicas, index) && self.world.tells(Fault::ScaleDownIgnoresHealth))
+    }
+
+    /// Whether a scale-down begins although a pod that stays holds the set back.
+    pub(super) fn scales_down_unduly(&mut self, replicas: &[Replica], condemned: &[Arc<Value>]) -> bool {
+        !condemned.is_empty()
+            && replicas.iter().all(|replica| replica.created)
+            && self.world.tells(Fault::ScaleDownIgnoresHealth)
     }
 
     /// Whether a scale-down goes on to the next pod while this one is still on its way out.
@@ -115,10 +121,5 @@ impl Sync<'_> {
     fn waited_long_for(&self, pod: &Value) -> bool {
         let since = self.world.set_memory.waiting_since.get(json::uid(pod));
         since.is_some_and(|since| since + PATIENCE_SECS <= self.world.clock.unix_secs())
-    }
-
-    /// Nothing is missing, so that going on leads to the scale-down.
-    fn heals_later_pods(&self, replicas: &[Replica], index: usize) -> bool {
-        replicas.iter().all(|replica| replica.created) && index + 1 == replicas.len()
     }
 }

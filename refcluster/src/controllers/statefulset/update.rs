@@ -32,9 +32,21 @@ impl Sync<'_> {
         if !has(strategy, "/rollingUpdate") {
             return index < integer(&self.set, "/status/currentReplicas").unwrap_or(0);
         }
-        let below = index < integer(strategy, "/rollingUpdate/partition").unwrap_or(0);
-        let rolling = json::name(&self.revisions.current) != json::name(&self.revisions.update);
-        below && !(rolling && self.world.tells(Fault::RestoresAtUpdateRevision))
+        let below = index < self.update_partition();
+        below && !(self.is_rolling() && self.world.tells(Fault::RestoresAtUpdateRevision))
+    }
+
+    /// How many of the first pods keep the current revision.
+    fn update_partition(&mut self) -> i64 {
+        let partition = self.number("/spec/updateStrategy/rollingUpdate/partition", 0);
+        if partition > 0 && self.is_rolling() && self.world.tells(Fault::PartitionIgnored) {
+            return 0;
+        }
+        partition
+    }
+
+    fn is_rolling(&self) -> bool {
+        json::name(&self.revisions.current) != json::name(&self.revisions.update)
     }
 
     /// Deletes pods of an old revision, as many as may be unavailable at once, highest ordinal first.
@@ -77,11 +89,7 @@ impl Sync<'_> {
     /// The pods that the roll has to replace, highest ordinal first.
     fn outdated(&mut self, replicas: &[Replica]) -> Vec<Arc<Value>> {
         let update = json::name(&self.revisions.update).to_owned();
-        let mut partition = self.number("/spec/updateStrategy/rollingUpdate/partition", 0);
-        if partition > 0 && self.world.tells(Fault::PartitionIgnored) {
-            partition = 0;
-        }
-        let start = self.start_ordinal();
+        let (partition, start) = (self.update_partition(), self.start_ordinal());
         let outdated = |pod: &Value| {
             json::label(pod, identity::REVISION_LABEL) != Some(&update)
                 && !json::terminating(pod)

@@ -1,6 +1,8 @@
 //! Each lie by itself: what a client sees of a cluster that tells it, beside what it sees of an honest one.
 
+mod claims;
 mod ordinals;
+mod updates;
 
 use crate::common::start;
 use anyhow::{Result, ensure};
