@@ -1,5 +1,6 @@
 //! Each lie by itself: what a client sees of a cluster that tells it, beside what it sees of an honest one.
 
+mod api;
 mod deletion;
 mod ordinals;
 mod revisions;
