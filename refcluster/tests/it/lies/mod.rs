@@ -2,6 +2,7 @@
 
 mod api;
 mod deletion;
+mod nodes;
 mod ordinals;
 mod revisions;
 
