@@ -2,6 +2,7 @@
 
 mod api;
 mod deletion;
+mod network;
 mod nodes;
 mod ordinals;
 mod revisions;
