@@ -68,3 +68,30 @@ pub fn waits_for(catalogue: &Catalogue, fault: &str) -> Option<&'static str> {
     let is_there = catalogue.requirement(awaited).is_some() || catalogue.scenarios.contains_key(*awaited);
     (!is_there).then_some(awaited)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use refcluster::Fault;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_is_told_to_a_client_of_the_model_meanwhile() {
+        let lies = Path::new(env!("CARGO_MANIFEST_DIR")).join("refcluster/tests/it/lies");
+        let files = fs::read_dir(lies).expect("the lies are there").map(|file| file.expect("a file").path());
+        let told: String = files.map(|path| fs::read_to_string(path).expect("a source")).collect();
+        for (name, awaited) in WAITING {
+            let fault: Fault = name.parse().expect("a fault");
+            let variant = format!("Fault::{fault:?}");
+            let is_told = told.match_indices(&variant).any(|(at, _)| {
+                told[at + variant.len()..].chars().next().is_some_and(|next| !next.is_alphanumeric())
+            });
+            assert!(
+                is_told,
+                "{variant} waits for {awaited}, and no test in refcluster/tests/it/lies tells it"
+            );
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::registry::Part;
 use crate::selector::label_selector_text;
 use crate::status::{Cause, Status};
-use crate::world::Shared;
+use crate::world::{Shared, World};
 use serde_json::{Value, json};
 
 pub(super) fn handle(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
@@ -20,13 +20,7 @@ pub(super) fn handle(shared: &Shared, target: &Target, request: &Request) -> Res
     let object = world.get(&key).ok_or_else(|| Status::not_found(key.kind, &key.name))?;
     let current = scale_of(&object);
     let wanted = match request.method.as_str() {
-        "GET" => {
-            let mut shown = current;
-            if key.kind == Kind::StatefulSet && world.tells(Fault::ScaleWithoutSelector) {
-                json::remove(map(&mut shown, "status"), "selector");
-            }
-            return Ok(response::json(200, &shown));
-        }
+        "GET" => return Ok(shown(&mut world, key.kind, current)),
         "PUT" => request.json()?,
         "PATCH" => {
             let kind = PatchKind::of(request.header("content-type"))?;
@@ -44,7 +38,14 @@ pub(super) fn handle(shared: &Shared, target: &Target, request: &Request) -> Res
     changed["metadata"]["resourceVersion"] = wanted["metadata"]["resourceVersion"].clone();
     changed["spec"]["replicas"] = replicas.into();
     let stored = world.replace(&key, changed, Part::Main, request.dry_run()?)?;
-    Ok(response::json(200, &scale_of(&stored)))
+    Ok(shown(&mut world, key.kind, scale_of(&stored)))
+}
+
+fn shown(world: &mut World, kind: Kind, mut scale: Value) -> Response {
+    if kind == Kind::StatefulSet && world.tells(Fault::ScaleWithoutSelector) {
+        json::remove(map(&mut scale, "status"), "selector");
+    }
+    response::json(200, &scale)
 }
 
 fn scale_of(object: &Value) -> Value {

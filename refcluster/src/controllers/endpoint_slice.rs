@@ -95,7 +95,7 @@ fn endpoint(world: &mut World, service: &Value, pod: &Value, address: &str) -> V
     let mut endpoint = json!({
         "addresses": [address],
         "conditions": {
-            "ready": ready, "serving": published || pods::is_ready(pod), "terminating": json::terminating(pod),
+            "ready": ready, "serving": pods::is_ready(pod), "terminating": json::terminating(pod),
         },
         "nodeName": pod["spec"]["nodeName"],
         "targetRef": {

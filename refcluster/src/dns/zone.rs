@@ -13,7 +13,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, PTR, SOA, SRV};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use serde_json::Value;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Something with a name and an address.
 #[derive(Clone, Debug)]
@@ -233,8 +233,13 @@ fn reverse(world: &mut World, view: &View, name: &str, kind: RecordType, address
     answer
 }
 
-/// The address that a name below `in-addr.arpa` stands for.
+/// The address that a name below `in-addr.arpa` or `ip6.arpa` stands for.
 fn reverse_address(name: &str) -> Option<IpAddr> {
+    if let Some(reversed) = name.strip_suffix(".ip6.arpa") {
+        let digits: String = reversed.split('.').rev().collect();
+        let number = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32)?;
+        return Some(Ipv6Addr::from(number).into());
+    }
     let reversed = name.strip_suffix(".in-addr.arpa")?;
     let octets: Vec<&str> = reversed.split('.').rev().collect();
     octets.join(".").parse().ok()

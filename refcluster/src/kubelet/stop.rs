@@ -21,7 +21,7 @@ const LEAST_GRACE: Duration = Duration::from_secs(2);
 
 /// Stops all containers of a pod at once, and returns when none runs.
 pub(super) async fn stop_containers(pod: &Pod, orders: watch::Receiver<Order>) {
-    let running = {
+    let (running, at_once) = {
         let mut world = pod.shared.lock();
         let at_once = world.tells(Fault::KilledWithoutSigterm);
         let Some(runtime) = world.kubelets.pods.get_mut(&pod.id.uid) else { return };
@@ -31,11 +31,13 @@ pub(super) async fn stop_containers(pod: &Pod, orders: watch::Receiver<Order>) {
             .iter()
             .filter_map(|(name, state)| Some((name.clone(), state.running.clone()?)))
             .collect();
-        if at_once {
-            containers.iter().for_each(|(_, container)| signal(container, SIGKILL));
-        }
-        containers
+        (containers, at_once)
     };
+    if at_once {
+        running.iter().for_each(|(_, container)| signal(container, SIGKILL));
+        join_all(running.iter().map(|(_, container)| container.processes.stopped())).await;
+        return;
+    }
     let stopping = running.iter().map(|(name, container)| {
         let spec = ["/spec/containers", "/spec/initContainers"]
             .into_iter()

@@ -31,7 +31,19 @@ pub(super) fn decode(kind: Kind, object: &mut Value) -> Result<(), Status> {
     }
     object["kind"] = name.into();
     object["apiVersion"] = api_version.into();
+    for pointer in ["/metadata", "/spec/template/metadata"] {
+        object.pointer_mut(pointer).into_iter().for_each(drop_empty_maps);
+    }
     Ok(())
+}
+
+/// Maps without entries are not written out, so those who compare objects do not see them.
+fn drop_empty_maps(metadata: &mut Value) {
+    for field in ["labels", "annotations"] {
+        if json::texts(metadata, &format!("/{field}")).next().is_none() {
+            json::remove(metadata, field);
+        }
+    }
 }
 
 /// Gives a new object its name and its namespace, which must exist and not be going away.

@@ -8,7 +8,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::api::{AttachParams, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
+use kube::api::{AttachParams, DeleteParams, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::client::ConfigExt;
 use kube::{Api, Client};
 use refcluster::{Cluster, Connector, Options};
@@ -243,6 +243,12 @@ pub(crate) async fn leaving(client: &Client) -> Result<Vec<String>> {
     let mut pods = pods(client).list(&ListParams::default()).await?.items;
     pods.retain(|pod| pod.metadata.deletion_timestamp.is_some());
     Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
+}
+
+/// Deletes a pod, with its grace.
+pub(crate) async fn delete_pod(client: &Client, name: &str) -> Result<()> {
+    pods(client).delete(name, &DeleteParams::default()).await?;
+    Ok(())
 }
 
 /// Lets the cluster's time go on.

@@ -19,7 +19,7 @@ fn query(name: &str, kind: RecordType) -> Result<Vec<u8>> {
 }
 
 /// Asks the first backend over TCP, through the API server.
-async fn ask(client: &Client, name: &str, kind: RecordType) -> Result<Message> {
+pub(crate) async fn ask(client: &Client, name: &str, kind: RecordType) -> Result<Message> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), "kube-system");
     let backends = pods.list(&ListParams::default().labels("k8s-app=kube-dns")).await?;
     let backend = backends.items[0].metadata.name.clone().context("a name")?;
@@ -33,7 +33,7 @@ async fn ask(client: &Client, name: &str, kind: RecordType) -> Result<Message> {
     Ok(Message::from_vec(&answer)?)
 }
 
-async fn address_of(client: &Client, pod: &str) -> Result<String> {
+pub(crate) async fn address_of(client: &Client, pod: &str) -> Result<String> {
     let pods: Api<Pod> = Api::default_namespaced(client.clone());
     pods.get(pod).await?.status.and_then(|status| status.pod_ip).context("an address")
 }

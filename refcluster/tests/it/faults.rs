@@ -110,32 +110,6 @@ async fn claims_and_data_come_back_unless_they_are_lied_away() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_goes_down_from_the_highest_ordinal() -> Result<()> {
-    let order = |seen: &[String]| -> Vec<String> {
-        seen.iter().filter(|line| line.ends_with("TERMINATING")).cloned().collect()
-    };
-    for (faults, wanted) in
-        [(vec![], ["web-2", "web-1", "web-0"]), (vec![Fault::UpdatesAscending], ["web-0", "web-1", "web-2"])]
-    {
-        let (_cluster, client) = start(Options { faults, ..Options::default() }).await?;
-        apply_web(&client, 3, json!({})).await?;
-        watch_pods(&client, |seen| seen.contains(&"web-2 READY".to_owned())).await?;
-        let sets: Api<StatefulSet> = Api::default_namespaced(client.clone());
-        let template = json!({"spec": {"template": {"metadata": {"annotations": {"a": "b"}}}}});
-        let (parameters, patch) = (PatchParams::default(), Patch::Merge(template));
-        let watching = watch_pods(&client, |seen| order(seen).len() == 3);
-        let patched = async { Ok(sets.patch("web", &parameters, &patch).await?) };
-        let (seen, _) = tokio::try_join!(watching, patched)?;
-        assert_eq!(order(&seen), wanted.map(|name| format!("{name} TERMINATING")));
-        after(30).await;
-        let status = sets.get("web").await?.status.context("a status")?;
-        assert_eq!((status.updated_replicas, status.ready_replicas), (Some(3), Some(3)));
-        assert_eq!(status.current_revision, status.update_revision);
-    }
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_crash_stays_in_its_pod() -> Result<()> {
     let (_cluster, client) = start(Options::default()).await?;
     apply_web(&client, 2, json!({})).await?;

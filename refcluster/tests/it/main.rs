@@ -8,5 +8,4 @@ mod faults;
 mod lies;
 mod streams;
 mod tables;
-mod tour;
 mod workload;

@@ -10,6 +10,19 @@ use crate::json::{self, map, text};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// The fields of the status that the controller looks after.
+const TOLD: [&str; 9] = [
+    "observedGeneration",
+    "collisionCount",
+    "replicas",
+    "readyReplicas",
+    "availableReplicas",
+    "currentReplicas",
+    "updatedReplicas",
+    "currentRevision",
+    "updateRevision",
+];
+
 /// How many pods are how far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
@@ -52,11 +65,11 @@ impl Counts {
 impl Sync<'_> {
     pub(super) fn write_status(&mut self, counts: Counts) -> Outcome {
         let set = self.world.get(&self.key).unwrap_or_else(|| self.set.clone());
-        let mut status = set["status"].clone();
+        let old = &set["status"];
+        let mut status = json!({"collisionCount": json::integer(old, "/collisionCount").unwrap_or(0)});
         status["observedGeneration"] = self.set["metadata"]["generation"].clone();
         status["replicas"] = counts.replicas.into();
         status["availableReplicas"] = counts.available.into();
-        status["collisionCount"] = 0.into();
         status["updateRevision"] = self.revisions.update["metadata"]["name"].clone();
         let complete = self.is_complete(counts);
         let current = if complete { &self.revisions.update } else { &self.revisions.current };
@@ -70,7 +83,10 @@ impl Sync<'_> {
             set_count(&mut status, field, count);
         }
         self.lie_about_status(&mut status);
-        self.world.modify(&self.key, |set| *map(set, "status") = status);
+        // What others have written stays until there is something new to tell.
+        if TOLD.iter().any(|field| status[field] != old[field]) {
+            self.world.modify(&self.key, |set| *map(set, "status") = status);
+        }
         Ok(())
     }
 

@@ -70,14 +70,27 @@ fn overlook(world: &mut World, causes: &mut Vec<Cause>) {
         let field = cause.field();
         let lie = match field {
             "spec.selector" | "spec.template.metadata.labels" => Fault::EmptySelectorAccepted,
-            "spec.template.spec.restartPolicy" | "spec.template.spec.activeDeadlineSeconds" => {
-                Fault::RestartPolicyAccepted
-            }
-            field if field.starts_with("spec") => Fault::InvalidValuesAccepted,
+            "spec.template.spec.restartPolicy" => Fault::RestartPolicyAccepted,
+            field if is_number_or_policy(field) => Fault::InvalidValuesAccepted,
             _ => return true,
         };
         !world.tells(lie)
     });
+}
+
+fn is_number_or_policy(field: &str) -> bool {
+    const FIELDS: [&str; 9] = [
+        "spec.replicas",
+        "spec.minReadySeconds",
+        "spec.ordinals.start",
+        "spec.revisionHistoryLimit",
+        "spec.podManagementPolicy",
+        "spec.updateStrategy",
+        "spec.updateStrategy.rollingUpdate.partition",
+        "spec.persistentVolumeClaimRetentionPolicy.whenDeleted",
+        "spec.persistentVolumeClaimRetentionPolicy.whenScaled",
+    ];
+    FIELDS.contains(&field)
 }
 
 /// A cause for a number below `least`.

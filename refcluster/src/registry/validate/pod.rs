@@ -35,7 +35,11 @@ pub(super) fn check_spec(spec: &Value, field: &str) -> Vec<Cause> {
 pub(super) fn check_template(spec: &Value, field: &str) -> Vec<Cause> {
     let labels = &spec["template"]["metadata"]["labels"];
     let mut causes = meta::check_labels(labels, &format!("{field}.template.labels"));
-    if spec["selector"].is_object() && !label_selector_matches(&spec["selector"], labels) {
+    if spec["selector"].is_null() {
+        causes.push(Cause::required(format!("{field}.selector"), ""));
+    }
+    // No selector selects nothing; an empty one selects everything.
+    if spec["selector"].is_null() || !label_selector_matches(&spec["selector"], labels) {
         let labels = if labels.is_null() { json!({}) } else { labels.clone() };
         let detail = "`selector` does not match template `labels`";
         causes.push(Cause::invalid(format!("{field}.template.metadata.labels"), &labels, detail));

@@ -18,7 +18,9 @@ const MUTABLE: [&str; 7] = [
 
 pub(super) fn check(set: &Value) -> Vec<Cause> {
     let spec = &set["spec"];
-    let mut causes = check_choice(spec, "/podManagementPolicy", &["OrderedReady", "Parallel"]);
+    let (policy, field) = (&spec["podManagementPolicy"], "spec.podManagementPolicy");
+    let mut causes: Vec<_> =
+        check_either(policy, ["OrderedReady", "Parallel"], field, policy).into_iter().collect();
     causes.extend(check_strategy(spec));
     for policy in ["whenDeleted", "whenScaled"] {
         let pointer = format!("/persistentVolumeClaimRetentionPolicy/{policy}");
@@ -56,6 +58,16 @@ pub(super) fn check_update(old: &Value, new: &Value) -> Vec<Cause> {
     vec![Cause::forbidden("spec", detail)]
 }
 
+/// A choice between two; its refusal is about `field`, which has `value`.
+fn check_either(choice: &Value, supported: [&str; 2], field: &str, value: &Value) -> Option<Cause> {
+    let [one, other] = supported;
+    match choice.as_str() {
+        Some(choice) if supported.contains(&choice) => None,
+        None | Some("") => Some(Cause::required(field, "")),
+        Some(_) => Some(Cause::invalid(field, value, &format!("must be '{one}' or '{other}'"))),
+    }
+}
+
 fn check_choice(spec: &Value, pointer: &str, supported: &[&str]) -> Vec<Cause> {
     let value = spec.pointer(pointer).unwrap_or(&Value::Null);
     let field = format!("spec{}", pointer.replace('/', "."));
@@ -68,7 +80,8 @@ fn check_choice(spec: &Value, pointer: &str, supported: &[&str]) -> Vec<Cause> {
 
 fn check_strategy(spec: &Value) -> Vec<Cause> {
     let strategy = &spec["updateStrategy"];
-    let mut causes = check_choice(spec, "/updateStrategy/type", &["OnDelete", "RollingUpdate"]);
+    let (kinds, field) = (["RollingUpdate", "OnDelete"], "spec.updateStrategy");
+    let mut causes: Vec<_> = check_either(&strategy["type"], kinds, field, strategy).into_iter().collect();
     if strategy["type"] == "OnDelete" && has(strategy, "/rollingUpdate") {
         let detail = "only allowed for updateStrategy 'RollingUpdate'";
         causes.push(Cause::invalid("spec.updateStrategy.rollingUpdate", &strategy["rollingUpdate"], detail));
@@ -100,10 +113,8 @@ fn check_max_unavailable(value: &Value) -> Option<Cause> {
 
 fn check_selector(spec: &Value) -> Vec<Cause> {
     let selector = &spec["selector"];
-    if selector.is_null() {
-        return vec![Cause::required("spec.selector", "")];
-    }
-    let empty = crate::json::texts(selector, "/matchLabels").next().is_none()
+    let empty = !selector.is_null()
+        && crate::json::texts(selector, "/matchLabels").next().is_none()
         && items(selector, "/matchExpressions").is_empty();
     if empty {
         return vec![Cause::invalid("spec.selector", selector, "empty selector is invalid for statefulset")];

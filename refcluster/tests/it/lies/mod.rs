@@ -1,7 +1,12 @@
 //! Each lie by itself: what a client sees of a cluster that tells it, beside what it sees of an honest one.
 
+mod api;
 mod claims;
+mod deletion;
+mod network;
+mod nodes;
 mod ordinals;
+mod revisions;
 mod updates;
 
 use crate::common::start;
@@ -11,9 +16,18 @@ use refcluster::{Fault, Options};
 
 /// Looks at an honest cluster, and at one that tells a lie and must come to tell it: what was seen of the two.
 async fn beside_the_truth<T>(fault: Fault, look: impl AsyncFn(&Client) -> Result<T>) -> Result<(T, T)> {
-    let (_honest, client) = start(Options::default()).await?;
+    beside_the_truth_with(Options::default(), fault, look).await
+}
+
+/// The same with clusters that have options.
+async fn beside_the_truth_with<T>(
+    options: Options,
+    fault: Fault,
+    look: impl AsyncFn(&Client) -> Result<T>,
+) -> Result<(T, T)> {
+    let (_honest, client) = start(options.clone()).await?;
     let truth = look(&client).await?;
-    let (liar, client) = start(Options { faults: vec![fault], ..Options::default() }).await?;
+    let (liar, client) = start(Options { faults: vec![fault], ..options }).await?;
     let lie = look(&client).await?;
     ensure!(liar.firings().get(&fault).is_some_and(|times| *times > 0), "{fault} was never told");
     Ok((truth, lie))

@@ -1,7 +1,7 @@
 //! Lies about updates of the template.
 
 use super::beside_the_truth;
-use crate::common::{after, apply, apply_web, change, leaving, names, pods, sets, slow};
+use crate::common::{after, apply, apply_web, change, leaving, names, pods, sets, slow, watch_pods};
 use anyhow::{Context, Result};
 use kube::Client;
 use kube::api::{DeleteParams, ListParams};
@@ -38,6 +38,28 @@ async fn updates_all_at_once() -> Result<()> {
     .await?;
     assert_eq!(truth, ["web-2"]);
     assert_eq!(lie, ["web-0", "web-1", "web-2"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_ascending() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::UpdatesAscending, async |client| {
+        apply_web(client, 3, json!({})).await?;
+        after(60).await;
+        let stopping = |seen: &[String]| -> Vec<String> {
+            seen.iter().filter_map(|line| Some(line.strip_suffix(" TERMINATING")?.to_owned())).collect()
+        };
+        let watching = watch_pods(client, |seen| stopping(seen).len() == 3);
+        let (seen, ()) = tokio::try_join!(watching, update(client))?;
+        after(30).await;
+        let status = sets(client).get("web").await?.status.context("a status")?;
+        let is_over = status.current_revision == status.update_revision;
+        Ok((stopping(&seen), status.updated_replicas, status.ready_replicas, is_over))
+    })
+    .await?;
+    let order = |pods: [&str; 3]| (pods.map(str::to_owned).to_vec(), Some(3), Some(3), true);
+    assert_eq!(truth, order(["web-2", "web-1", "web-0"]));
+    assert_eq!(lie, order(["web-0", "web-1", "web-2"]));
     Ok(())
 }
 
