@@ -238,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn how_long_a_ready_pod_took_to_be_listed_is_measured() {
+        let unlisted = "web-0 unready; slice web-0=10.0.0.10! web-1=10.0.0.11; slice web-0=10.0.0.10 \
+                        web-1=10.0.0.11; web-0 ready";
+        let findings = judge(&CHECK, &history(&format!("{TWO}; wait 1s; {LISTED}; {unlisted}")));
+        let measured: Vec<_> = findings.measurements.iter().map(|m| (&*m.name, &*m.of, m.value)).collect();
+        let name = "endpoints_appear_secs";
+        assert_eq!(measured, [(name, "endpointslices web-0", 1.3), (name, "endpointslices web-1", 1.1)]);
+    }
+
+    #[test]
     fn one_that_told_the_truth_before_can_still_be_wrong() {
         let answers = "dns a A nginx -> 10.0.0.10 10.0.0.11; wait 1s; dns a A nginx -> 203.0.113.1";
         assert_broken(

@@ -157,6 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn other_questions_are_no_matter() {
+        let others = format!("wait 61s; dns a AAAA {NAME} -> nothing; dns a A other -> 10.0.0.9");
+        assert_eq!(said(none(), vip(), &others), (1, vec![]));
+    }
+
+    #[test]
+    fn a_minute_is_enough_to_learn_of_a_service() {
+        let (_, bad) = said(none(), vip(), &format!("wait 60s; dns a A {NAME} -> nxdomain"));
+        assert!(bad[0].contains("answered nothing"), "{bad:?}");
+        let (_, bad) = said(none(), vip(), &format!("wait 59s; dns a A {NAME} -> nxdomain"));
+        assert!(bad[0].contains("had just been made"), "{bad:?}");
+    }
+
+    #[test]
     fn a_name_that_is_not_known_yet_and_no_answer_are_not_judged() {
         let silent = format!("dns a A {NAME} -> nxdomain; dns b A {NAME} -> no-answer");
         let (held, bad) = said(none(), vip(), &format!("{silent}; dns b A {NAME} -> 10.96.0.7"));

@@ -21,16 +21,16 @@ pub(super) const CHECK: Check = Check { id: "ip-churn", judge };
 fn judge(history: &History, findings: &mut Findings) {
     let pods = history.pods();
     count_addresses(&pods, findings);
-    let mut churned = 0;
+    let mut has_churned = false;
     for life in recreated(history, &pods).into_values() {
         let moved = Moved::of(life, &pods);
         inside(history, &moved, findings);
         if !moved.old.is_empty() {
-            churned += 1;
+            has_churned = true;
             everywhere(history, &moved, findings);
         }
     }
-    if churned == 0 {
+    if !has_churned {
         findings.blind("no recreated pod had another address than before", &[history.last()]);
     }
 }
@@ -110,7 +110,7 @@ fn endpoints(history: &History, resource: Resource, moved: &Moved<'_, '_>, findi
             let name = moved.life.name;
             let own = endpoint.pod == name || endpoint.hostname == name;
             let right = endpoint.uid == moved.life.uid && hosts::are_own(&endpoint.addresses, &moved.new);
-            found |= own && right;
+            found |= own;
             if (own && !right) || is_strange(&endpoint, moved) {
                 let what = format!(
                     "{kind} list {} under {name}, for the pod {} ({}); right is {}",
@@ -184,8 +184,16 @@ fn inside(history: &History, moved: &Moved<'_, '_>, findings: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, history, judge};
+    use crate::{
+        checks::{
+            Kind,
+            notation::{Notes, assert_blind, assert_broken, assert_held, history, judge},
+        },
+        history::Resource,
+    };
 
     const MOVED: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; slice web-0=10.0.0.10 web-1=10.0.0.11; \
                          web-0 terminating; web-0 deleted; web-0 created; web-0 address 10.0.0.77; web-0 ready; wait 1s";
@@ -220,6 +228,51 @@ mod tests {
             &format!("{MOVED}; {old}; {INSIDE}; {DNS}"),
             "endpoints list 10.0.0.10 under web-0",
         );
+    }
+
+    /// What is said where everything is as it should be but for these endpoints, which the slice has besides.
+    fn with_endpoint(endpoint: Value) -> Vec<String> {
+        let mut notes = Notes::new().say(&format!("{MOVED}; {SLICE}; {INSIDE}; {DNS}"));
+        notes.modify(Resource::EndpointSlices, "nginx-abcde", |slice| {
+            slice["endpoints"].as_array_mut().expect("endpoints").push(endpoint);
+        });
+        let findings = judge(&CHECK, &notes.history());
+        findings.of_kind(Kind::Broken).map(|finding| finding.what.clone()).collect()
+    }
+
+    #[test]
+    fn strangers_in_the_list() {
+        let of = |pod: &str, uid: &str, address: &str, hostname: &str| {
+            let target = json!({"kind": "Pod", "name": pod, "uid": uid});
+            with_endpoint(json!({"addresses": [address], "hostname": hostname, "targetRef": target}))
+        };
+        let right = "right is 10.0.0.77";
+        assert_eq!(
+            of("squatter", "x", "10.0.0.10", ""),
+            [format!("endpointslices list 10.0.0.10 under web-0, for the pod squatter (x); {right}")]
+        );
+        assert_eq!(
+            of("squatter", "x", "10.0.0.77", "web-0"),
+            [format!("endpointslices list 10.0.0.77 under web-0, for the pod squatter (x); {right}")]
+        );
+        assert!(of("squatter", "x", "10.0.0.99", "").is_empty(), "another address is another's business");
+        assert!(of("web-1", "uid-2", "10.0.0.10", "").is_empty(), "a pod of the set may get the old address");
+    }
+
+    #[test]
+    fn what_moved_is_told_with_its_own_addresses() {
+        let findings = judge(&CHECK, &history(&format!("{MOVED}; {SLICE}; {INSIDE}; {DNS}")));
+        let told = "endpointslices list web-0, which went from 10.0.0.10 to 10.0.0.77";
+        assert!(findings.findings.iter().any(|finding| finding.what == told), "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn the_status_does_not_agree_with_itself() {
+        let mut notes = Notes::new().say(MOVED);
+        notes.modify(Resource::Pods, "web-0", |pod| pod["status"]["podIP"] = json!("10.0.0.10"));
+        let findings = judge(&CHECK, &notes.say(&format!("{SLICE}; {INSIDE}; {DNS}")).history());
+        let broken: Vec<_> = findings.of_kind(Kind::Broken).map(|finding| finding.what.as_str()).collect();
+        assert_eq!(broken, ["the status of web-0 has podIP 10.0.0.10 and podIPs 10.0.0.77"]);
     }
 
     #[test]

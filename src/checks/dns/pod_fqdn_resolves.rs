@@ -103,6 +103,12 @@ mod tests {
     }
 
     #[test]
+    fn a_recreated_pod_keeps_its_old_address() {
+        let again = "web-0 deleted; web-0 created; web-0 address 10.0.0.77; web-0 ready; wait 70s";
+        assert_broken(&CHECK, &format!("{BOTH}; {again}; dns a A web-0 -> 10.0.0.10"), "right was 10.0.0.77");
+    }
+
+    #[test]
     fn one_backend_that_refuses_every_question() {
         let refused = format!("{BOTH}; dns a A web-0 -> 10.0.0.10; dns b A web-0 -> servfail");
         assert_broken(&CHECK, &refused, "b (tcp) gave no answer for web-0.nginx: SERVFAIL");

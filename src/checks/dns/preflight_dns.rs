@@ -256,6 +256,33 @@ mod tests {
     }
 
     #[test]
+    fn other_questions_and_other_steps_that_were_left_out_are_no_matter() {
+        let mut notes = Notes::new();
+        notes.run("probe-node-0", Purpose::ResolverConfig, RESOLV);
+        for (who, transport) in
+            [("a", Transport::Tcp), ("node-0", Transport::Udp), ("node-0", Transport::Tcp)]
+        {
+            ask(&mut notes, who, transport, "10.96.0.1");
+        }
+        notes.step(Step::Skipped { action: "close-gate".to_owned(), reason: "no pod".to_owned() });
+        let findings = judge(&CHECK, &notes.say(&format!("dns c AAAA {NAME} -> nothing")).history());
+        assert_eq!((findings.held, findings.findings.len()), (4, 4), "{findings:#?}");
+    }
+
+    #[test]
+    fn a_node_that_was_asked_over_one_transport_only() {
+        for (asked, not) in [(Transport::Udp, "Tcp"), (Transport::Tcp, "Udp")] {
+            let mut notes = Notes::new();
+            notes.run("probe-node-0", Purpose::ResolverConfig, RESOLV);
+            ask(&mut notes, "a", Transport::Tcp, "10.96.0.1");
+            ask(&mut notes, "node-0", asked, "10.96.0.1");
+            let findings = judge(&CHECK, &notes.history());
+            let what = format!("DNS was asked from 0 of 1 nodes over {not}");
+            assert_eq!(bad(&findings, Kind::Blind), [what]);
+        }
+    }
+
+    #[test]
     fn what_was_not_asked_or_may_be_our_own_fault_is_not_judged() {
         let silent = said(RESOLV, &[("a", Transport::Tcp, "silence")]);
         assert!(
