@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_hides_whether_it_was_right() {
+        let hidden = "gap pods; dns a A web-0 -> 10.0.0.99";
+        assert_blind(&CHECK, &format!("{AGAIN}; {hidden}"), "hides whether that was true");
+    }
+
+    #[test]
+    fn that_a_pod_which_is_unready_again_has_no_name_is_no_evidence() {
+        assert_silent(&CHECK, &format!("{AGAIN}; web-0 unready; wait 1s; dns a A web-0 -> nxdomain"));
+    }
+
+    #[test]
     fn one_that_went_again_is_not_followed() {
         assert_silent(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.77; web-0 terminating"));
     }

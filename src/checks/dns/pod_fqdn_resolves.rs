@@ -56,7 +56,7 @@ fn short_names_are_completed(history: &History, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
 
     const BOTH: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
 
@@ -123,6 +123,23 @@ mod tests {
     #[test]
     fn a_backend_that_never_answers_is_not_judged() {
         assert_blind(&CHECK, &format!("{BOTH}; dns a A web-0 -> no-answer"), "gave no answer");
+    }
+
+    #[test]
+    fn a_datagram_that_a_node_lost_is_no_lost_evidence() {
+        let lost = "dns @node-0 A web-0 -> 10.0.0.10; dns @node-0 A web-1 -> no-answer";
+        assert_held(&CHECK, &format!("{BOTH}; {lost}"), 1);
+        let backend = "dns a A web-0 -> 10.0.0.10; dns a A web-1 -> no-answer";
+        assert_blind(&CHECK, &format!("{BOTH}; {backend}"), "a (tcp) gave no answer for web-1");
+        assert_blind(&CHECK, &format!("{BOTH}; dns @node-0 A web-1 -> no-answer"), "gave no answer");
+    }
+
+    #[test]
+    fn what_is_wrong_or_hidden_again_and_again_is_told_once() {
+        let told =
+            |statements: &str| judge(&CHECK, &history(&format!("{BOTH}; {statements}"))).findings.len();
+        assert_eq!(told("dns a A web-0 -> 10.0.0.99; dns a A web-0 -> 10.0.0.99"), 1);
+        assert_eq!(told("gap pods; dns a A web-0 -> 10.0.0.99; dns a A web-0 -> 10.0.0.99"), 1);
     }
 
     #[test]

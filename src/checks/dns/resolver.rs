@@ -34,8 +34,8 @@ impl<'t> Resolver<'t> {
         self.search.iter().find_map(|domain| {
             let (namespace, zone) = domain.split_once(".svc.")?;
             let services = domain.strip_prefix(namespace)?.strip_prefix('.')?;
-            let place = |wanted: &str| self.search.iter().position(|domain| *domain == wanted);
-            let in_order = place(domain) < place(services) && place(services) < place(zone);
+            let mut rest = self.search.iter();
+            let in_order = [domain, services, zone].iter().all(|wanted| rest.any(|domain| domain == wanted));
             (in_order && !namespace.contains('.')).then_some((namespace, zone))
         })
     }

@@ -229,8 +229,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        checks::notation::{Notes, history},
-        history::Change,
+        checks::notation::{Notes, history, started},
+        history::{Change, Observation, Started, Step},
     };
 
     const START: &str = "web-0 created; web-0 ready; wait 10s; web-0 terminating; web-0 deleted; \
@@ -262,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_may_document_another_time_for_its_caches() {
+        let late = |dns_stale_secs: f64| {
+            let mut history = history("web-0 created; web-0 ready; web-0 unready");
+            let started = Started { dns_stale_secs, ..started() };
+            history.events[0].seen = Observation::Step(Step::Started(started.into()));
+            let asked = Span::at(history.last().span.until_us + 20_000_000);
+            matches!(Truth::of(&history).fit(asked, |state| !state.all.is_empty()), Fit::Outdated { .. })
+        };
+        assert!(late(10.0) && !late(20.0));
+        assert!(!late(0.0), "none is said, so the usual one holds");
+    }
+
+    #[test]
     fn what_never_was_true_is_wrong_at_once() {
         assert_eq!(fit(START, 0.1, &["10.0.0.11"]), "Wrong");
         assert_eq!(fit(START, 0.1, &["10.0.0.10", "10.0.0.77"]), "Wrong");
@@ -271,6 +284,7 @@ mod tests {
     fn a_pod_that_is_not_ready_or_terminating_has_no_address() {
         assert_eq!(fit("web-0 created; web-0 address 10.0.0.10; web-0 running", 1.0, &[]), "Current");
         assert_eq!(fit("web-0 created; web-0 ready; web-0 terminating", 1.0, &[]), "Current");
+        assert_eq!(fit("web-0 created; web-0 address fd00::7; web-0 ready", 1.0, &[]), "Current");
     }
 
     #[test]
