@@ -293,6 +293,16 @@ mod tests {
         assert_eq!(fit(gap, 1.0, &["10.0.0.99"]), "Unknown");
         assert_eq!(fit(gap, 1.0, &["10.0.0.10"]), "Current");
         assert_eq!(fit(gap, 100.0, &["10.0.0.99"]), "Wrong");
+        assert_eq!(fit("web-0 created; web-0 ready; gap pods", 100.0, &["10.0.0.10"]), "Unknown");
+    }
+
+    #[test]
+    fn a_gap_lasts_until_the_watch_tells_something_again() {
+        let history = history("web-0 created; web-0 ready; gap pods; wait 100s; web-0 listed");
+        let truth = Truth::of(&history);
+        let gap = history.gaps(Resource::Pods).next().expect("a gap");
+        let later = Span::at(gap.span.until_us + 90_000_000);
+        assert!(matches!(truth.fit(later, |state| state.all.contains("10.0.0.99")), Fit::Unknown { .. }));
     }
 
     #[test]

@@ -129,7 +129,13 @@ fn lines_about(hosts: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::{
+        checks::{
+            Kind,
+            notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge, started},
+        },
+        history::{Observation, Started, Step},
+    };
 
     const POD: &str = "web-0 created; web-0 ready";
     const FQDN: &str = "exec web-0 fqdn -> web-0.nginx.ns.svc.cluster.local";
@@ -176,6 +182,16 @@ mod tests {
         let both = format!("{HOSTS}\\n10.0.0.9 web-0");
         assert_broken(&CHECK, &format!("{POD}; {both}"), "10.0.0.9 web-0");
         assert_broken(&CHECK, &format!("{POD}; exec web-0 addresses -> 127.0.0.1"), "hostname -i in web-0");
+    }
+
+    #[test]
+    fn without_a_zone_there_is_no_name_to_expect() {
+        let mut history = history(&format!("{POD}; {FQDN}"));
+        let started = Started { zone: None, ..started() };
+        history.events[0].seen = Observation::Step(Step::Started(started.into()));
+        let findings = judge(&CHECK, &history).findings;
+        let said: Vec<_> = findings.iter().map(|finding| (finding.kind, finding.what.as_str())).collect();
+        assert_eq!(said, [(Kind::Blind, "web-0 was asked for its name, and the zone is not known")]);
     }
 
     #[test]

@@ -77,7 +77,10 @@ mod tests {
 
     use super::CHECK;
     use crate::{
-        checks::notation::{Notes, assert_blind, assert_broken, assert_held, judge},
+        checks::{
+            Kind,
+            notation::{Notes, assert_blind, assert_broken, assert_held, judge},
+        },
         history::Resource,
     };
 
@@ -118,10 +121,17 @@ mod tests {
 
     #[test]
     fn an_init_container_that_was_not_asked() {
-        let mut notes = Notes::new().say("web-0 created");
-        notes
-            .modify(Resource::Pods, "web-0", |pod| pod["spec"]["initContainers"] = json!([{"name": "init"}]));
-        let findings = judge(&CHECK, &notes.say("exec web-0 hostname -> web-0").history());
-        assert!(findings.findings.iter().any(|f| f.what.contains("init container of web-0 was not read")));
+        let blind = |asked: &str| {
+            let mut notes = Notes::new().say("web-0 created");
+            notes.modify(Resource::Pods, "web-0", |pod| {
+                pod["spec"]["initContainers"] = json!([{"name": "init"}]);
+            });
+            let findings = judge(&CHECK, &notes.say(asked).history());
+            findings.of_kind(Kind::Blind).map(|finding| finding.what.clone()).collect::<Vec<_>>()
+        };
+        let asked = "exec web-0 hostname -> web-0";
+        assert_eq!(blind(asked), ["the host name in the init container of web-0 was not read"]);
+        assert!(blind(&format!("{asked}; exec web-0 init-hostname -> web-0")).is_empty());
+        assert!(blind("").is_empty(), "a pod that was not looked into at all");
     }
 }

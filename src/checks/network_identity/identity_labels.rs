@@ -270,5 +270,33 @@ mod tests {
         let short =
             judge(&CHECK, &with_service().say("web-0 created; web-0 ready; wait 9s; completed").history());
         assert!(said(&short, Kind::Blind)[0].contains("did not list web-0"), "{short:#?}");
+        let just = judge(
+            &CHECK,
+            &with_service().say("web-0 created; web-0 ready; wait 64.9s; web-0 terminating").history(),
+        );
+        assert!(said(&just, Kind::Blind)[0].contains("in the 65.0 s"), "{just:#?}");
+    }
+
+    #[test]
+    fn the_service_has_the_pod_as_not_ready_all_the_time() {
+        let mut notes = with_service().say("web-0 created; web-0 ready");
+        let mut unready = endpoint("web-0", "uid-1", "10.0.0.10");
+        unready["conditions"]["ready"] = json!(false);
+        only(&mut notes, json!([unready]));
+        assert!(broken(notes.say("wait 70s; web-0 terminating")).contains("did not list web-0"));
+    }
+
+    #[test]
+    fn a_gap_hides_only_which_web_0_that_is() {
+        let listed = |endpoint: Value| {
+            let mut notes = with_service().say("web-0 created; web-0 ready; web-1 created; gap pods");
+            only(&mut notes, json!([endpoint]));
+            let findings = judge(&CHECK, &notes.history());
+            let blind = said(&findings, Kind::Blind).iter().any(|what| what.contains("hides which that is"));
+            (blind, !said(&findings, Kind::Broken).is_empty())
+        };
+        assert_eq!(listed(endpoint("web-0", "uid-9", "10.0.0.10")), (true, false));
+        assert_eq!(listed(endpoint("web-1", "uid-2", "10.0.0.11")), (false, true));
+        assert_eq!(listed(endpoint("web-0", "uid-1", "10.0.0.99")), (false, true));
     }
 }
