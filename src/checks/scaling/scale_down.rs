@@ -85,4 +85,11 @@ mod tests {
         assert_eq!(names(&downs[0].kept), ["web-0"]);
         assert!(downs[0].until.seq > downs[0].condemned[1].deleted().expect("it went").seq);
     }
+
+    #[test]
+    fn one_that_is_on_its_way_already_is_not_condemned() {
+        let history = history("web-0 created; web-1 created; web-2 created; web-2 terminating; scale 1");
+        let condemned: Vec<&str> = scale_downs(&history)[0].condemned.iter().map(|life| life.name).collect();
+        assert_eq!(condemned, ["web-1"]);
+    }
 }

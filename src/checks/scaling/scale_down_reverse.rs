@@ -93,9 +93,9 @@ mod tests {
     use crate::{
         checks::{
             Kind,
-            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
         },
-        history::Resource,
+        history::{Change, Resource},
     };
 
     const FOUR: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; web-2 created; web-2 ready; \
@@ -145,6 +145,32 @@ mod tests {
         assert_broken(&CHECK, &history, "web-3 was not deleted for 90 s");
         let stops = "web-3 terminating; web-3 deleted; wait 80s; timed-out pods-gone [1, 2, 3]; aborted";
         assert_broken(&CHECK, &format!("{FOUR} {stops}"), "web-2 was not deleted for 80 s");
+    }
+
+    #[test]
+    fn the_controller_has_its_time_to_act() {
+        let given_up = |idle: &str| format!("{FOUR} wait {idle}; timed-out pods-gone [1, 2, 3]; aborted");
+        assert_broken(&CHECK, &given_up("29.9s"), "web-3 was not deleted for 30 s");
+        assert_silent(&CHECK, &given_up("29.8s"));
+    }
+
+    #[test]
+    fn a_wait_that_was_given_up_belongs_to_the_last_request() {
+        let again = format!("{FOUR} scale 0; wait 90s; timed-out pods-gone [0, 1, 2, 3]; aborted");
+        let findings = judge(&CHECK, &history(&again));
+        let broken: Vec<_> = findings.of_kind(Kind::Broken).map(|finding| finding.what.as_str()).collect();
+        assert!(broken.len() == 1 && broken[0].contains("replicas: 0 was asked for"), "{broken:?}");
+    }
+
+    #[test]
+    fn a_deletion_that_the_server_refuses_is_not_held_against_the_set() {
+        for (reason, broken) in [("FailedDelete", 0), ("Scheduled", 1)] {
+            let mut notes = Notes::new().say(FOUR);
+            let event = json!({"metadata": {"name": "web.1"}, "reason": reason});
+            notes.object(Resource::Events, Change::Added, event);
+            let history = notes.say("wait 90s; timed-out pods-gone [1, 2, 3]; aborted").history();
+            assert_eq!(judge(&CHECK, &history).of_kind(Kind::Broken).count(), broken, "{reason}");
+        }
     }
 
     #[test]
