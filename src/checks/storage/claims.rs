@@ -113,3 +113,25 @@ pub(super) fn selector<'h>(set: &Seen<'h, ObjectSeen>) -> Vec<(&'h str, &'h str)
     let labels = set.what.at("/spec/selector/matchLabels").into_iter().flat_map(Json::members);
     labels.filter_map(|(key, value)| Some((key, value.as_str()?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::checks::notation::Notes;
+
+    #[test]
+    fn claims_are_used_where_a_volume_of_the_template_is_one() {
+        let used = |volumes: Value| {
+            let mut notes = Notes::new();
+            let pod = json!({"metadata": {"name": "web-0", "uid": "u"}, "spec": {"volumes": volumes}});
+            notes.object(Resource::Pods, Change::Added, pod);
+            are_used(&notes.history().pods()[0])
+        };
+        let claim = json!({"claimName": "www-web-0"});
+        assert!(used(json!([{"name": "www", "persistentVolumeClaim": claim}])));
+        assert!(!used(json!([{"name": "www", "emptyDir": {}}])));
+        assert!(!used(json!([{"name": "other", "persistentVolumeClaim": claim}])));
+    }
+}
