@@ -132,6 +132,26 @@ mod tests {
     }
 
     #[test]
+    fn the_warning_that_is_told_is_the_claims_own() {
+        let mut notes = noted("Pending", "storage-probe created");
+        let event = |name: &str, kind: &str, about: &str, reason: &str| {
+            json!({
+                "metadata": {"name": name}, "type": kind, "involvedObject": {"name": about},
+                "reason": reason, "message": "it says so",
+            })
+        };
+        for (name, kind, about, reason) in [
+            ("e1", "Warning", PROBE, "ProvisioningFailed"),
+            ("e2", "Normal", PROBE, "Provisioning"),
+            ("e3", "Warning", "other", "BackOff"),
+        ] {
+            notes.object(Resource::Events, Change::Added, event(name, kind, about, reason));
+        }
+        let notes = notes.say("timed-out claim-bound storage-probe; aborted");
+        assert_says(notes, Kind::Broken, "ProvisioningFailed: it says so");
+    }
+
+    #[test]
     fn bound_and_not_writable() {
         let notes = noted(
             "Bound",

@@ -215,8 +215,22 @@ mod tests {
     }
 
     #[test]
+    fn the_claim_that_counts_is_the_newest_before_the_pod() {
+        let again = "www-web-0 claimed; www-web-0 unclaimed; www-web-0 claimed; wait 6s; web-0 created";
+        assert_held(&CHECK, again, 1);
+    }
+
+    #[test]
+    fn how_far_apart_two_watches_must_be_to_have_an_order() {
+        assert_silent(&CHECK, "www-web-0 claimed; wait 5s; web-0 created; completed");
+        assert_held(&CHECK, "www-web-0 claimed; wait 5.1s; web-0 created; completed", 1);
+    }
+
+    #[test]
     fn the_claim_never_came() {
         assert_broken(&CHECK, "web-0 created; wait 6s; aborted", "never was");
+        assert_broken(&CHECK, "web-0 created; wait 4.9s; aborted", "never was");
+        assert_blind(&CHECK, "web-0 created; wait 4.8s; aborted", "before the record ends");
     }
 
     #[test]
@@ -232,5 +246,6 @@ mod tests {
     #[test]
     fn births_in_a_gap_are_not_counted() {
         assert_silent(&CHECK, "www-web-0 claimed; gap pods; web-0 listed; completed");
+        assert_silent(&CHECK, "gap pods; web-0 listed; wait 6s; www-web-0 claimed; completed");
     }
 }

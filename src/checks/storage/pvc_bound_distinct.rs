@@ -130,6 +130,26 @@ mod tests {
     }
 
     #[test]
+    fn one_volume_for_two_claims_until_the_first_goes() {
+        let history = "www-web-0 claimed; www-web-0 bound pv-x; www-web-1 claimed; www-web-1 bound pv-x; \
+             www-web-0 unclaimed";
+        assert_broken(&CHECK, history, "www-web-0 and www-web-1 are both bound to the volume pv-x");
+    }
+
+    #[test]
+    fn a_claim_waits_for_its_own_pod_and_for_no_other() {
+        let other =
+            "www-web-0 claimed; web-0 created; www-web-0 bound; web-0 ready; www-web-1 claimed; completed";
+        assert_held(&CHECK, other, 1);
+    }
+
+    #[test]
+    fn what_is_written_in_the_container_is_not_looked_for_on_the_volume() {
+        let inside = "token web-0 container c; tokens web-0 volume -> web-0 a; completed";
+        assert_held(&CHECK, &format!("{BOUND}{WRITTEN}{inside}"), 3);
+    }
+
+    #[test]
     fn a_volume_that_was_given_back_may_be_given_out_again() {
         let history = "www-web-0 claimed; www-web-0 bound pv-x; www-web-0 unclaimed; \
              www-web-1 claimed; www-web-1 bound pv-x";

@@ -82,8 +82,13 @@ fn is_called_right(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::{
+        checks::notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
+        history::{Change, Resource},
+    };
 
     #[test]
     fn one_claim_for_each_pod() {
@@ -132,6 +137,26 @@ mod tests {
     #[test]
     fn a_claim_for_an_ordinal_that_the_set_never_had() {
         assert_broken(&CHECK, "set replicas=2; www-web-2 claimed", "never asked for more than 2 replicas");
+    }
+
+    #[test]
+    fn the_claims_of_others_have_names_of_their_own() {
+        let mut notes = Notes::new().say("set replicas=1; www-web-0 claimed; web-0 created; web-0 ready");
+        let claim = json!({"metadata": {"name": "data", "uid": "uid-data", "labels": {"app": "other"}}});
+        notes.object(Resource::PersistentVolumeClaims, Change::Added, claim);
+        let findings = judge(&CHECK, &notes.history());
+        assert_eq!((findings.held, findings.findings.len()), (1, 1), "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn a_set_without_claims_needs_none() {
+        let mut notes = Notes::new().say("set replicas=1; web-0 created");
+        let mut pod = notes.present(Resource::Pods, "web-0");
+        pod["metadata"]["uid"] = json!("uid-without");
+        pod["spec"]["volumes"] = json!([{"name": "www", "emptyDir": {}}]);
+        notes.object(Resource::Pods, Change::Added, pod);
+        let findings = judge(&CHECK, &notes.say("web-0 ready").history());
+        assert!(findings.findings.is_empty(), "{:#?}", findings.findings);
     }
 
     #[test]

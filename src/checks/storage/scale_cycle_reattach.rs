@@ -128,7 +128,13 @@ fn came_back(
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::{
+        checks::{
+            Kind,
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
+        },
+        history::{Place, Purpose},
+    };
 
     const UP: &str = "www-web-0 claimed; web-0 created; www-web-0 bound; web-0 ready; \
          www-web-1 claimed; web-1 created; www-web-1 bound; web-1 ready; \
@@ -176,6 +182,24 @@ mod tests {
     #[test]
     fn the_returning_ordinal_finds_a_siblings_data() {
         assert_broken(&CHECK, &cycle("tokens web-1 volume -> web-2 c"), "finds what web-2 wrote");
+    }
+
+    #[test]
+    fn the_data_was_spoiled() {
+        let mut notes = Notes::new().say(&cycle(""));
+        notes.run("web-1", Purpose::ReadTokens { place: Place::Volume }, "web-1 b another-checksum");
+        let findings = judge(&CHECK, &notes.history());
+        let broken: Vec<_> = findings.of_kind(Kind::Broken).map(|finding| finding.what.as_str()).collect();
+        assert_eq!(
+            broken,
+            ["web-1 came back with its claim www-web-1 and does not find there what it wrote"]
+        );
+    }
+
+    #[test]
+    fn what_the_returned_pod_wrote_itself_proves_nothing() {
+        let new = "token web-1 volume new; tokens web-1 volume -> web-1 new; completed";
+        assert_blind(&CHECK, &cycle(new), "is not known");
     }
 
     #[test]

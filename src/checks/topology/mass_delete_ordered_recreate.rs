@@ -175,6 +175,14 @@ mod tests {
     }
 
     #[test]
+    fn the_loss_of_one_pod_is_another_promise() {
+        assert_silent(
+            &CHECK,
+            "web-0 created; web-0 ready; web-1 created; web-1 ready; delete web-1; web-1 deleted; web-1 created",
+        );
+    }
+
+    #[test]
     fn each_recreated_as_soon_as_it_is_gone() {
         let history = format!("{THREE} web-1 deleted; web-1 created; web-2 deleted; web-2 created");
         assert_broken(&CHECK, &history, "web-1 was recreated while the old web-0 was still terminating");

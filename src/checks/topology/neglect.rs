@@ -57,8 +57,13 @@ fn later<'h>(one: &'h Event, other: &'h Event) -> &'h Event {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::neglected;
-    use crate::checks::notation::history;
+    use crate::{
+        checks::notation::{Notes, history},
+        history::{Change, Resource},
+    };
 
     const GONE: &str = "set replicas=2; web-0 created; web-0 ready; web-1 created; web-1 ready; web-1 terminating; \
         web-1 deleted;";
@@ -85,6 +90,18 @@ mod tests {
         assert_eq!(missing(pending), None);
         let late = format!("{GONE} web-0 unready; wait 120s; web-0 ready; timed-out pods-ready [0, 1]");
         assert_eq!(missing(&late), None);
+    }
+
+    #[test]
+    fn a_creation_that_the_server_refuses_explains_it() {
+        for (reason, ordinal) in [("FailedCreate", None), ("SuccessfulCreate", Some(1))] {
+            let mut notes = Notes::new().say(GONE);
+            let event = json!({"metadata": {"name": "web.1"}, "reason": reason});
+            notes.object(Resource::Events, Change::Added, event);
+            let history = notes.say("wait 120s; timed-out pods-ready [0, 1]").history();
+            let neglected = neglected(&history, &history.pods(), 2, history.last());
+            assert_eq!(neglected.map(|neglected| neglected.ordinal), ordinal, "{reason}");
+        }
     }
 
     #[test]
