@@ -243,6 +243,8 @@ mod tests {
     fn readiness_lost_a_moment_before() {
         let back = "web-0 created; web-0 ready; web-0 unready; web-1 created";
         assert_blind(&CHECK, &format!("{THREE} {GONE} {back}"), "a moment after web-0 stopped being ready");
+        let longer = "web-0 created; web-0 ready; web-0 unready; wait 4.9s; web-1 created";
+        assert_broken(&CHECK, &format!("{THREE} {GONE} {longer}"), "web-1 was recreated while the new web-0");
     }
 
     #[test]

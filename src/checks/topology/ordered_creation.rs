@@ -114,6 +114,8 @@ mod tests {
             "web-0 created; web-0 ready; web-0 unready; wait 1s; web-1 created",
             "stopped being ready",
         );
+        let longer = "web-0 created; web-0 ready; web-0 unready; wait 4.9s; web-1 created";
+        assert_broken(&CHECK, longer, "web-1 was created while web-0 was running but not ready");
     }
 
     #[test]

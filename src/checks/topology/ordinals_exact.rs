@@ -166,7 +166,9 @@ fn replicas(request: &Requested) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::CHECK;
+    use serde_json::{Value, json};
+
+    use super::*;
     use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
 
     const TWO: &str = "scale 2; set replicas=2; web-0 created; web-0 ready; web-1 created; web-1 ready;";
@@ -217,6 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn one_is_missing_though_the_status_has_settled() {
+        let history = "scale 2; web-0 created; web-0 ready; waited status-settled 2; completed";
+        assert_broken(&CHECK, history, "with 2 replicas the pods at rest were web-0");
+    }
+
+    #[test]
+    fn only_what_is_asked_of_the_set_itself_counts() {
+        let asked = |verb, resource: Resource, name: &str, body: Value| {
+            let (resource, name) = (resource.plural().to_owned(), Some(name.to_owned()));
+            replicas(&Requested { verb, resource, name, uid: None, body })
+        };
+        let three = || json!({"spec": {"replicas": 3}});
+        for verb in [Verb::Apply, Verb::Create, Verb::Scale] {
+            assert_eq!(asked(verb, Resource::StatefulSets, SET, three()), Some(3));
+        }
+        assert_eq!(asked(Verb::Apply, Resource::StatefulSets, SET, json!({"spec": {}})), Some(1));
+        assert_eq!(asked(Verb::Apply, Resource::StatefulSets, "other", three()), None);
+        assert_eq!(asked(Verb::Apply, Resource::Services, SET, three()), None);
+        assert_eq!(asked(Verb::Delete, Resource::StatefulSets, SET, three()), None);
+    }
+
+    #[test]
     fn one_left_over_after_scaling_down() {
         let history = format!("{TWO} {RESTED} scale 1; waited status-settled 1; completed");
         assert_broken(&CHECK, &history, "with 1 replicas the pods at rest were web-0, web-1");
@@ -235,6 +259,7 @@ mod tests {
         assert_broken(&CHECK, &format!("{history} {given_up}"), "web-1 did not exist for 120 s");
         let waits = "scale 2; set replicas=2; web-0 created; web-0 running; wait 120s;";
         assert_silent(&CHECK, &format!("{waits} {given_up}"));
+        assert_silent(&CHECK, &format!("{history} timed-out dns-settled; aborted"));
     }
 
     #[test]
