@@ -157,7 +157,7 @@ fn secs(from: &Event, until: &Event) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
+    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, judge};
 
     const UNREADY: &str = "web-0 created; web-0 scheduled; web-0 running; quiet first-unready;";
     const OVER: &str = "wait 30s; quiet-over first-unready; read pods/web-1 -> 404;";
@@ -217,6 +217,36 @@ mod tests {
     fn a_quiet_period_that_was_too_short_proves_nothing() {
         let short = "wait 10s; quiet-over first-unready; read pods/web-1 -> 404;";
         assert_blind(&CHECK, &format!("{UNREADY} {short} web-0 ready; web-1 created"), "10.1 s only");
+    }
+
+    #[test]
+    fn half_a_minute_is_long_enough() {
+        let quiet =
+            |wait: &str| format!("{UNREADY} wait {wait}; quiet-over first-unready; read pods/web-1 -> 404;");
+        assert_held(&CHECK, &format!("{} web-0 ready; web-1 created", quiet("29.9s")), 1);
+        assert_blind(&CHECK, &format!("{} web-0 ready; web-1 created", quiet("29.8s")), "29.9 s only");
+    }
+
+    #[test]
+    fn only_a_read_of_the_second_after_the_quiet_period_counts() {
+        let early = "wait 30s; read pods/web-1 -> 404; quiet-over first-unready; web-0 ready; web-1 created";
+        assert_blind(&CHECK, &format!("{UNREADY} {early}"), "was not read");
+        let other = "wait 30s; quiet-over first-unready; read pods/web-2 -> 404; web-0 ready; web-1 created";
+        assert_blind(&CHECK, &format!("{UNREADY} {other}"), "was not read");
+    }
+
+    #[test]
+    fn a_read_that_came_after_the_gate_was_opened_proves_nothing() {
+        let late = "exec web-0 open-gate -> done; read pods/web-1 -> 200; web-0 ready; web-1 created";
+        let history = format!("{UNREADY} wait 30s; quiet-over first-unready; {late}");
+        assert_blind(&CHECK, &history, "answered with 200");
+    }
+
+    #[test]
+    fn one_that_came_too_early_does_not_show_that_the_controller_waits() {
+        let history = format!("{UNREADY} {OVER} web-1 created; web-0 ready");
+        assert_broken(&CHECK, &history, "was not ready yet");
+        assert_eq!(judge(&CHECK, &crate::checks::notation::history(&history)).held, 0);
     }
 
     #[test]

@@ -64,15 +64,15 @@ impl<'h> Loss<'_, 'h> {
 
     /// When the deleted pod was back and ready; says so if the set never recreated it.
     fn back(&self, findings: &mut Findings, survivors: usize) -> Option<&'h Event> {
-        let latest = self.lives.before(self.name, self.until.seq + 1);
-        let recreated = latest.take_while(|life| self.has(life.birth().seq));
+        let latest = self.lives.before(self.name, self.until.seq);
+        let recreated = latest.take_while(|life| self.has(life.birth()));
         // The latest come first: the last that is found is the first that was ready.
-        let back = recreated.filter_map(PodLife::first_ready).last().filter(|ready| self.has(ready.seq));
+        let back = recreated.filter_map(PodLife::first_ready).last().filter(|ready| self.has(ready));
         if back.is_some() {
             return back;
         }
         let replicas = u32::try_from(survivors).map_or(u32::MAX, |survivors| survivors + 1);
-        let mut waits = self.history.timed_out("pods-").filter(|(event, ..)| self.has(event.seq));
+        let mut waits = self.history.timed_out("pods-").filter(|(event, ..)| self.has(event));
         let given_up = waits.next().map(|(event, ..)| event);
         let neglected = given_up
             .and_then(|event| Some((event, neglected(self.history, self.lives, replicas, event)?)))
@@ -93,8 +93,8 @@ impl<'h> Loss<'_, 'h> {
         None
     }
 
-    fn has(&self, seq: u64) -> bool {
-        self.request.seq < seq && seq <= self.until.seq
+    fn has(&self, event: &Event) -> bool {
+        self.request.comes_before(event) && event.seq <= self.until.seq
     }
 
     /// The survivor's newest version at the end.
@@ -206,7 +206,7 @@ mod tests {
             Kind,
             notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
         },
-        history::Resource,
+        history::{Requested, Resource, Step, Verb},
     };
 
     const THREE: &str = "set replicas=3 revision=web-7; web-0 created; web-0 container c0; web-0 ready; \
@@ -286,6 +286,29 @@ mod tests {
         let lost = "delete web-0; web-0 terminating; web-0 deleted; wait 120s;";
         let history = format!("{THREE} {lost} timed-out pods-ready [0, 1, 2]; aborted");
         assert_broken(&CHECK, &history, "web-0 was not recreated for 120 s");
+    }
+
+    #[test]
+    fn the_highest_never_comes_back() {
+        let history = "delete web-2; web-2 terminating; web-2 deleted; wait 120s; timed-out pods-ready [2]";
+        assert_broken(&CHECK, &format!("{THREE} {history}; aborted"), "web-2 was not recreated for 120 s");
+    }
+
+    #[test]
+    fn other_requests_are_no_loss() {
+        let request = |verb, resource: Resource| Requested {
+            verb,
+            resource: resource.plural().to_owned(),
+            name: Some("web-0".to_owned()),
+            uid: None,
+            body: json!({}),
+        };
+        for (verb, resource) in [(Verb::Delete, Resource::Services), (Verb::Patch, Resource::Pods)] {
+            let mut notes = Notes::new().say(THREE);
+            notes.step(Step::Requested(request(verb, resource).into()));
+            let findings = judge(&CHECK, &notes.say("completed").history());
+            assert!(findings.findings.is_empty(), "{verb:?}: {:#?}", findings.findings);
+        }
     }
 
     #[test]
