@@ -217,7 +217,7 @@ impl<'h> Pods<'h> {
         let mut places: Vec<usize> = Vec::new();
         for name in self.by_name.keys() {
             let born = self.born_before(name, seq).iter().rev();
-            places.extend(born.take_while(|(_, end)| *end > seq).map(|(place, _)| place));
+            places.extend(born.take_while(|(_, end)| *end >= seq).map(|(place, _)| place));
         }
         places.sort_unstable();
         places.into_iter().map(|place| &self.lives[place]).filter(|life| life.at(seq).is_some()).collect()

@@ -392,8 +392,8 @@ mod tests {
             notes.step(Step::Requested(requested.into()));
         }
         notes.run("web-0", Purpose::CloseGate, "");
-        notes.run("web-0", Purpose::Hostname, "web-0");
         notes.run("web-0", Purpose::OpenGate, "");
+        notes.run("web-0", Purpose::Hostname, "web-0");
         let trace = Trace::of(&notes.say("completed").history());
         let done = ["apply the set", "delete web-0", "delete all pods", "close web-0", "open web-0"];
         assert_eq!(trace.legs[0].did, done);

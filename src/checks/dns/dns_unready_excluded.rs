@@ -187,6 +187,7 @@ mod tests {
     fn it_is_out_until_it_is_ready_again_or_gone() {
         let label = "web-1 label a=b; dns a A web-1 -> nxdomain";
         assert_held(&CHECK, &format!("{UNREADY}; {label}"), 1);
+        assert_held(&CHECK, &format!("{UNREADY}; {label}; web-1 ready"), 1);
         let back = "web-1 ready; web-1 deleted; wait 1s; dns a A web-1 -> nxdomain";
         assert_silent(&CHECK, &format!("{UNREADY}; {back}"));
         let gone = "web-1 terminating; web-1 deleted; wait 1s; dns a A web-1 -> nxdomain";

@@ -249,6 +249,11 @@ mod tests {
     }
 
     #[test]
+    fn what_nodes_are_told_is_another_promise() {
+        assert_held(&CHECK, &format!("{TWO}; {LISTED}; dns @node-0 A web-0 -> 10.0.0.99"), 2);
+    }
+
+    #[test]
     fn how_long_a_ready_pod_took_to_be_listed_is_measured() {
         let unlisted = "web-0 unready; slice web-0=10.0.0.10! web-1=10.0.0.11; slice web-0=10.0.0.10 \
                         web-1=10.0.0.11; web-0 ready";

@@ -89,7 +89,8 @@ fn order(pod: &PodLife<'_>, claim: &ClaimLife<'_>) -> Order {
         return Order::Unknown;
     }
     let revisions = revision(born.what).zip(revision(first.what));
-    let revisions_say_pod = revisions.map(|(claim, pod)| pod < claim);
+    // No two objects have one revision.
+    let revisions_say_pod = revisions.map(|(claim, pod)| pod <= claim);
     let how = if well_before(first.event, born.event) {
         Some("it was delivered long before the claim can have come to be")
     } else {
