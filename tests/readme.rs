@@ -1,7 +1,7 @@
 //! The commands in README.md work. Those in plain `sh` blocks need no cluster and are run here; `.ci/run` runs those in
 //! `sh cluster` blocks on a real one, and the tests, which `sh tests` names, are what is running now.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
 const README: &str = include_str!("../README.md");
 
@@ -52,5 +52,19 @@ fn exit_codes_are_those_of_the_program() {
     for code in ["0", "1", "2", "3", "4", "5", "6", "64", "70", "74"] {
         assert!(README.contains(&format!("\n| {code} |")), "README.md's table lacks exit code {code}");
         assert!(help.contains(&format!(" {code}  ")), "--help lacks exit code {code}");
+    }
+}
+
+#[test]
+fn links_to_files_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/mutants.md", "reports/README.md"] {
+        let path = root.join(page);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with('#') && !link.contains("://")) {
+            let file = link.split('#').next().unwrap_or(link);
+            assert!(path.with_file_name(file).exists(), "{page} links to {link}, which is not there");
+        }
     }
 }

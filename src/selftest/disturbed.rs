@@ -15,6 +15,7 @@ pub const LIES: &[(&str, &str)] = &[
     ("documented-storage", "claim-recreated-with-pod"),
     ("gated-start", "waits-for-running-only"),
     ("ip-churn", "endpoints-keep-old-address"),
+    ("lower-lost", "nearest-predecessor-only"),
     ("mass-delete", "recreates-at-once"),
     ("scale-cycle", "overlapping-terminations"),
     ("single-delete", "recreates-whole-set"),

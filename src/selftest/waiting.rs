@@ -5,8 +5,6 @@ use crate::spec::Catalogue;
 /// The fault, and what will give it a chance: a requirement of the catalogue, or a scenario that does something new. Whoever
 /// writes it moves the fault's name from here into a requirement's file; a problem of the selftest says so.
 pub const WAITING: &[(&str, &str)] = &[
-    ("waits-for-all-before-create", "predecessor-loss-no-deadlock"),
-    ("nearest-predecessor-only", "unhealthy-blocks-scale-up"),
     ("restarted-pods-replaced", "crash-in-place"),
     ("crash-restarts-siblings", "crash-in-place"),
     ("crash-changes-address", "crash-in-place"),

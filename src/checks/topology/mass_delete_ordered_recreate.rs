@@ -1,10 +1,9 @@
 //! `mass-delete-ordered-recreate`: pods that were deleted all together come back in the order of their ordinals.
 
-use super::neglect::neglected;
+use super::{knowledge::unknown_loss, neglect::neglected};
 use crate::{
     checks::{Check, Findings},
     history::{Change, Event, History, Phase, PodLife, Pods, Resource, SET, Verb},
-    limits,
 };
 
 /// Judges `specs/topology/mass-delete-ordered-recreate.yaml`.
@@ -83,7 +82,7 @@ impl<'h> Recreation<'_, 'h> {
         phase: Option<Phase>,
     ) {
         let birth = born.birth();
-        if let Some(stopped) = self.unknown_loss(born, predecessor) {
+        if let Some(stopped) = unknown_loss(self.lives, born, predecessor) {
             let what = format!(
                 "{} was recreated a moment after {} stopped being ready",
                 born.name, predecessor.name
@@ -99,19 +98,6 @@ impl<'h> Recreation<'_, 'h> {
             describe(phase)
         );
         findings.broken(what, &[state, birth]);
-    }
-
-    /// The loss of a lower pod's readiness, if the controller may not have known of it when it recreated the pod.
-    ///
-    /// It recreates a pod once it knows that the old one is gone, and whatever the watch of pods told before that it
-    /// knows as well.
-    fn unknown_loss(&self, born: &PodLife<'h>, predecessor: &PodLife<'h>) -> Option<&'h Event> {
-        let birth = born.birth();
-        let stopped = predecessor.stopped_being_ready_before(birth.seq)?;
-        let lag_us = birth.span.until_us.saturating_sub(stopped.span.until_us);
-        let gone = self.lives.latest(born.ordinal?, birth).and_then(PodLife::deleted);
-        let was_known = gone.is_some_and(|gone| stopped.comes_before(gone));
-        (!was_known && lag_us < limits::READINESS_LAG.wait_us()).then_some(stopped)
     }
 
     /// A wait for the pods to come back was given up although nothing kept the next one from being created.

@@ -2,6 +2,7 @@
 
 use super::Check;
 
+mod knowledge;
 mod mass_delete_ordered_recreate;
 mod neglect;
 mod ordered_creation;

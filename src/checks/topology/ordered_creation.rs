@@ -1,9 +1,9 @@
 //! `ordered-creation`: ascending ordinals, and each pod only after every lower one is running and ready.
 
+use super::knowledge::unknown_loss;
 use crate::{
     checks::{Check, Findings},
     history::{Event, History, Phase, PodLife, Pods, Resource},
-    limits,
 };
 
 /// Judges `specs/topology/ordered-creation.yaml`.
@@ -37,16 +37,16 @@ fn predecessor_was_ready(
             .broken(format!("{} was created while web-{lower} did not exist", born.name), &[birth]);
     };
     let name = predecessor.name;
-    match (predecessor.phase_at(birth.seq), predecessor.stopped_being_ready_before(birth.seq)) {
+    match (predecessor.phase_at(birth.seq), unknown_loss(lives, born, predecessor)) {
         (Some(Phase::Ready), _) => findings.held(
             format!("{} was created when {name} was ready", born.name),
             &[predecessor.at(birth.seq).expect("it has a phase, so it exists").event, birth],
         ),
-        (_, Some(stopped)) if lag_us(stopped, birth) < limits::READINESS_LAG.wait_us() => findings.blind(
+        (_, Some(stopped)) => findings.blind(
             format!(
                 "{} was created {:.1} s after {name} stopped being ready, which the controller may not have known",
                 born.name,
-                lag_us(stopped, birth) as f64 / 1e6
+                birth.span.until_us.saturating_sub(stopped.span.until_us) as f64 / 1e6
             ),
             &[stopped, birth],
         ),
@@ -55,10 +55,6 @@ fn predecessor_was_ready(
             &[predecessor.at(birth.seq).expect("checked above").event, birth],
         ),
     }
-}
-
-fn lag_us(stopped: &Event, birth: &Event) -> u64 {
-    birth.span.until_us.saturating_sub(stopped.span.until_us)
 }
 
 fn describe(phase: Option<Phase>) -> &'static str {
@@ -114,6 +110,9 @@ mod tests {
             "web-0 created; web-0 ready; web-0 unready; wait 1s; web-1 created",
             "stopped being ready",
         );
+        // The controller saw web-1 go after web-0 had begun to.
+        let known = "web-0 created; web-0 ready; web-1 created; web-1 ready; web-0 terminating; web-1 deleted; web-1 created";
+        assert_broken(&CHECK, known, "web-1 was created while web-0 was terminating");
         let longer = "web-0 created; web-0 ready; web-0 unready; wait 4.9s; web-1 created";
         assert_broken(&CHECK, longer, "web-1 was created while web-0 was running but not ready");
     }

@@ -60,6 +60,9 @@ impl Sync<'_> {
             return Ok(true);
         }
         let unready = survivors.iter().any(|pod| !pods::is_running_and_ready(pod));
+        // A pod that is missing below one that is there was lost even if the set never was complete.
+        let is_hole = |pair: &[Replica]| !pair[0].created && pair[1].created;
+        let lost = lost || replicas.windows(2).any(is_hole);
         if lost && unready && self.world.tells(Fault::WaitsForAllBeforeCreate) {
             return Ok(true);
         }
