@@ -80,15 +80,7 @@ impl Broken {
 impl Disturbed {
     /// One line for everything that is not as it should be.
     pub fn problems(&self) -> Vec<String> {
-        let mut problems = self.undeclared.clone();
-        let mut silent: Vec<&str> = self.cells.iter().map(|cell| cell.fault.name).collect();
-        silent.dedup();
-        silent.retain(|name| {
-            self.cells.iter().filter(|cell| cell.fault.name == *name).all(|cell| cell.firings == 0)
-        });
-        problems.extend(silent.iter().map(|name| format!("{name} never struck in any scenario")));
-        problems.extend(self.cells.iter().flat_map(DisturbedCell::problems));
-        problems
+        self.undeclared.iter().cloned().chain(self.cells.iter().flat_map(DisturbedCell::problems)).collect()
     }
 }
 
@@ -131,7 +123,9 @@ impl DisturbedCell {
     /// One line for everything that is not as it should be.
     pub fn problems(&self) -> Vec<String> {
         let place = format!("{} in {}", self.fault.name, self.scenario);
-        let lines = self.turned.iter().map(|turned| format!("{place} turns a verdict: {turned}"));
-        lines.chain(self.errors.iter().map(|error| format!("{place}: {error}"))).collect()
+        let silent = (self.firings == 0).then(|| format!("{place} never struck, which proves nothing"));
+        let turned = self.turned.iter().map(|turned| format!("{place} turns a verdict: {turned}"));
+        let errors = self.errors.iter().map(|error| format!("{place}: {error}"));
+        silent.into_iter().chain(turned).chain(errors).collect()
     }
 }

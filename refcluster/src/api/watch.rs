@@ -61,8 +61,8 @@ pub(super) fn watch(shared: &Shared, target: &Target, request: &Request) -> Resu
         bookmarks: request.flag("allowWatchBookmarks"),
         next_bookmark: Instant::now() + BOOKMARK_PERIOD,
         ends_at: Instant::now() + Duration::from_secs(secs),
-        cut_after: world.api_faults.after(ApiFault::WatchReset, 15..120),
-        expires_after: world.api_faults.after(ApiFault::WatchExpired, 20..160),
+        cut_after: world.api_faults.after(ApiFault::WatchReset, 2..16),
+        expires_after: world.api_faults.after(ApiFault::WatchExpired, 3..24),
         breaks: false,
         over: false,
     };
