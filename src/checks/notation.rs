@@ -22,7 +22,7 @@
 //! | `quiet x` · `quiet-over x` · `waited pods-ready [0]` · `timed-out pods-ready [0]` · `gap pods` · `completed` · `aborted` | steps and gaps |
 //! | `wait 5s` · `wait 300ms` | the clock goes on |
 //!
-//! What it cannot say is added with [`Notes::object`], [`Notes::see`] and [`Notes::step`].
+//! What it cannot say is added with [`Notes::object`], [`Notes::request`], [`Notes::see`] and [`Notes::step`].
 
 use std::collections::BTreeMap;
 
@@ -211,7 +211,8 @@ impl Notes {
         self.see(Observer::Watch(resource), Observation::WatchGap { resource, reason });
     }
 
-    fn request(
+    /// Records a request of the driver.
+    pub fn request(
         &mut self,
         verb: Verb,
         resource: Resource,

@@ -387,9 +387,7 @@ mod tests {
             (Verb::DeleteCollection, Resource::Pods, None),
         ];
         for (verb, resource, name) in requests {
-            let (resource, name) = (resource.plural().to_owned(), name.map(str::to_owned));
-            let requested = Requested { verb, resource, name, uid: None, body: json!({}) };
-            notes.step(Step::Requested(requested.into()));
+            notes.request(verb, resource, name, None, json!({}));
         }
         notes.run("web-0", Purpose::CloseGate, "");
         notes.run("web-0", Purpose::OpenGate, "");

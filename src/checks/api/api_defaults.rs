@@ -73,7 +73,7 @@ mod tests {
             Findings, Kind,
             notation::{Notes, assert_silent, judge},
         },
-        history::{Change, Requested, Resource, SET, Step, Verb},
+        history::{Change, Resource, SET, Verb},
     };
 
     fn defaulted() -> Value {
@@ -87,14 +87,7 @@ mod tests {
     }
 
     fn sent(notes: &mut Notes, spec: Value) {
-        let requested = Requested {
-            verb: Verb::Apply,
-            resource: Resource::StatefulSets.plural().to_owned(),
-            name: Some(SET.to_owned()),
-            uid: None,
-            body: json!({"spec": spec}),
-        };
-        notes.step(Step::Requested(requested.into()));
+        notes.request(Verb::Apply, Resource::StatefulSets, Some(SET), None, json!({"spec": spec}));
     }
 
     /// What the check says where that was sent and the stored set was the defaulted one with this change.
@@ -129,16 +122,13 @@ mod tests {
     #[test]
     fn what_is_sent_of_other_objects_and_other_sets_is_no_matter() {
         let mut notes = Notes::new();
-        let request = |verb, resource: Resource, name: &str| {
-            let body = json!({"spec": {"replicas": 7}});
-            let name = Some(name.to_owned());
-            Step::Requested(
-                Requested { verb, resource: resource.plural().to_owned(), name, uid: None, body }.into(),
-            )
-        };
-        notes.step(request(Verb::Apply, Resource::Services, SET));
-        notes.step(request(Verb::Apply, Resource::StatefulSets, "other"));
-        notes.step(request(Verb::Scale, Resource::StatefulSets, SET));
+        for (verb, resource, name) in [
+            (Verb::Apply, Resource::Services, SET),
+            (Verb::Apply, Resource::StatefulSets, "other"),
+            (Verb::Scale, Resource::StatefulSets, SET),
+        ] {
+            notes.request(verb, resource, Some(name), None, json!({"spec": {"replicas": 7}}));
+        }
         sent(&mut notes, json!({"replicas": 2}));
         notes.object(Resource::StatefulSets, Change::Added, defaulted());
         let findings = judge(&CHECK, &notes.history());

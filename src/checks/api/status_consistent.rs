@@ -186,7 +186,7 @@ mod tests {
     use super::CHECK;
     use crate::{
         checks::notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
-        history::{Requested, Resource, Step, Verb},
+        history::{Resource, Verb},
     };
 
     const APPLIED: &str = "set replicas=2; web-0 created; set observed=1 pods=1 current=1 updated=1; web-0 ready; \
@@ -273,16 +273,9 @@ mod tests {
 
     #[test]
     fn only_where_pods_were_to_be_deleted_must_the_status_have_moved() {
-        let request = |verb, resource: Resource| Requested {
-            verb,
-            resource: resource.plural().to_owned(),
-            name: Some("web-0".to_owned()),
-            uid: None,
-            body: json!({}),
-        };
         for (verb, resource) in [(Verb::Delete, Resource::Services), (Verb::Patch, Resource::Pods)] {
             let mut notes = Notes::new().say(&format!("{APPLIED} {SETTLED}"));
-            notes.step(Step::Requested(request(verb, resource).into()));
+            notes.request(verb, resource, Some("web-0"), None, json!({}));
             let lost =
                 "web-0 terminating; web-0 deleted; web-0 created; web-0 ready; waited status-settled 2";
             let findings = judge(&CHECK, &notes.say(lost).history());

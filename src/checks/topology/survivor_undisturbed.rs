@@ -206,7 +206,7 @@ mod tests {
             Kind,
             notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
         },
-        history::{Requested, Resource, Step, Verb},
+        history::{Resource, Verb},
     };
 
     const THREE: &str = "set replicas=3 revision=web-7; web-0 created; web-0 container c0; web-0 ready; \
@@ -296,16 +296,9 @@ mod tests {
 
     #[test]
     fn other_requests_are_no_loss() {
-        let request = |verb, resource: Resource| Requested {
-            verb,
-            resource: resource.plural().to_owned(),
-            name: Some("web-0".to_owned()),
-            uid: None,
-            body: json!({}),
-        };
         for (verb, resource) in [(Verb::Delete, Resource::Services), (Verb::Patch, Resource::Pods)] {
             let mut notes = Notes::new().say(THREE);
-            notes.step(Step::Requested(request(verb, resource).into()));
+            notes.request(verb, resource, Some("web-0"), None, json!({}));
             let findings = judge(&CHECK, &notes.say("completed").history());
             assert!(findings.findings.is_empty(), "{verb:?}: {:#?}", findings.findings);
         }
