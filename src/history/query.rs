@@ -67,9 +67,15 @@ impl History {
         }
     }
 
-    /// Where the watch of a resource lost events. Order across such an event is unknown.
+    /// Where the watch of a resource lost events, or fell silent for good. Order across such an event is unknown.
     pub fn gaps(&self, resource: Resource) -> impl DoubleEndedIterator<Item = &Event> {
-        self.of(Kind::Gap(resource))
+        self.of(Kind::Gap(resource)).chain(self.fell_silent(resource))
+    }
+
+    /// The error after which the watch told nothing any more: what happened since then is not in the record.
+    fn fell_silent(&self, resource: Resource) -> Option<&Event> {
+        let told = self.told_by(Observer::Watch(resource)).rev();
+        told.take_while(|event| matches!(event.seen, Observation::ApiError(_))).last()
     }
 
     /// The first gap in the watch of a resource strictly between two events.
@@ -219,7 +225,10 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::notation::{Notes, history};
+    use crate::{
+        checks::notation::{Notes, history},
+        history::ApiErrorSeen,
+    };
 
     #[test]
     fn a_record_has_an_end_once_its_scenario_is_over_or_was_never_begun() {
@@ -237,6 +246,23 @@ mod tests {
         let told = ended.aborted().map(|(event, reason, cause)| (event.seq + 1, reason, cause));
         assert_eq!(told, Some((ended.last().seq, "it could not go on", AbortCause::Cluster)));
         assert_eq!(history("web-0 created; completed").aborted(), None);
+    }
+
+    #[test]
+    fn a_watch_that_fell_silent_has_a_gap_from_its_first_error_on() {
+        let error = || {
+            let request = "WATCH /api/v1/namespaces/ns/pods".to_owned();
+            Observation::ApiError(ApiErrorSeen { request, code: 0, reason: "reset".to_owned(), attempt: 1 })
+        };
+        let mut notes = Notes::new().say("web-0 created");
+        notes.see(Observer::Watch(Resource::Pods), error());
+        notes = notes.say("web-0 ready");
+        assert_eq!(history("web-0 created").gaps(Resource::Pods).count(), 0);
+        let first = notes.see(Observer::Watch(Resource::Pods), error());
+        notes.see(Observer::Watch(Resource::Pods), error());
+        let silent = notes.say("set replicas=1; completed").history();
+        assert_eq!(silent.gaps(Resource::Pods).map(|gap| gap.seq).collect::<Vec<_>>(), [first]);
+        assert_eq!(silent.gaps(Resource::StatefulSets).count(), 0);
     }
 
     #[test]

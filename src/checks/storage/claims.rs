@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::history::{
-    CLAIM_TEMPLATE, Change, Event, History, Json, ObjectSeen, Observation, Observer, PodLife, Resource, Seen,
-    lives,
+    CLAIM_TEMPLATE, Change, Event, History, Json, ObjectSeen, PodLife, Resource, Seen, lives,
 };
 
 /// One incarnation of a claim.
@@ -63,10 +62,7 @@ impl<'h> ClaimLife<'h> {
 
 /// Where the watch of claims lost events, or fell silent until the end of the record: what is not seen may still be there.
 pub(super) fn unseen(history: &History) -> Option<&Event> {
-    let watch = Observer::Watch(Resource::PersistentVolumeClaims);
-    let silent =
-        history.told_by(watch).next_back().filter(|event| matches!(event.seen, Observation::ApiError(_)));
-    history.gaps(Resource::PersistentVolumeClaims).next().or(silent)
+    history.gaps(Resource::PersistentVolumeClaims).next()
 }
 
 /// Every claim's lives by its name, in the order of their births.
