@@ -78,11 +78,12 @@ impl History {
         told.take_while(|event| matches!(event.seen, Observation::ApiError(_))).last()
     }
 
-    /// The first gap in the watch of a resource strictly between two events.
+    /// The first gap in the watch of a resource strictly between two events; a silence may have begun before them.
     pub fn gap_between(&self, resource: Resource, from: &Event, until: &Event) -> Option<&Event> {
         let gaps = self.index.places(&self.events, Kind::Gap(resource));
-        let first = gaps.get(gaps.partition_point(|place| u64::from(*place) <= from.seq))?;
-        Some(self.event(u64::from(*first))).filter(|gap| gap.comes_before(until))
+        let first = gaps.get(gaps.partition_point(|place| u64::from(*place) <= from.seq));
+        let first = first.map(|place| self.event(u64::from(*place)));
+        first.or_else(|| self.fell_silent(resource)).filter(|gap| gap.comes_before(until))
     }
 
     /// Everything that one observer told.
@@ -263,6 +264,12 @@ mod tests {
         let silent = notes.say("set replicas=1; completed").history();
         assert_eq!(silent.gaps(Resource::Pods).map(|gap| gap.seq).collect::<Vec<_>>(), [first]);
         assert_eq!(silent.gaps(Resource::StatefulSets).count(), 0);
+        let between = |from: u64, until: u64| {
+            silent.gap_between(Resource::Pods, silent.event(from), silent.event(until)).map(|gap| gap.seq)
+        };
+        assert_eq!(between(0, first), None);
+        assert_eq!(between(0, silent.last().seq), Some(first));
+        assert_eq!(between(first + 1, silent.last().seq), Some(first), "the silence had begun before");
     }
 
     #[test]
