@@ -4,9 +4,10 @@
 //! The modules, in reading order. Those marked *pure* touch no cluster, no clock and no file.
 
 // The judge. Without the feature `harness` there is nothing else: that no verdict needs more, the compiler holds.
-pub mod spec; // pure: requirements, scenarios and manifests, as data
 pub mod history; // pure: what a scenario recorded
-pub mod checks; // pure: one function from a history to findings for each requirement
+pub mod views; // pure: what follows from several events of it
+pub mod spec; // pure: requirements, scenarios and manifests, as data
+pub mod checks; // pure: one function from a view to findings for each requirement
 pub mod judge; // pure: from findings to verdicts
 pub mod limits; // pure: every wait and bound, with its reason
 

@@ -1,10 +1,13 @@
-//! What a check may say: *held*, *broken* or *blind*. It cannot say pass; [`crate::judge`] decides that from what was said.
+//! What a check may say: *held*, *broken* or *blind*, each of a clause of its requirement and of what it was seen on. It
+//! cannot say pass; [`crate::judge`] decides that from what was said.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::Event;
+use crate::{history::Event, views::Dimension};
 
-/// How many *held* statements are kept in full for each requirement and scenario; the rest is counted.
+/// How many *held* statements are kept in full for each requirement and scenario; of the rest, that they held is kept.
 const HELD_KEPT: usize = 12;
 
 /// What one observation, or a few together, say about a requirement.
@@ -15,15 +18,48 @@ pub enum Kind {
     Held,
     /// The cluster did something else. The events prove it.
     Broken,
-    /// It cannot be told, because of the gap that the events show.
+    /// It cannot be told, for the cause that is named.
     Blind,
 }
+
+/// Why something cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// A watch lost events, or may have.
+    Gap,
+    /// A question, a command or a read was not answered.
+    NoAnswer,
+    /// An answer that a cache may still give, and that was not asked for again.
+    Cached,
+    /// The controller may not have known, or may be slow.
+    ControllerLag,
+    /// What two observers saw is too close together to have an order.
+    NoOrder,
+    /// The scenario did not come to it, or nothing of it happened in it.
+    NotReached,
+    /// A container, a node, an eviction or something else that is not the set's doing stood in the way.
+    Surroundings,
+    /// The server does not tell.
+    NotTold,
+}
+
+/// What a statement is about: for each dimension, which member of it.
+pub type Subject = BTreeMap<Dimension, String>;
 
 /// One thing that a check found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Held, broken or blind.
     pub kind: Kind,
+    /// The clause of the requirement that it is about.
+    pub clause: String,
+    /// What it was seen on.
+    #[serde(default, skip_serializing_if = "Subject::is_empty")]
+    pub of: Subject,
+    /// Why it cannot be told; of what is blind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// The scenario in whose history it was found.
     pub scenario: String,
     /// For a person to read: the fact first.
@@ -45,6 +81,17 @@ pub struct Measurement {
     pub value: f64,
 }
 
+/// That a clause held for a subject, and the events that show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The clause.
+    pub clause: &'static str,
+    /// What it held for.
+    pub of: Subject,
+    /// The events of the first time that it was seen to hold.
+    pub events: Vec<u64>,
+}
+
 /// Collects what one check says about one history.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Findings {
@@ -53,6 +100,8 @@ pub struct Findings {
     pub held: u64,
     /// What was said, in order; of the *held* only the first few.
     pub findings: Vec<Finding>,
+    /// What held for what: each clause and subject once.
+    pub evidence: Vec<Evidence>,
     /// What was measured.
     pub measurements: Vec<Measurement>,
 }
@@ -63,33 +112,9 @@ impl Findings {
         Self { scenario: scenario.to_owned(), ..Self::default() }
     }
 
-    /// The cluster did what the requirement says: counts as one observation.
-    pub fn held(&mut self, what: impl Into<String>, events: &[&Event]) {
-        self.held += 1;
-        if self.held as usize <= HELD_KEPT {
-            self.say(Kind::Held, what.into(), events);
-        }
-    }
-
-    /// The cluster broke the requirement. `what` starts with the fact; `events` are the few that prove it.
-    pub fn broken(&mut self, what: impl Into<String>, events: &[&Event]) {
-        self.say(Kind::Broken, what.into(), events);
-    }
-
-    /// It cannot be told whether the requirement held. `what` names what was missing.
-    pub fn blind(&mut self, what: impl Into<String>, events: &[&Event]) {
-        self.say(Kind::Blind, what.into(), events);
-    }
-
-    /// Held if the condition is true, broken if not. The two texts say what was seen.
-    pub fn expect(
-        &mut self,
-        holds: bool,
-        held: impl Into<String>,
-        broken: impl Into<String>,
-        events: &[&Event],
-    ) {
-        if holds { self.held(held, events) } else { self.broken(broken, events) }
+    /// Begins a statement about a clause of the requirement: what it is about is added, and then what is said.
+    pub fn on(&mut self, clause: &'static str) -> Say<'_> {
+        Say { findings: self, clause, of: Subject::new() }
     }
 
     /// A number, for the reports; it decides nothing.
@@ -98,17 +123,72 @@ impl Findings {
         self.measurements.push(Measurement { name: name.to_owned(), of: of.into(), scenario, value });
     }
 
-    fn say(&mut self, kind: Kind, what: String, events: &[&Event]) {
-        let mut events: Vec<u64> = events.iter().map(|event| event.seq).collect();
-        events.sort_unstable();
-        events.dedup();
-        self.findings.push(Finding { kind, scenario: self.scenario.clone(), what, events });
-    }
-
     /// What was said of one kind.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.kind == kind)
     }
+}
+
+/// A statement that has been begun: the clause, and what it is about so far.
+#[derive(Debug)]
+#[must_use = "nothing is said until held, broken, blind or expect"]
+pub struct Say<'f> {
+    findings: &'f mut Findings,
+    clause: &'static str,
+    of: Subject,
+}
+
+impl Say<'_> {
+    /// It is about this member of a dimension.
+    pub fn of(mut self, dimension: Dimension, member: impl Into<String>) -> Self {
+        self.of.insert(dimension, member.into());
+        self
+    }
+
+    /// It is about this pod: its name as [`crate::views::Set::key`] gives it.
+    pub fn pod(self, pod: impl Into<String>) -> Self {
+        self.of(Dimension::Pod, pod)
+    }
+
+    /// The cluster did what the clause says: counts as one observation.
+    pub fn held(self, what: impl Into<String>, events: &[&Event]) {
+        let Self { findings, clause, of } = self;
+        findings.held += 1;
+        if !findings.evidence.iter().any(|known| known.clause == clause && known.of == of) {
+            findings.evidence.push(Evidence { clause, of: of.clone(), events: numbers(events) });
+        }
+        if findings.held as usize <= HELD_KEPT {
+            Self { findings, clause, of }.say(Kind::Held, None, what.into(), events);
+        }
+    }
+
+    /// The cluster broke the requirement. `what` starts with the fact; `events` are the few that prove it.
+    pub fn broken(self, what: impl Into<String>, events: &[&Event]) {
+        self.say(Kind::Broken, None, what.into(), events);
+    }
+
+    /// It cannot be told whether the requirement held. `what` names what was missing.
+    pub fn blind(self, cause: Cause, what: impl Into<String>, events: &[&Event]) {
+        self.say(Kind::Blind, Some(cause), what.into(), events);
+    }
+
+    /// Held if the condition is true, broken if not. The two texts say what was seen.
+    pub fn expect(self, holds: bool, held: impl Into<String>, broken: impl Into<String>, events: &[&Event]) {
+        if holds { self.held(held, events) } else { self.broken(broken, events) }
+    }
+
+    fn say(self, kind: Kind, cause: Option<Cause>, what: String, events: &[&Event]) {
+        let Self { findings, clause, of } = self;
+        let (clause, scenario) = (clause.to_owned(), findings.scenario.clone());
+        findings.findings.push(Finding { kind, clause, of, cause, scenario, what, events: numbers(events) });
+    }
+}
+
+fn numbers(events: &[&Event]) -> Vec<u64> {
+    let mut events: Vec<u64> = events.iter().map(|event| event.seq).collect();
+    events.sort_unstable();
+    events.dedup();
+    events
 }
 
 #[cfg(test)]
@@ -118,8 +198,8 @@ mod tests {
     #[test]
     fn what_is_said_names_the_scenario_and_only_the_first_that_held_are_kept() {
         let mut findings = Findings::of("first-start");
-        (0..20).for_each(|n| findings.held(format!("it held, {n}"), &[]));
-        findings.expect(false, "it held", "it broke", &[]);
+        (0..20).for_each(|n| findings.on("order").held(format!("it held, {n}"), &[]));
+        findings.on("order").expect(false, "it held", "it broke", &[]);
         findings.measure("wait_secs", "web-0", 1.5);
         assert_eq!((findings.held, findings.of_kind(Kind::Held).count()), (20, HELD_KEPT));
         assert_eq!(findings.of_kind(Kind::Broken).map(|f| f.what.as_str()).collect::<Vec<_>>(), ["it broke"]);
@@ -128,5 +208,17 @@ mod tests {
             (findings.measurements[0].scenario.as_str(), findings.measurements[0].value),
             ("first-start", 1.5)
         );
+    }
+
+    #[test]
+    fn evidence_is_kept_of_everything_that_held_for_something_else() {
+        let mut findings = Findings::of("first-start");
+        for pod in 0..30 {
+            findings.on("order").pod(format!("web-{pod}")).held("it held", &[]);
+            findings.on("order").pod(format!("web-{pod}")).held("it held again", &[]);
+        }
+        findings.on("order").pod("web-99").blind(Cause::Gap, "a gap hides it", &[]);
+        assert_eq!((findings.held, findings.evidence.len()), (60, 30));
+        assert_eq!(findings.of_kind(Kind::Blind).next().and_then(|f| f.cause), Some(Cause::Gap));
     }
 }

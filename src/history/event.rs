@@ -1,5 +1,7 @@
 //! One thing that was seen: by whom, when it can have been true, and where it stands in the record.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 
 use super::observation::{Observation, Resource};
@@ -21,7 +23,7 @@ pub struct Event {
 impl Event {
     /// Whether it stands before the other in the record.
     ///
-    /// That tells which happened first if one observer saw both, or if this is a request, which is written down before it
+    /// That tells which happened first if one watch delivered both, or if this is a request, which is written down before it
     /// is sent, and the other may follow from it.
     pub const fn comes_before(&self, other: &Event) -> bool {
         self.seq < other.seq
@@ -35,7 +37,7 @@ impl Event {
 
 /// A stretch of time on the run's monotonic clock, in microseconds since the run began.
 ///
-/// For a question (DNS, exec, request) it is asked..answered; for a watch event, the watch's previous delivery..this
+/// For a question (DNS, exec, request) it is asked..answered; for a watch event, the last delivery that is certain..this
 /// delivery. Two spans that overlap say nothing about which came first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -61,14 +63,65 @@ impl Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Observer {
-    /// The scenario's one watch of this resource.
-    Watch(Resource),
+    /// The scenario's one watch of a resource in a namespace.
+    Watch(Watch),
     /// The driver: its own steps and requests.
     Driver,
     /// A read of the API server outside of a watch.
     Reader,
     /// A DNS question or a command in a container.
     Probe,
+}
+
+/// One watch: a resource in one of the scenario's namespaces. Written `pods`, or `pods@1` in the second namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Watch {
+    /// What is watched.
+    pub resource: Resource,
+    /// Where: the place of the namespace in [`super::Started::namespaces`], 0 being the scenario's own.
+    pub namespace: u8,
+}
+
+impl From<Resource> for Watch {
+    fn from(resource: Resource) -> Self {
+        Self { resource, namespace: 0 }
+    }
+}
+
+impl fmt::Display for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace {
+            0 => f.write_str(self.resource.plural()),
+            other => write!(f, "{}@{other}", self.resource.plural()),
+        }
+    }
+}
+
+impl From<Watch> for String {
+    fn from(watch: Watch) -> Self {
+        watch.to_string()
+    }
+}
+
+impl FromStr for Watch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (plural, namespace) = text.split_once('@').unwrap_or((text, "0"));
+        let resource = Resource::ALL.iter().find(|resource| resource.plural() == plural);
+        let resource = resource.ok_or_else(|| format!("`{plural}` is no resource that is watched"))?;
+        let namespace = namespace.parse().map_err(|_| format!("`{namespace}` is no namespace's number"))?;
+        Ok(Self { resource: *resource, namespace })
+    }
+}
+
+impl TryFrom<String> for Watch {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +142,19 @@ mod tests {
         let (early, late) = (Span { from_us: 1, until_us: 5 }, Span { from_us: 5, until_us: 9 });
         assert!(!early.certainly_before(&late) && !late.certainly_before(&early));
         assert!(Span::at(4).certainly_before(&late) && !late.certainly_before(&Span::at(4)));
+    }
+
+    #[test]
+    fn a_watch_is_written_with_its_namespace_where_that_is_another() {
+        for (watch, text) in [
+            (Watch { resource: Resource::Pods, namespace: 0 }, "\"pods\""),
+            (Watch { resource: Resource::Events, namespace: 2 }, "\"events@2\""),
+        ] {
+            assert_eq!(serde_json::to_string(&watch).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Watch>(text).unwrap(), watch);
+        }
+        for wrong in ["\"ponds\"", "\"pods@x\"", "\"pods@999\""] {
+            assert!(serde_json::from_str::<Watch>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::{Event, History, Observation, Observer, Resource, Step, lives, memo::Memo};
+use super::{
+    Event, History, Observation, Observer, Step, Watch,
+    gaps::{self, Reliability},
+    memo::Memo,
+};
 
 /// What events are looked for by. An event may be of several kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    Object(Resource),
-    Opened(Resource),
-    Gap(Resource),
+    Object(Watch),
+    Opened(Watch),
+    List(Watch),
     Dns,
     Exec,
     Read,
@@ -22,15 +26,10 @@ pub(super) enum Kind {
 
 impl Kind {
     fn of(event: &Event) -> impl Iterator<Item = Self> {
-        let kind = match &event.seen {
-            Observation::Object(object) => Some(Kind::Object(object.resource)),
-            Observation::WatchOpened { resource, .. } => Some(Kind::Opened(*resource)),
-            Observation::WatchGap { resource, .. } => Some(Kind::Gap(*resource)),
-            Observation::Dns(_) => Some(Kind::Dns),
-            Observation::Exec(_) => Some(Kind::Exec),
-            Observation::Read(_) => Some(Kind::Read),
-            Observation::Step(_) => Some(Kind::Step),
-            Observation::ApiError(_) => None,
+        let kind = match (&event.seen, event.observer) {
+            (Observation::Object(_), Observer::Watch(watch)) => Some(Kind::Object(watch)),
+            (Observation::WatchOpened { .. }, Observer::Watch(watch)) => Some(Kind::Opened(watch)),
+            (seen, _) => Self::of_seen(seen),
         };
         let finer = match &event.seen {
             Observation::Step(Step::Requested(_)) => Some(Kind::Requested),
@@ -38,6 +37,17 @@ impl Kind {
             _ => None,
         };
         kind.into_iter().chain(finer).chain([Kind::By(event.observer)])
+    }
+
+    fn of_seen(seen: &Observation) -> Option<Self> {
+        match seen {
+            Observation::List(list) => Some(Kind::List(list.of)),
+            Observation::Dns(_) => Some(Kind::Dns),
+            Observation::Exec(_) => Some(Kind::Exec),
+            Observation::Read(_) => Some(Kind::Read),
+            Observation::Step(_) => Some(Kind::Step),
+            _ => None,
+        }
     }
 }
 
@@ -48,7 +58,7 @@ type Places = HashMap<Kind, Vec<u32>>;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Index {
     places: Memo<(usize, Places)>,
-    lives: Memo<Vec<Vec<u32>>>,
+    reliability: Memo<Reliability>,
 }
 
 impl Index {
@@ -59,9 +69,9 @@ impl Index {
         places.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    /// The places of the versions of each pod of the set, one list for each incarnation.
-    pub(super) fn lives(&self, history: &History) -> &[Vec<u32>] {
-        self.lives.get(|| lives::fold(history))
+    /// How well each watch did.
+    pub(super) fn reliability(&self, history: &History) -> &Reliability {
+        self.reliability.get(|| gaps::reliability(history))
     }
 }
 

@@ -1,40 +1,34 @@
 //! What a scenario recorded: the only thing that checks read. Pure.
 //!
-//! [`Event`] is one line of the record; [`History`] is a scenario's events in order, with the questions that checks ask
-//! of them; [`lives`] folds the watch of pods into one [`PodLife`] for each incarnation, [`trace`] reduces it to what the set
-//! did in which order; [`file`] is the form on disk.
+//! [`Event`] is one line of the record; [`History`] is a scenario's events in order, with the plain questions that can be
+//! asked of them; [`gaps`] says where a watch cannot be believed; [`pod`] reads one version of a pod; [`file`] is the form on
+//! disk. What is concluded from several events is in [`crate::views`].
 
 mod event;
 pub mod file;
+mod gaps;
 mod index;
 mod json;
-pub mod lives;
 mod memo;
 mod observation;
+pub mod pod;
 mod query;
 mod step;
-pub mod trace;
 mod version;
+mod wait;
 
-pub use event::{Event, Observer, Span};
+pub use event::{Event, Observer, Span, Watch};
+pub use gaps::Gap;
 pub use json::Json;
-pub use lives::{Phase, PodLife, Pods};
 pub use observation::{
-    ApiErrorSeen, Change, DnsOutcome, DnsRecord, DnsSeen, ExecOutcome, ExecSeen, ObjectSeen, Observation,
-    Place, Purpose, ReadSeen, Resource, Transport, Vantage,
+    ApiErrorSeen, Change, DnsOutcome, DnsRecord, DnsSeen, ExecOutcome, ExecSeen, ListSeen, ObjectSeen,
+    Observation, Place, Purpose, ReadSeen, Resource, Transport, Vantage, Version,
 };
-pub use query::Seen;
-pub use step::{AbortCause, Endpoint, Requested, Started, Step, Verb};
+pub use pod::Phase;
+pub use query::{GivenUp, Seen};
+pub use step::{AbortCause, Answered, Endpoint, Requested, Started, Step, Verb};
 pub use version::minor_version;
-
-/// The name of the StatefulSet in every scenario, as the documents have it.
-pub const SET: &str = "web";
-
-/// The name of the headless Service in every scenario, as the documents have it.
-pub const SERVICE: &str = "nginx";
-
-/// The name of the volume claim template, as the documents have it.
-pub const CLAIM_TEMPLATE: &str = "www";
+pub use wait::Wait;
 
 /// One scenario's record.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{json::Json, lives::Phase, memo::Memo, step::Step};
+use super::{event::Watch, json::Json, memo::Memo, pod::Phase, step::Step};
 
 /// One observation. Failures of the harness's own senses (a gap, an error, no answer) are observations too: nothing is
 /// passed over in silence.
@@ -21,13 +21,22 @@ pub enum Observation {
         /// The resource version that the watch starts after.
         revision: String,
     },
-    /// A watch lost events: what happened between its last delivery and the listing that follows is unknown.
+    /// A watch lost events: what happened between its last delivery and the end of the list that follows is unknown.
     WatchGap {
         /// What was watched.
         resource: Resource,
         /// Why events were lost.
         reason: String,
     },
+    /// A watch said how far it is: nothing has happened up to this resource version that it has not delivered.
+    Bookmark {
+        /// What is watched.
+        resource: Resource,
+        /// The resource version.
+        revision: String,
+    },
+    /// What existed, by a list outside of the watch: what the watch had to deliver.
+    List(Box<ListSeen>),
     /// The API server's answer to a read.
     Read(ReadSeen),
     /// A DNS question and what came back.
@@ -96,8 +105,22 @@ pub enum Change {
     Modified,
     /// DELETED.
     Deleted,
-    /// Found by the listing after a gap: it exists, and when it came to be is unknown.
+    /// Found by the list after a gap: it exists, and when it came to be is unknown.
     Listed,
+    /// Not found by the list after a gap: it is gone, and when it went is unknown.
+    Unlisted,
+}
+
+impl Change {
+    /// Whether the object does not exist any more.
+    pub const fn is_removal(self) -> bool {
+        matches!(self, Change::Deleted | Change::Unlisted)
+    }
+
+    /// Whether it was found out by the list after a gap, and so may have happened at any time in it.
+    pub const fn is_listed(self) -> bool {
+        matches!(self, Change::Listed | Change::Unlisted)
+    }
 }
 
 /// One version of an object.
@@ -151,6 +174,11 @@ impl ObjectSeen {
         self.at(pointer).and_then(Json::as_array).unwrap_or_default()
     }
 
+    /// metadata.namespace; empty where there is none.
+    pub fn namespace(&self) -> &str {
+        self.text("/metadata/namespace").unwrap_or_default()
+    }
+
     /// A label's value.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.raw.get("metadata")?.get("labels")?.get(key)?.as_str()
@@ -165,6 +193,28 @@ impl ObjectSeen {
     pub fn controller(&self) -> Option<&Json> {
         self.list("/metadata/ownerReferences").iter().find(|owner| owner["controller"] == true)
     }
+}
+
+/// What existed, by a list outside of the watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListSeen {
+    /// The watch that had to deliver it.
+    pub of: Watch,
+    /// The list's own resource version.
+    pub revision: String,
+    /// What existed.
+    pub objects: Vec<Version>,
+}
+
+/// One version of an object, by its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// metadata.name.
+    pub name: String,
+    /// metadata.uid.
+    pub uid: String,
+    /// metadata.resourceVersion.
+    pub revision: String,
 }
 
 /// The API server's answer to a read outside of a watch.
@@ -348,6 +398,8 @@ pub enum Purpose {
     OpenGate,
     /// Makes the gate probe fail.
     CloseGate,
+    /// Ends the container's first process.
+    Crash,
     /// Writes this ordinal's token and flushes it to disk.
     WriteToken {
         /// Where to.

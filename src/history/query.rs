@@ -1,9 +1,25 @@
 //! The questions that checks ask of a history.
 
+use std::sync::LazyLock;
+
 use super::{
-    AbortCause, DnsSeen, Event, ExecSeen, History, ObjectSeen, Observation, Observer, Pods, Purpose,
-    ReadSeen, Requested, Resource, SERVICE, SET, Started, Step, index::Kind,
+    AbortCause, Answered, DnsSeen, Event, ExecSeen, Gap, History, ObjectSeen, Observation, Observer, Purpose,
+    ReadSeen, Requested, Resource, Started, Step, Wait, Watch, gaps::GapAt, index::Kind,
 };
+
+/// What is known of a scenario that never began.
+static NOT_STARTED: LazyLock<Started> = LazyLock::new(Started::default);
+
+/// A wait that was given up.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenUp<'h> {
+    /// The event.
+    pub event: &'h Event,
+    /// What was waited for.
+    pub wait: &'h Wait,
+    /// What was still missing, for a person to read.
+    pub missing: &'h str,
+}
 
 /// An event together with what it holds, once its kind is known.
 #[derive(Debug)]
@@ -48,42 +64,73 @@ impl History {
         self.of(kind).filter_map(move |event| Some(Seen { event, what: pick(&event.seen)? }))
     }
 
-    /// The versions of the objects of one resource, in the order in which its watch delivered them.
-    pub fn objects(&self, resource: Resource) -> impl DoubleEndedIterator<Item = Seen<'_, ObjectSeen>> {
-        self.places(resource).iter().map(|place| self.object_in(*place))
+    /// The versions of the objects that one watch delivered, in its order.
+    pub fn objects(&self, watch: impl Into<Watch>) -> impl DoubleEndedIterator<Item = Seen<'_, ObjectSeen>> {
+        let places = self.index.places(&self.events, Kind::Object(watch.into()));
+        places.iter().map(|place| {
+            let event = &self.events[*place as usize];
+            match &event.seen {
+                Observation::Object(what) => Seen { event, what },
+                other => unreachable!("the index has {other:?} as an object"),
+            }
+        })
     }
 
-    /// Where the versions of the objects of one resource are.
-    pub(super) fn places(&self, resource: Resource) -> &[u32] {
-        self.index.places(&self.events, Kind::Object(resource))
+    /// The versions of the objects of one resource in all of the scenario's namespaces, namespace by namespace.
+    pub fn objects_anywhere(&self, resource: Resource) -> impl Iterator<Item = Seen<'_, ObjectSeen>> {
+        self.watches_of(resource).into_iter().flat_map(|watch| self.objects(watch))
     }
 
-    /// The version of an object that is there.
-    pub(super) fn object_in(&self, place: u32) -> Seen<'_, ObjectSeen> {
-        let event = &self.events[place as usize];
-        match &event.seen {
-            Observation::Object(what) => Seen { event, what },
-            other => unreachable!("the index has {other:?} as an object"),
+    /// The watches of that resource, one for each namespace.
+    pub fn watches_of(&self, resource: Resource) -> Vec<Watch> {
+        let namespaces = 0..=u8::try_from(self.started().other_namespaces.len()).unwrap_or(u8::MAX);
+        namespaces.map(|namespace| Watch { resource, namespace }).collect()
+    }
+
+    /// The watch of that resource in the namespace of that name.
+    pub fn watch_in(&self, resource: Resource, namespace: &str) -> Watch {
+        let others = &self.started().other_namespaces;
+        let place = others.iter().position(|other| other == namespace).map_or(0, |place| place + 1);
+        Watch { resource, namespace: u8::try_from(place).unwrap_or(u8::MAX) }
+    }
+
+    /// Every watch that told something.
+    pub(super) fn watches(&self) -> impl Iterator<Item = Watch> + '_ {
+        self.events.iter().filter_map(|event| match event.observer {
+            Observer::Watch(watch) => Some(watch),
+            _ => None,
+        })
+    }
+
+    /// The lists that a watch is compared with.
+    pub(super) fn lists(&self, watch: Watch) -> impl DoubleEndedIterator<Item = &Event> {
+        self.of(Kind::List(watch))
+    }
+
+    /// Where a watch cannot be believed, in order. A resource that was never watched is one gap.
+    pub fn gaps(&self, watch: impl Into<Watch>) -> Vec<Gap<'_>> {
+        let gap = |at: &GapAt| Gap {
+            from: self.event(at.from),
+            until: at.until.map(|until| self.event(until.min(self.last().seq))),
+            shown_by: self.event(at.shown_by),
+        };
+        match self.index.reliability(self).gaps.get(&watch.into()) {
+            Some(gaps) => gaps.iter().map(gap).collect(),
+            None => {
+                self.events.first().map(|e| Gap { from: e, until: None, shown_by: e }).into_iter().collect()
+            }
         }
     }
 
-    /// Where the watch of a resource lost events, or fell silent for good. Order across such an event is unknown.
-    pub fn gaps(&self, resource: Resource) -> impl DoubleEndedIterator<Item = &Event> {
-        self.of(Kind::Gap(resource)).chain(self.fell_silent(resource))
+    /// The first gap of a watch of which something lies between two events.
+    pub fn gap_between(&self, watch: impl Into<Watch>, earlier: &Event, later: &Event) -> Option<Gap<'_>> {
+        self.gaps(watch).into_iter().find(|gap| gap.overlaps(earlier, later))
     }
 
-    /// The error after which the watch told nothing any more: what happened since then is not in the record.
-    fn fell_silent(&self, resource: Resource) -> Option<&Event> {
-        let told = self.told_by(Observer::Watch(resource)).rev();
-        told.take_while(|event| matches!(event.seen, Observation::ApiError(_))).last()
-    }
-
-    /// The first gap in the watch of a resource strictly between two events; a silence may have begun before them.
-    pub fn gap_between(&self, resource: Resource, from: &Event, until: &Event) -> Option<&Event> {
-        let gaps = self.index.places(&self.events, Kind::Gap(resource));
-        let first = gaps.get(gaps.partition_point(|place| u64::from(*place) <= from.seq));
-        let first = first.map(|place| self.event(u64::from(*place)));
-        first.or_else(|| self.fell_silent(resource)).filter(|gap| gap.comes_before(until))
+    /// The most by which a watch was seen to be late, in microseconds: how much later it delivered a version than an answer
+    /// or a list had it. It may have been later without being seen to be.
+    pub fn lag_us(&self, watch: impl Into<Watch>) -> u64 {
+        self.index.reliability(self).lag_us.get(&watch.into()).copied().unwrap_or_default()
     }
 
     /// Everything that one observer told.
@@ -91,9 +138,9 @@ impl History {
         self.of(Kind::By(observer))
     }
 
-    /// Whether the resource was watched at all.
-    pub fn was_watched(&self, resource: Resource) -> bool {
-        self.of(Kind::Opened(resource)).next().is_some()
+    /// Whether the watch was ever opened.
+    pub fn was_watched(&self, watch: impl Into<Watch>) -> bool {
+        self.of(Kind::Opened(watch.into())).next().is_some()
     }
 
     /// Every DNS question with what came back, in the order in which the answers came.
@@ -141,14 +188,26 @@ impl History {
         })
     }
 
-    /// What the driver knew when the scenario began; empty where it never began.
-    pub fn started(&self) -> Started {
-        self.steps()
-            .find_map(|step| match step.what {
-                Step::Started(started) => Some(Started::clone(started)),
+    /// The server's answer to a request, if one came.
+    pub fn answer_to(&self, request: &Event) -> Option<Seen<'_, Answered>> {
+        let steps = self.index.places(&self.events, Kind::Step);
+        let later = &steps[steps.partition_point(|place| u64::from(*place) <= request.seq)..];
+        let events = later.iter().map(|place| &self.events[*place as usize]);
+        events
+            .filter_map(|event| match &event.seen {
+                Observation::Step(Step::Answered(what)) => Some(Seen { event, what: &**what }),
                 _ => None,
             })
-            .unwrap_or_default()
+            .find(|answered| answered.request == request.seq)
+    }
+
+    /// What the driver knew when the scenario began; empty where it never began.
+    pub fn started(&self) -> &Started {
+        let first = self.events.first().map(|event| &event.seen);
+        match first {
+            Some(Observation::Step(Step::Started(started))) => started,
+            _ => &NOT_STARTED,
+        }
     }
 
     /// Where the scenario ended, by itself or before its time: what comes later is the clean-up. The last event, where
@@ -178,15 +237,14 @@ impl History {
         })
     }
 
-    /// The waits that were given up: the event, the condition, and what was missing. A condition such as
-    /// `pods-ready [0, 1]` is found by its beginning.
-    pub fn timed_out<'h>(
+    /// The waits that were given up, of those that are meant.
+    pub fn given_up<'h>(
         &'h self,
-        wait_prefix: &'h str,
-    ) -> impl Iterator<Item = (&'h Event, &'h str, &'h str)> {
+        is_meant: impl Fn(&Wait) -> bool + 'h,
+    ) -> impl Iterator<Item = GivenUp<'h>> {
         self.of(Kind::TimedOut).filter_map(move |event| match &event.seen {
-            Observation::Step(Step::TimedOut { wait, missing, .. }) if wait.starts_with(wait_prefix) => {
-                Some((event, wait.as_str(), missing.as_str()))
+            Observation::Step(Step::TimedOut { wait, missing, .. }) if is_meant(wait) => {
+                Some(GivenUp { event, wait, missing })
             }
             _ => None,
         })
@@ -201,35 +259,16 @@ impl History {
         Some((began.event, ended.map(|step| step.event)))
     }
 
-    /// One life for each incarnation of each pod of the set, in the order of their births.
-    pub fn pods(&self) -> Pods<'_> {
-        Pods::of(self)
-    }
-
-    /// The versions of the StatefulSet.
-    pub fn set(&self) -> impl Iterator<Item = Seen<'_, ObjectSeen>> {
-        self.objects(Resource::StatefulSets).filter(|set| set.name == SET)
-    }
-
     /// The last event of the history. Panics on an empty one, which no recorder writes.
     pub fn last(&self) -> &Event {
         self.events.last().expect("a history has at least the event that started it")
-    }
-
-    /// The absolute DNS name of the headless Service, `nginx.<namespace>.svc.<zone>.`, if the zone is known.
-    pub fn service_fqdn(&self) -> Option<String> {
-        let started = self.started();
-        Some(format!("{SERVICE}.{}.svc.{}.", started.namespace, started.zone?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        checks::notation::{Notes, history},
-        history::ApiErrorSeen,
-    };
+    use crate::checks::notation::{Notes, history};
 
     #[test]
     fn a_record_has_an_end_once_its_scenario_is_over_or_was_never_begun() {
@@ -250,35 +289,26 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_that_fell_silent_has_a_gap_from_its_first_error_on() {
-        let error = || {
-            let request = "WATCH /api/v1/namespaces/ns/pods".to_owned();
-            Observation::ApiError(ApiErrorSeen { request, code: 0, reason: "reset".to_owned(), attempt: 1 })
+    fn waits_are_found_by_what_they_are_for() {
+        let given_up = history("timed-out pods-ready web-0; timed-out dns-settled; waited pods-ready web-0");
+        let waits = |is_meant: fn(&Wait) -> bool| {
+            given_up.given_up(is_meant).map(|given_up| given_up.wait.to_string()).collect::<Vec<_>>()
         };
-        let mut notes = Notes::new().say("web-0 created");
-        notes.see(Observer::Watch(Resource::Pods), error());
-        notes = notes.say("web-0 ready");
-        assert_eq!(history("web-0 created").gaps(Resource::Pods).count(), 0);
-        let first = notes.see(Observer::Watch(Resource::Pods), error());
-        notes.see(Observer::Watch(Resource::Pods), error());
-        let silent = notes.say("set replicas=1; completed").history();
-        assert_eq!(silent.gaps(Resource::Pods).map(|gap| gap.seq).collect::<Vec<_>>(), [first]);
-        assert_eq!(silent.gaps(Resource::StatefulSets).count(), 0);
-        let between = |from: u64, until: u64| {
-            silent.gap_between(Resource::Pods, silent.event(from), silent.event(until)).map(|gap| gap.seq)
-        };
-        assert_eq!(between(0, first), None);
-        assert_eq!(between(0, silent.last().seq), Some(first));
-        assert_eq!(between(first + 1, silent.last().seq), Some(first), "the silence had begun before");
+        assert_eq!(waits(Wait::is_for_members), ["pods-ready web-0"]);
+        assert_eq!(waits(|wait| *wait == Wait::DnsSettled), ["dns-settled"]);
+        assert!(waits(|wait| matches!(wait, Wait::StatusSettled { .. })).is_empty());
     }
 
     #[test]
-    fn waits_are_found_by_their_beginning() {
-        let given_up = history("timed-out pods-ready [0]; timed-out dns-settled; waited pods-ready [0]");
-        let waits = |prefix| given_up.timed_out(prefix).map(|(_, wait, _)| wait).collect::<Vec<_>>();
-        assert_eq!(waits("pods-ready"), ["pods-ready [0]"]);
-        assert_eq!(waits("dns-settled"), ["dns-settled"]);
-        assert!(waits("status-settled").is_empty());
+    fn an_answer_belongs_to_its_request() {
+        let asked = history("scale 2; answered 200; scale 3; answered 409");
+        let codes: Vec<_> = asked
+            .requests()
+            .map(|request| asked.answer_to(request.event).map(|answered| answered.code))
+            .collect();
+        assert_eq!(codes, [Some(200), Some(409)]);
+        let unanswered = history("scale 2; web-0 created");
+        assert!(unanswered.answer_to(unanswered.requests().next().unwrap().event).is_none());
     }
 
     #[test]

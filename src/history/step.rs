@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::observation::Resource;
+use super::{
+    observation::{Resource, Version},
+    wait::Wait,
+};
 
 /// One step of the driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,25 +17,18 @@ pub enum Step {
     /// A request is about to be put on the wire. Whatever it causes comes after this event.
     Requested(Box<Requested>),
     /// The answer to the request recorded as event `request`; the span is sent..answered.
-    Answered {
-        /// The seq of the `Requested` event.
-        request: u64,
-        /// The HTTP status.
-        code: u16,
-        /// The server's message, where it refused.
-        message: Option<String>,
-    },
+    Answered(Box<Answered>),
     /// A wait ended because its condition came true.
     Waited {
-        /// The condition, such as `pods-ready [0, 1]`.
-        wait: String,
+        /// The condition.
+        wait: Wait,
         /// The seq of the event that made it true; none when it was true already.
         ended_by: Option<u64>,
     },
     /// A wait was given up. The scenario goes on or is aborted; the next event says which.
     TimedOut {
-        /// The condition, such as `pods-ready [0, 1]`.
-        wait: String,
+        /// The condition.
+        wait: Wait,
         /// How long it was waited for.
         bound_secs: f64,
         /// What was still missing, for a person to read.
@@ -111,6 +107,9 @@ pub enum AbortCause {
 pub struct Started {
     /// The scenario's own namespace.
     pub namespace: String,
+    /// Its other namespaces, in the order in which watches count them, from 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_namespaces: Vec<String>,
     /// The server's version, such as `v1.37.1`.
     pub server_version: String,
     /// The cluster's DNS zone with neither leading nor trailing dot, such as `cluster.local`; none before it is known.
@@ -134,36 +133,98 @@ pub struct Endpoint {
     pub address: String,
 }
 
-/// A request that changes something.
+/// A request that changes something, or that would if it were no dry run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Requested {
     /// The verb.
     pub verb: Verb,
     /// The plural name of the resource.
     pub resource: String,
+    /// The subresource, such as `scale`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subresource: Option<String>,
+    /// The namespace; none for what has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// The object's name; none for a collection.
     pub name: Option<String>,
     /// The uid that the request means; always there for a delete.
     pub uid: Option<String>,
+    /// Whether the server was asked only what it would do.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dry_run: bool,
+    /// Which attempt this is, from 1. A later attempt is the same request, sent again because the server was too busy or
+    /// did not answer.
+    #[serde(default = "first")]
+    pub attempt: u32,
+    /// What the scenario calls this request, where it asks several of one kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
     /// The body that was sent, or the collection's selector.
     pub body: Value,
 }
 
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Requested {
-    /// Whether this asks for that pod to be deleted, by itself or with all pods of the set.
-    pub fn deletes_pod(&self, pod: &str) -> bool {
-        self.resource == Resource::Pods.plural()
-            && match self.verb {
-                Verb::Delete => self.name.as_deref() == Some(pod),
-                Verb::DeleteCollection => true,
-                _ => false,
-            }
+    /// A first attempt at something in no namespace, with nothing else said.
+    pub fn new(verb: Verb, resource: impl Into<String>, name: Option<String>, body: Value) -> Self {
+        Self {
+            verb,
+            resource: resource.into(),
+            subresource: None,
+            namespace: None,
+            name,
+            uid: None,
+            dry_run: false,
+            attempt: 1,
+            case: None,
+            body,
+        }
     }
 
-    /// The number of replicas that this asks for, if it is a scaling request.
-    pub fn scales_to(&self) -> Option<i64> {
-        (self.verb == Verb::Scale).then(|| self.body.pointer("/spec/replicas")?.as_i64()).flatten()
+    /// Whether it is of that resource itself, and not of a subresource of it.
+    pub fn is_of(&self, resource: Resource) -> bool {
+        self.resource == resource.plural() && self.subresource.is_none()
     }
+
+    /// The number of replicas that it asks a StatefulSet to have, if it says one.
+    pub fn replicas(&self) -> Option<i64> {
+        let of_set = self.resource == Resource::StatefulSets.plural();
+        let changes = matches!(self.verb, Verb::Apply | Verb::Create | Verb::Patch | Verb::Update);
+        let said = || self.body.pointer("/spec/replicas")?.as_i64();
+        (of_set && changes && !self.dry_run).then(said).flatten()
+    }
+
+    /// The number of replicas that it asks for by the scale subresource.
+    pub fn scales_to(&self) -> Option<i64> {
+        self.replicas().filter(|_| self.subresource.as_deref() == Some("scale"))
+    }
+}
+
+/// The server's answer to a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The seq of the `Requested` event.
+    pub request: u64,
+    /// The HTTP status.
+    pub code: u16,
+    /// The server's message, where it refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The version of the object in the answer, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The whole answer, of a dry run and of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
 }
 
 /// What a request asks for.
@@ -174,7 +235,7 @@ pub enum Verb {
     Apply,
     Create,
     Patch,
-    Scale,
+    Update,
     Delete,
     DeleteCollection,
 }
@@ -185,23 +246,31 @@ mod tests {
 
     use super::*;
 
-    fn request(verb: Verb, resource: Resource, name: &str) -> Requested {
-        let (resource, name) = (resource.plural().to_owned(), Some(name.to_owned()));
-        Requested { verb, resource, name, uid: None, body: json!({"spec": {"replicas": 3}}) }
+    fn request(verb: Verb, resource: Resource) -> Requested {
+        Requested::new(verb, resource.plural(), Some("web".to_owned()), json!({"spec": {"replicas": 3}}))
     }
 
     #[test]
-    fn a_pod_is_deleted_by_its_name_or_with_all() {
-        assert!(request(Verb::Delete, Resource::Pods, "web-0").deletes_pod("web-0"));
-        assert!(request(Verb::DeleteCollection, Resource::Pods, "").deletes_pod("web-0"));
-        assert!(!request(Verb::Delete, Resource::Pods, "web-1").deletes_pod("web-0"));
-        assert!(!request(Verb::Patch, Resource::Pods, "web-0").deletes_pod("web-0"));
-        assert!(!request(Verb::Delete, Resource::Services, "web-0").deletes_pod("web-0"));
+    fn replicas_are_asked_for_by_scaling_and_by_what_is_applied() {
+        let apply = request(Verb::Apply, Resource::StatefulSets);
+        assert_eq!((apply.replicas(), apply.scales_to()), (Some(3), None));
+        let scale = Requested {
+            subresource: Some("scale".to_owned()),
+            ..request(Verb::Patch, Resource::StatefulSets)
+        };
+        assert_eq!((scale.replicas(), scale.scales_to()), (Some(3), Some(3)));
+        assert_eq!(Requested { dry_run: true, ..scale }.replicas(), None);
+        assert_eq!(request(Verb::Delete, Resource::StatefulSets).replicas(), None);
+        assert_eq!(request(Verb::Apply, Resource::Services).replicas(), None);
     }
 
     #[test]
-    fn only_scaling_asks_for_replicas() {
-        assert_eq!(request(Verb::Scale, Resource::StatefulSets, "web").scales_to(), Some(3));
-        assert_eq!(request(Verb::Apply, Resource::StatefulSets, "web").scales_to(), None);
+    fn what_is_not_said_of_a_request_is_not_written() {
+        let plain = request(Verb::Delete, Resource::Pods);
+        let text = serde_json::to_string(&plain).unwrap();
+        for left_out in ["subresource", "namespace", "dry_run", "case"] {
+            assert!(!text.contains(left_out), "{text}");
+        }
+        assert_eq!(serde_json::from_str::<Requested>(&text).unwrap(), plain);
     }
 }

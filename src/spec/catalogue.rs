@@ -112,6 +112,18 @@ impl Catalogue {
                 "judged_on names the scenario `{scenario}`, which does not exist; there are {known}"
             );
         }
+        for clause in &requirement.clauses {
+            let unknown = clause.on.iter().find(|scenario| !requirement.judged_on.contains(scenario));
+            ensure!(
+                unknown.is_none(),
+                "the clause `{}` is to be shown on `{}`, which is not among judged_on",
+                clause.id,
+                unknown.map_or("", String::as_str)
+            );
+        }
+        ensure!(!requirement.clauses.is_empty(), "clauses is empty; say what a pass needs evidence of");
+        let ids: BTreeSet<&String> = requirement.clauses.iter().map(|clause| &clause.id).collect();
+        ensure!(ids.len() == requirement.clauses.len(), "two clauses have one id");
         for need in &requirement.needs {
             ensure!(self.requirement(need).is_some(), "needs names `{need}`, which is no requirement");
         }

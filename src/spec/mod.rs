@@ -8,6 +8,6 @@ mod scenario;
 mod yaml;
 
 pub use catalogue::{AREAS, Catalogue, Files, images};
-pub use requirement::{Answer, Feature, Level, Requirement, Source};
+pub use requirement::{Answer, Clause, Feature, Level, Requirement, Source};
 pub use scenario::{Action, Apply, Condition, DryRun, Names, Need, Quiet, Scenario, Tokens};
 pub use yaml::to_json as manifest_objects;

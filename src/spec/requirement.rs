@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::views::Dimension;
+
 /// One file `specs/<area>/<id>.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -20,8 +22,16 @@ pub struct Requirement {
     pub requirement: String,
     /// The Kubernetes minor version from which on it is promised, such as `1.9`.
     pub since: String,
-    /// The scenarios whose histories it is judged on. Each must give evidence, or the verdict is inconclusive.
+    /// The minor version from which on it is promised no longer.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// The field of a StatefulSet that it is about, as a JSON pointer: a server that does not keep it does not make the promise.
+    #[serde(default)]
+    pub reads_back: Option<String>,
+    /// The scenarios whose histories it is judged on.
     pub judged_on: Vec<String>,
+    /// What a pass needs evidence of.
+    pub clauses: Vec<Clause>,
     /// The requirements that must pass before this one means anything.
     #[serde(default)]
     pub needs: Vec<String>,
@@ -46,6 +56,31 @@ pub struct Requirement {
     pub collateral: Vec<String>,
     /// A `kubectl` line that looks further; `{namespace}` stands for the scenario's namespace.
     pub look: String,
+}
+
+/// A part of a requirement that a pass needs evidence of, in each scenario that is to show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clause {
+    /// The name by which the check says that it held.
+    pub id: String,
+    /// What is to be shown, as the rest of the sentence "the record shows that …".
+    pub says: String,
+    /// What it must be shown for: each combination of the members that the record has of these. None stands for once.
+    #[serde(default)]
+    pub each: Vec<Dimension>,
+    /// The scenarios that must show it; all that the requirement is judged on, where none is named.
+    #[serde(default)]
+    pub on: Vec<String>,
+}
+
+impl Requirement {
+    /// The clauses that the history of this scenario must show.
+    pub fn clauses_on<'r>(&'r self, scenario: &'r str) -> impl Iterator<Item = &'r Clause> {
+        self.clauses
+            .iter()
+            .filter(move |clause| clause.on.is_empty() || clause.on.iter().any(|on| on == scenario))
+    }
 }
 
 /// When a requirement is judged, and whether it can fail the run.

@@ -1,77 +1,69 @@
 //! `ordered-creation`: ascending ordinals, and each pod only after every lower one is running and ready.
 
-use super::knowledge::unknown_loss;
 use crate::{
-    checks::{Check, Findings},
-    history::{Event, History, Phase, PodLife, Pods, Resource},
+    checks::{Cause, Check, Findings},
+    history::{Event, Phase},
+    views::{Dimension, PodLife, Set, View, controller},
 };
 
 /// Judges `specs/topology/ordered-creation.yaml`.
 pub(super) const CHECK: Check = Check { id: "ordered-creation", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let lives = history.pods();
-    for born in &lives {
-        let Some(ordinal) = born.ordinal else { continue };
-        for lower in 0..ordinal {
-            predecessor_was_ready(history, findings, &lives, born, lower);
+/// Each pod was created when all pods of lower ordinals were ready.
+const ORDER: &str = "order";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets().iter().filter(|set| !set.is_parallel()) {
+        for born in set.pods() {
+            let Some(ordinal) = born.ordinal else { continue };
+            for lower in set.start_at(born.birth())..ordinal {
+                predecessor_was_ready(set, findings, born, lower);
+            }
         }
     }
 }
 
 /// At the birth of a pod, one lower ordinal must have been ready in its present incarnation.
-fn predecessor_was_ready(
-    history: &History,
-    findings: &mut Findings,
-    lives: &Pods<'_>,
-    born: &PodLife<'_>,
-    lower: u32,
-) {
-    let birth = born.birth();
-    if !born.birth_was_seen() {
-        let gaps: Vec<&Event> = history.gaps(Resource::Pods).take(1).collect();
-        return findings.blind(format!("the creation of {} fell into a gap of the watch", born.name), &gaps);
+fn predecessor_was_ready(set: &Set<'_>, findings: &mut Findings, born: &PodLife<'_>, lower: u32) {
+    let (pods, birth, name) = (set.pods(), born.birth(), set.key(born.name));
+    let say = findings.on(ORDER).of(Dimension::Successor, name.as_str());
+    if let Some(gap) = pods.hidden_birth(born) {
+        let what = format!("the creation of {name} fell into a gap of the watch of pods");
+        return say.blind(Cause::Gap, what, &[gap, birth]);
     }
-    let Some(predecessor) = lives.latest(lower, birth).filter(|life| life.at(birth.seq).is_some()) else {
-        return findings
-            .broken(format!("{} was created while web-{lower} did not exist", born.name), &[birth]);
+    let lower = format!("{}-{lower}", set.name);
+    let predecessor = pods.before(&lower, birth).next();
+    let present = predecessor.and_then(|life| life.at(birth));
+    let phase = present.map(|version| Phase::of(version.what));
+    let events: Vec<&Event> = present.map(|version| version.event).into_iter().chain([birth]).collect();
+    let lower = set.key(&lower);
+    if phase == Some(Phase::Ready) {
+        return say.held(format!("{name} was created when {lower} was ready"), &events);
+    }
+    if let Some(stopped) = predecessor.and_then(|life| controller::loss_not_known(pods, born, life)) {
+        let secs = birth.span.until_us.saturating_sub(stopped.span.until_us) as f64 / 1e6;
+        let what = format!(
+            "{name} was created {secs:.1} s after {lower} stopped being ready, which the controller may not have known"
+        );
+        return say.blind(Cause::ControllerLag, what, &[stopped, birth]);
+    }
+    let state = if predecessor.is_none() {
+        "did not exist yet".to_owned()
+    } else {
+        format!("was {}", Phase::words(phase))
     };
-    let name = predecessor.name;
-    match (predecessor.phase_at(birth.seq), unknown_loss(lives, born, predecessor)) {
-        (Some(Phase::Ready), _) => findings.held(
-            format!("{} was created when {name} was ready", born.name),
-            &[predecessor.at(birth.seq).expect("it has a phase, so it exists").event, birth],
-        ),
-        (_, Some(stopped)) => findings.blind(
-            format!(
-                "{} was created {:.1} s after {name} stopped being ready, which the controller may not have known",
-                born.name,
-                birth.span.until_us.saturating_sub(stopped.span.until_us) as f64 / 1e6
-            ),
-            &[stopped, birth],
-        ),
-        (phase, _) => findings.broken(
-            format!("{} was created while {name} was {}", born.name, describe(phase)),
-            &[predecessor.at(birth.seq).expect("checked above").event, birth],
-        ),
-    }
-}
-
-fn describe(phase: Option<Phase>) -> &'static str {
-    match phase {
-        None => "gone",
-        Some(Phase::Pending) => "not running",
-        Some(Phase::Running) => "running but not ready",
-        Some(Phase::Ready) => "ready",
-        Some(Phase::Terminating) => "terminating",
-        Some(Phase::Terminal) => "ended",
-    }
+    say.broken(format!("{name} was created while {lower} {state}"), &events);
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held};
+    use crate::{
+        checks::notation::{Notes, assert_blind, assert_broken, assert_held, judge},
+        history::Resource,
+    };
 
     #[test]
     fn each_pod_after_its_predecessors_are_ready() {
@@ -100,7 +92,7 @@ mod tests {
 
     #[test]
     fn second_pod_before_first_exists() {
-        assert_broken(&CHECK, "web-1 created; web-0 created", "web-0 did not exist");
+        assert_broken(&CHECK, "web-1 created; web-0 created", "while web-0 did not exist yet");
     }
 
     #[test]
@@ -115,6 +107,42 @@ mod tests {
         assert_broken(&CHECK, known, "web-1 was created while web-0 was terminating");
         let longer = "web-0 created; web-0 ready; web-0 unready; wait 4.9s; web-1 created";
         assert_broken(&CHECK, longer, "web-1 was created while web-0 was running but not ready");
+    }
+
+    #[test]
+    fn a_pod_that_went_without_notice_a_moment_ago_cannot_be_judged_either() {
+        let gone =
+            "web-0 created; web-0 ready; web-1 created; web-1 ready; scale 3; web-0 deleted; web-2 created";
+        assert_blind(&CHECK, gone, "0.1 s after web-0 stopped being ready");
+        let long_gone = gone.replace("web-2 created", "wait 6s; web-2 created");
+        assert_broken(&CHECK, &long_gone, "web-2 was created while web-0 was gone");
+    }
+
+    #[test]
+    fn a_parallel_set_promises_no_order() {
+        let mut notes = Notes::new().say("set replicas=2");
+        notes.modify(Resource::StatefulSets, "web", |set| {
+            set["spec"]["podManagementPolicy"] = json!("Parallel")
+        });
+        assert!(judge(&CHECK, &notes.say("web-1 created; web-0 created").history()).findings.is_empty());
+    }
+
+    #[test]
+    fn the_lowest_ordinal_is_the_sets_own() {
+        let shifted = "set start=5 replicas=2; web-5 created; web-5 ready; web-6 created";
+        assert_held(&CHECK, shifted, 1);
+        assert_broken(&CHECK, &shifted.replace("web-5 ready;", ""), "web-6 was created while web-5 was");
+    }
+
+    #[test]
+    fn a_set_in_another_namespace_is_judged_by_its_own_pods() {
+        let both = "web-0 created; in other; web-0 created; web-0 ready; in ns; web-0 ready; web-1 created; in other;";
+        assert_held(&CHECK, &format!("{both} web-1 created"), 2);
+        assert_broken(
+            &CHECK,
+            &format!("{both} web-1 created; web-2 created"),
+            "other/web-2 was created while other/web-1",
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ use std::{
     ops::RangeInclusive,
 };
 
-use super::{Event, History, Observation, PodLife, Purpose, Requested, Resource, SET, Step, Verb};
+use super::{PodLife, Set, View};
+use crate::history::{Event, History, Observation, Purpose, Requested, Resource, Step, Verb};
 
 /// What became of a set in one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,10 +73,11 @@ pub struct Parting<'t> {
 impl Trace {
     /// Reduces a history, up to the end of its scenario.
     pub fn of(history: &History) -> Self {
-        let turns = turns(history);
+        let view = View::of(history);
+        let turns = turns(&view);
         let (mut legs, mut from) = (Vec::new(), 0);
         for (until, name) in cuts(history) {
-            legs.push(leg(history, &turns, from..=until, name));
+            legs.push(leg(history, &turns, (from..=until, name)));
             from = until + 1;
         }
         Self { legs }
@@ -99,43 +101,45 @@ struct Turned<'h> {
 /// What is ordered by one cause.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Line<'h> {
-    /// The one thing after the other that an ordered set does.
-    Set,
+    /// The one thing after the other that an ordered set does: its namespace and name.
+    Set(&'h str, &'h str),
     /// One pod of a parallel set, whatever becomes of it.
     Pod(&'h str),
     /// The end of one incarnation, asked for by the scenario.
     Asked(&'h str),
 }
 
-fn turns(history: &History) -> Vec<Turned<'_>> {
-    let mut all: Vec<_> = history.pods().iter().flat_map(|life| turns_of(history, life)).collect();
+fn turns<'h>(view: &View<'h>) -> Vec<Turned<'h>> {
+    let mut all = Vec::new();
+    for set in view.sets() {
+        all.extend(set.pods().iter().flat_map(|life| turns_of(view, set, life)));
+    }
     all.sort_by_key(|turned| (turned.seq, turned.moment.turn));
     all
 }
 
-fn turns_of<'h>(history: &'h History, life: &PodLife<'h>) -> Vec<Turned<'h>> {
-    let own = if is_parallel(history) { Line::Pod(life.name) } else { Line::Set };
-    let end = if was_asked_for(history, life) { Line::Asked(life.uid) } else { own };
-    let turned = |seq, line, turn| Turned { seq, line, moment: Moment { pod: life.name.to_owned(), turn } };
+fn turns_of<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>) -> Vec<Turned<'h>> {
+    let own = if set.is_parallel() { Line::Pod(life.name) } else { Line::Set(set.namespace, set.name) };
+    let end = if was_asked_for(view, set, life) { Line::Asked(life.uid) } else { own };
+    let turned = |seq, line, turn| Turned { seq, line, moment: Moment { pod: set.key(life.name), turn } };
     let mut turns = vec![turned(life.birth().seq, own, Turn::Created)];
     turns.extend(life.first_ready().map(|event| turned(event.seq, own, Turn::Ready)));
     if let Some(asked) = life.terminating() {
         turns.push(turned(asked.seq, end, Turn::Terminating));
         // How long containers take to stop is nobody's promise, so such an end stays in the leg that it was asked for in.
-        let gone = life.deleted().map(|event| if end == own { event.seq } else { asked.seq });
+        let gone = life.gone().map(|event| if end == own { event.seq } else { asked.seq });
         turns.extend(gone.map(|seq| turned(seq, end, Turn::Deleted)));
     }
     turns
 }
 
-fn is_parallel(history: &History) -> bool {
-    history.set().any(|set| set.text("/spec/podManagementPolicy") == Some("Parallel"))
-}
-
 /// Whether it was a request of the scenario that asked this incarnation to stop.
-fn was_asked_for(history: &History, life: &PodLife<'_>) -> bool {
+fn was_asked_for<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>) -> bool {
     let Some(end) = life.terminating() else { return false };
-    history.requests().any(|r| r.event.is_between(life.birth(), end) && r.deletes_pod(life.name))
+    let asked = |doing: &super::Doing<'h>| {
+        doing.event.is_between(life.birth(), end) && doing.deletes_pod(set, life.name)
+    };
+    view.doings().iter().any(asked)
 }
 
 /// The events that a leg ends with, and how each is called.
@@ -144,10 +148,10 @@ fn cuts(history: &History) -> Vec<(u64, String)> {
     for step in history.steps() {
         let (seq, name) = match step.what {
             // What made the condition true is the end, however late the driver took notice.
-            Step::Waited { wait, ended_by } if is_for_pods(wait) => {
-                (ended_by.unwrap_or(step.event.seq), wait.clone())
+            Step::Waited { wait, ended_by } if wait.is_for_members() => {
+                (ended_by.unwrap_or(step.event.seq), wait.to_string())
             }
-            Step::TimedOut { wait, .. } if is_for_pods(wait) => (step.event.seq, format!("no {wait}")),
+            Step::TimedOut { wait, .. } if wait.is_for_members() => (step.event.seq, format!("no {wait}")),
             Step::QuietEnded { name } => (step.event.seq, format!("quiet {name}")),
             Step::Completed => (step.event.seq, "the end".to_owned()),
             Step::Aborted { .. } => (step.event.seq, "the end, too early".to_owned()),
@@ -161,12 +165,7 @@ fn cuts(history: &History) -> Vec<(u64, String)> {
     cuts
 }
 
-/// Waits for pods of the set; the driver waits for other pods, too.
-fn is_for_pods(wait: &str) -> bool {
-    wait.starts_with("pods-")
-}
-
-fn leg(history: &History, turns: &[Turned<'_>], seqs: RangeInclusive<u64>, until: String) -> Leg {
+fn leg(history: &History, turns: &[Turned<'_>], (seqs, until): (RangeInclusive<u64>, String)) -> Leg {
     let mut lines: BTreeMap<Line<'_>, Vec<Moment>> = Default::default();
     for turned in turns.iter().filter(|turned| seqs.contains(&turned.seq)) {
         lines.entry(turned.line).or_default().push(turned.moment.clone());
@@ -174,7 +173,7 @@ fn leg(history: &History, turns: &[Turned<'_>], seqs: RangeInclusive<u64>, until
     let mut did: Vec<String> =
         history.events.iter().filter(|event| seqs.contains(&event.seq)).filter_map(done).collect();
     did.dedup();
-    let has_gap = history.gaps(Resource::Pods).any(|gap| seqs.contains(&gap.seq));
+    let has_gap = history.gaps(Resource::Pods).iter().any(|gap| seqs.contains(&gap.shown_by.seq));
     Leg { did, until, lines: lines.into_values().collect(), has_gap }
 }
 
@@ -192,10 +191,11 @@ fn asked(requested: &Requested) -> Option<String> {
     let (verb, resource) = (requested.verb, requested.resource.as_str());
     let name = requested.name.as_deref().unwrap_or_default();
     match verb {
-        Verb::Scale => Some(format!("scale to {}", requested.scales_to()?)),
+        _ if requested.dry_run => None,
+        _ if requested.scales_to().is_some() => Some(format!("scale to {}", requested.scales_to()?)),
         Verb::Delete if resource == Resource::Pods.plural() => Some(format!("delete {name}")),
         Verb::DeleteCollection if resource == Resource::Pods.plural() => Some("delete all pods".to_owned()),
-        _ if resource == Resource::StatefulSets.plural() && name == SET => {
+        _ if resource == Resource::StatefulSets.plural() => {
             Some(format!("{} the set", format!("{verb:?}").to_lowercase()))
         }
         _ => None,
@@ -242,7 +242,7 @@ mod tests {
         Trace::of(&history(statements)).legs.iter().map(short).collect()
     }
 
-    /// `delete web-0: web-0 terminating, web-0 deleted | web-0 created > pods-ready [0]`
+    /// `delete web-0: web-0 terminating, web-0 deleted | web-0 created > pods-ready web-0`
     fn short(leg: &Leg) -> String {
         let line = |line: &Vec<Moment>| line.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let lines: Vec<String> = leg.lines.iter().map(line).collect();
@@ -257,7 +257,10 @@ mod tests {
         );
         assert_eq!(
             legs,
-            [": web-0 created, web-0 ready, web-1 created, web-1 ready > pods-ready [0, 1]", ":  > the end"]
+            [
+                ": web-0 created, web-0 ready, web-1 created, web-1 ready > pods-ready web-0 web-1",
+                ":  > the end"
+            ]
         );
     }
 
@@ -270,7 +273,7 @@ mod tests {
         assert_eq!(
             legs,
             [
-                ": web-0 created > pods-unready [0]",
+                ": web-0 created > pods-unready web-0",
                 ": web-1 created > quiet first",
                 "open web-0: web-0 ready > the end"
             ]
@@ -281,10 +284,13 @@ mod tests {
     fn a_wait_ends_with_what_made_it_true_and_not_when_the_driver_took_notice() {
         let ready = history("web-0 created; web-0 ready").last().seq;
         let mut notes = Notes::new().say("web-0 created; web-0 ready; web-1 created");
-        notes.step(Step::Waited { wait: "pods-ready [0]".to_owned(), ended_by: Some(ready) });
+        notes.step(Step::Waited {
+            wait: crate::history::Wait::PodsReady(vec!["web-0".to_owned()]),
+            ended_by: Some(ready),
+        });
         let trace = Trace::of(&notes.say("completed").history());
         let legs: Vec<String> = trace.legs.iter().map(short).collect();
-        assert_eq!(legs, [": web-0 created, web-0 ready > pods-ready [0]", ": web-1 created > the end"]);
+        assert_eq!(legs, [": web-0 created, web-0 ready > pods-ready web-0", ": web-1 created > the end"]);
     }
 
     const MASS_DELETED: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; waited pods-ready [0, 1]; \
@@ -338,7 +344,7 @@ mod tests {
         let of = |pods: &str| {
             let mut notes = Notes::new();
             let set =
-                json!({"metadata": {"name": SET, "uid": "s"}, "spec": {"podManagementPolicy": "Parallel"}});
+                json!({"metadata": {"name": "web", "uid": "s"}, "spec": {"podManagementPolicy": "Parallel"}});
             notes.object(Resource::StatefulSets, Change::Added, set);
             Trace::of(&notes.say(pods).history())
         };
@@ -370,7 +376,10 @@ mod tests {
         );
         assert_eq!(
             legs,
-            [": web-0 created, web-0 ready > no pods-ready [0, 1]", ": web-1 created > the end, too early"]
+            [
+                ": web-0 created, web-0 ready > no pods-ready web-0 web-1",
+                ": web-1 created > the end, too early"
+            ]
         );
     }
 
@@ -378,9 +387,8 @@ mod tests {
     fn what_was_done_to_others_than_the_set_and_its_pods_is_left_out() {
         let mut notes = Notes::new().say("web-0 created");
         let requests = [
-            (Verb::Apply, Resource::StatefulSets, Some(SET)),
-            (Verb::Delete, Resource::StatefulSets, Some("other")),
-            (Verb::Patch, Resource::Services, Some(SET)),
+            (Verb::Apply, Resource::StatefulSets, Some("web")),
+            (Verb::Patch, Resource::Services, Some("web")),
             (Verb::Delete, Resource::Services, Some("web-0")),
             (Verb::DeleteCollection, Resource::PersistentVolumeClaims, None),
             (Verb::Delete, Resource::Pods, Some("web-0")),
