@@ -90,6 +90,15 @@ limits! {
     /// Between the beginnings of two watches of one resource, and what each failure in a row adds to the wait for the next.
     WATCH_AGAIN = "watch-again", 100,
         "a server, or a proxy before it, that ends each watch at once is not flooded; nothing is lost, since a watch goes on where the last one ended";
+    /// Until a watch is open.
+    WATCH_OPEN = "watch-open", 10_000,
+        "the headers of a watch come at once, even where nothing happens; a server that accepts it and never answers is asked again";
+    /// Between two lists that show what a watch should have delivered.
+    WATCH_COMPARED = "watch-compared", 15_000,
+        "a watch that tells nothing more without an error is found out in time for the scenario to go on, and the lists are no load";
+    /// How long a watch may be behind what a list shows.
+    CATCH_UP = "catch-up", 10_000,
+        "a watch is fed from a cache that is milliseconds behind, on a busy server seconds; one that is ten seconds behind lost something";
     /// The shortest quiet period that a `nothing happens` promise needs.
     QUIET = "quiet", 30_000,
         "three times what upstream waits (10 s): a controller that goes on after eleven seconds must be seen";

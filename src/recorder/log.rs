@@ -29,6 +29,8 @@ struct Inner {
 struct State {
     events: Vec<Event>,
     world: World,
+    /// Nothing is taken in any more: the record is whole.
+    closed: bool,
 }
 
 /// What a wait still waits for.
@@ -72,11 +74,14 @@ impl Recorder {
         self.inner.clock.now_us()
     }
 
-    /// Writes down what was seen, and gives back the event's number.
+    /// Writes down what was seen, and gives back the event's number. After [`Recorder::finish`] nothing is written any more.
     pub fn record(&self, observer: Observer, span: Span, seen: Observation) -> u64 {
         let mut state = self.state();
-        let State { events, world } = &mut *state;
+        let State { events, world, closed } = &mut *state;
         let seq = events.len() as u64;
+        if *closed {
+            return seq;
+        }
         let event = Event { seq, span, observer, seen };
         self.inner.disk.write(&self.inner.scenario, &event);
         // Before anything is made of it, so that memory and disk have the same events even if that panics.
@@ -136,9 +141,10 @@ impl Recorder {
             .map_or(Wake::AtOnce, |event| Wake::By { seq: event.seq, delivered_us: event.span.until_us }))
     }
 
-    /// The record so far.
-    pub fn history(&self) -> History {
-        let state = self.state();
-        History::new(&self.inner.scenario, state.events.clone())
+    /// The whole record. Nothing is added to it any more: what a watch still delivers after the end is nobody's evidence.
+    pub fn finish(&self) -> History {
+        let mut state = self.state();
+        state.closed = true;
+        History::new(&self.inner.scenario, std::mem::take(&mut state.events))
     }
 }

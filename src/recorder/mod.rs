@@ -9,5 +9,5 @@ mod world;
 pub use clock::Clock;
 pub use disk::Disk;
 pub use log::{Missing, Recorder, Wake};
-pub use watch::{Watched, watched_paths};
+pub use watch::{WatchedPath, watched_paths};
 pub use world::{Asked, World};

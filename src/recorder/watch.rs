@@ -1,44 +1,49 @@
 //! One watch of one resource in one namespace, from before the first object exists to the scenario's end.
 //!
 //! A connection that ends is opened again after the last version seen: nothing is lost, and the record says so. A
-//! version that the server has forgotten (410) is a gap: the record says so, lists what exists, and goes on.
+//! version that the server has forgotten (410) is a gap: the record says so, lists what exists, and goes on. Once in a while
+//! a list shows what the watch should have delivered by then: a watch that keeps something to itself is begun anew.
 
-use std::collections::BTreeMap;
+mod compare;
 
-use futures::{Stream, StreamExt, pin_mut};
+use std::{collections::BTreeMap, pin::Pin};
+
+use futures::{Stream, StreamExt};
 use http::Request;
 use kube::core::WatchEvent;
 use serde_json::Value;
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
 };
 
+use self::compare::Comparison;
 use super::Recorder;
 use crate::{
-    cluster::{Server, Unanswered, path},
-    history::{ApiErrorSeen, Change, ObjectSeen, Observation, Observer, Resource, Span},
+    cluster::{Server, Unanswered, answer, path},
+    history::{ApiErrorSeen, Change, ObjectSeen, Observation, Observer, Resource, Span, Watch as Watched},
     limits,
 };
 
-/// A resource and the path of its collection in the scenario's namespace.
+/// What is watched, and the path of its collection.
 #[derive(Debug, Clone)]
-pub struct Watched {
-    /// What is watched.
-    pub resource: Resource,
+pub struct WatchedPath {
+    /// What is watched, and in which of the scenario's namespaces.
+    pub watch: Watched,
     /// Where.
     pub path: String,
 }
 
-/// Every resource with its path in a namespace. `slices` is the API version that serves EndpointSlices.
-pub fn watched_paths(namespace: &str, slices: &str) -> Vec<Watched> {
+/// Every resource with its path in a namespace, which is the scenario's own or, from 1 on, another. `slices` is the API
+/// version that serves EndpointSlices.
+pub fn watched_paths(namespace: &str, number: u8, slices: &str) -> Vec<WatchedPath> {
     let version = |resource: &Resource| match resource {
         Resource::StatefulSets | Resource::ControllerRevisions => "apps/v1".to_owned(),
         Resource::EndpointSlices => slices.to_owned(),
         _ => "v1".to_owned(),
     };
-    let watched = |resource: &Resource| Watched {
-        resource: *resource,
+    let watched = |resource: &Resource| WatchedPath {
+        watch: Watched { resource: *resource, namespace: number },
         path: path::collection(&version(resource), namespace, resource.plural()),
     };
     Resource::ALL.iter().map(watched).collect()
@@ -46,16 +51,17 @@ pub fn watched_paths(namespace: &str, slices: &str) -> Vec<Watched> {
 
 impl Recorder {
     /// Watches a resource until the task is aborted. `opened` is told once the first watch is open.
-    pub async fn watch(self, server: Server, watched: Watched, opened: oneshot::Sender<()>) {
+    pub async fn watch(self, server: Server, watched: WatchedPath, opened: oneshot::Sender<()>) {
         let mut watch = Watch {
             recorder: self,
             server,
             watched,
             revision: None,
             known: BTreeMap::new(),
-            delivered_us: 0,
+            certain_us: None,
             opened: Some(opened),
             failures: 0,
+            comparison: None,
         };
         loop {
             let again = Instant::now() + limits::WATCH_AGAIN.duration();
@@ -70,16 +76,21 @@ impl Recorder {
 struct Watch {
     recorder: Recorder,
     server: Server,
-    watched: Watched,
-    /// The version after which the next session begins; none before the first listing and after a gap.
+    watched: WatchedPath,
+    /// The version after which the next session begins; none before the first list and after a gap.
     revision: Option<String>,
-    /// What exists, to tell what went away in a gap.
+    /// What exists, by uid: to tell what went away in a gap, and what a list has that was not delivered.
     known: BTreeMap<String, ObjectSeen>,
-    /// When the last event was delivered.
-    delivered_us: u64,
+    /// When the last thing was delivered that is certain. Errors and reopenings are not: what comes after them may have
+    /// happened before.
+    certain_us: Option<u64>,
     opened: Option<oneshot::Sender<()>>,
     failures: u32,
+    /// What a list showed and the watch has not delivered yet.
+    comparison: Option<Comparison>,
 }
+
+type Events = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<Value>>> + Send>>;
 
 impl Watch {
     /// Lists if it has to, then follows one watch to its end.
@@ -88,97 +99,153 @@ impl Watch {
             self.list().await?;
         }
         let revision = self.revision.clone().unwrap_or_default();
-        let query = format!(
-            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion={revision}",
-            self.watched.path
-        );
-        let request =
-            Request::get(query).body(Vec::new()).map_err(|e| Unanswered { reason: e.to_string() })?;
-        let stream = match self.server.client.request_events::<Value>(request).await {
-            Ok(stream) => stream,
-            Err(kube::Error::Api(status)) if status.code == 410 => {
-                self.gap(&status.message);
-                return Ok(());
-            }
-            Err(error) => return Err(Unanswered { reason: error.to_string() }),
-        };
-        self.see(Observation::WatchOpened { resource: self.watched.resource, revision });
+        let Some(stream) = self.open(&revision).await? else { return Ok(()) };
+        let resource = self.watched.watch.resource;
+        self.say(Observation::WatchOpened { resource, revision });
         self.opened.take().map(|opened| opened.send(()));
         self.follow(stream).await
     }
 
-    async fn follow(
-        &mut self,
-        stream: impl Stream<Item = kube::Result<WatchEvent<Value>>>,
-    ) -> Result<(), Unanswered> {
-        pin_mut!(stream);
-        while let Some(event) = stream.next().await {
-            self.failures = 0;
-            match event {
-                Ok(WatchEvent::Added(object)) => self.object(Change::Added, object),
-                Ok(WatchEvent::Modified(object)) => self.object(Change::Modified, object),
-                Ok(WatchEvent::Deleted(object)) => self.object(Change::Deleted, object),
-                Ok(WatchEvent::Bookmark(bookmark)) => {
-                    self.revision = Some(bookmark.metadata.resource_version)
-                }
-                Ok(WatchEvent::Error(status)) if status.code == 410 => {
-                    self.gap(&status.message);
-                    return Ok(());
-                }
-                Ok(WatchEvent::Error(status)) => return Err(Unanswered { reason: status.message.clone() }),
-                Err(error) => return Err(Unanswered { reason: error.to_string() }),
+    /// Opens the watch after a version; none where the server has forgotten it.
+    async fn open(&mut self, revision: &str) -> Result<Option<Events>, Unanswered> {
+        let query = format!(
+            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion={revision}",
+            self.watched.path
+        );
+        let unanswered = |reason: String| Unanswered { reason };
+        let request = Request::get(query).body(Vec::new()).map_err(|e| unanswered(e.to_string()))?;
+        let bound = limits::WATCH_OPEN.duration();
+        let opening = self.server.client.request_events::<Value>(request);
+        match timeout(bound, opening).await {
+            Ok(Ok(stream)) => Ok(Some(stream.boxed())),
+            Ok(Err(kube::Error::Api(status))) if status.code == 410 => {
+                self.gap(&status.message);
+                Ok(None)
             }
+            Ok(Err(error)) => Err(unanswered(error.to_string())),
+            Err(_) => Err(unanswered(format!("the watch was not opened within {bound:?}"))),
         }
-        Ok(())
     }
 
+    async fn follow(&mut self, mut stream: Events) -> Result<(), Unanswered> {
+        let mut ticks = ticks();
+        loop {
+            let overdue = self.comparison.as_ref().map_or_else(far_off, Comparison::until);
+            tokio::select! {
+                biased;
+                event = stream.next() => match event {
+                    None => return Ok(()),
+                    Some(event) => if self.take(event)? { return Ok(()) },
+                },
+                () = sleep_until(overdue) => {
+                    self.kept_back();
+                    return Ok(());
+                }
+                _ = ticks.tick() => self.compare().await,
+            }
+        }
+    }
+
+    /// Takes in an event. Says whether the watch is over.
+    fn take(&mut self, event: kube::Result<WatchEvent<Value>>) -> Result<bool, Unanswered> {
+        match event {
+            Ok(WatchEvent::Added(object)) => self.object(Change::Added, object)?,
+            Ok(WatchEvent::Modified(object)) => self.object(Change::Modified, object)?,
+            Ok(WatchEvent::Deleted(object)) => self.object(Change::Deleted, object)?,
+            Ok(WatchEvent::Bookmark(bookmark)) => self.bookmark(bookmark.metadata.resource_version),
+            Ok(WatchEvent::Error(status)) if status.code == 410 => {
+                self.gap(&status.message);
+                return Ok(true);
+            }
+            Ok(WatchEvent::Error(status)) => return Err(Unanswered { reason: status.message.clone() }),
+            Err(error) => return Err(Unanswered { reason: error.to_string() }),
+        }
+        self.failures = 0;
+        Ok(false)
+    }
+
+    /// Reads what exists, and tells what came and went since the last delivery. Objects are told apart by their uids: one that
+    /// was replaced is gone.
     async fn list(&mut self) -> Result<(), Unanswered> {
-        let reply = self.server.get(&self.watched.path).await?;
-        if !reply.is_ok() {
-            return Err(Unanswered { reason: reply.message() });
+        let asked_us = self.recorder.now_us();
+        let kind = answer::kind_of(self.watched.watch.resource);
+        let list = self.server.list(&self.watched.path, kind).await?;
+        let listed: Vec<ObjectSeen> = list
+            .items
+            .into_iter()
+            .map(|item| ObjectSeen::new(Change::Listed, self.watched.watch.resource, item))
+            .collect();
+        let gone = std::mem::take(&mut self.known).into_values();
+        for object in gone.filter(|known| listed.iter().all(|listed| listed.uid != known.uid)) {
+            self.delivered(ObjectSeen { change: Change::Unlisted, ..object });
         }
-        let mut gone = std::mem::take(&mut self.known);
-        for item in reply.body["items"].as_array().into_iter().flatten() {
-            gone.remove(item["metadata"]["name"].as_str().unwrap_or_default());
-            self.object(Change::Listed, item.clone());
-        }
-        for mut object in gone.into_values() {
-            object.change = Change::Deleted;
+        for object in listed {
             self.delivered(object);
         }
-        self.revision = reply.body["metadata"]["resourceVersion"].as_str().map(str::to_owned);
+        // What happens from now on can have happened since the list was asked for.
+        self.certain_us = Some(asked_us);
+        self.comparison = None;
+        self.revision = Some(list.resource_version);
         Ok(())
     }
 
     fn gap(&mut self, reason: &str) {
         self.revision = None;
-        self.see(Observation::WatchGap { resource: self.watched.resource, reason: reason.to_owned() });
+        self.comparison = None;
+        let resource = self.watched.watch.resource;
+        self.say(Observation::WatchGap { resource, reason: reason.to_owned() });
     }
 
-    fn object(&mut self, change: Change, object: Value) {
-        self.delivered(ObjectSeen::new(change, self.watched.resource, object));
+    /// Something that the watch delivers is an object of the kind that is watched, or it is no answer of the API.
+    fn object(&mut self, change: Change, object: Value) -> Result<(), Unanswered> {
+        let kind = answer::kind_of(self.watched.watch.resource);
+        answer::object(&object, &self.watched.path, kind).map_err(|reason| Unanswered { reason })?;
+        let object = ObjectSeen::new(change, self.watched.watch.resource, object);
+        if let Some(comparison) = &mut self.comparison {
+            comparison.delivered(&object);
+            if comparison.is_over() {
+                self.comparison = None;
+            }
+        }
+        let now_us = self.recorder.now_us();
+        self.delivered(object);
+        self.certain_us = Some(now_us);
+        Ok(())
     }
 
+    fn bookmark(&mut self, revision: String) {
+        self.revision = Some(revision.clone());
+        let now_us = self.recorder.now_us();
+        let resource = self.watched.watch.resource;
+        self.see(Observation::Bookmark { resource, revision });
+        self.certain_us = Some(now_us);
+    }
+
+    /// Records a version: it came to be at some time since the last delivery that is certain.
     fn delivered(&mut self, seen: ObjectSeen) {
         self.revision = Some(seen.revision.clone());
-        match seen.change {
-            Change::Deleted => self.known.remove(&seen.name),
-            _ => self.known.insert(seen.name.clone(), seen.clone()),
+        match seen.change.is_removal() {
+            true => self.known.remove(&seen.uid),
+            false => self.known.insert(seen.uid.clone(), seen.clone()),
         };
         self.see(Observation::Object(seen));
     }
 
-    /// Records a delivery: true some time between the one before and now.
-    fn see(&mut self, seen: Observation) {
+    fn see(&self, seen: Observation) {
         let now_us = self.recorder.now_us();
-        let span = Span { from_us: self.delivered_us, until_us: now_us };
-        self.delivered_us = now_us;
-        self.recorder.record(Observer::Watch(self.watched.resource), span, seen);
+        let span = Span { from_us: self.certain_us.unwrap_or(now_us), until_us: now_us };
+        self.recorder.record(Observer::Watch(self.watched.watch), span, seen);
+    }
+
+    /// Records something about the watch itself.
+    fn say(&self, seen: Observation) {
+        let span = Span::at(self.recorder.now_us());
+        self.recorder.record(Observer::Watch(self.watched.watch), span, seen);
     }
 
     async fn failed(&mut self, error: &Unanswered) {
         self.failures += 1;
-        self.see(Observation::ApiError(ApiErrorSeen {
+        self.say(Observation::ApiError(ApiErrorSeen {
             request: format!("WATCH {}", self.watched.path),
             code: 0,
             reason: error.reason.clone(),
@@ -186,6 +253,19 @@ impl Watch {
         }));
         sleep(limits::WATCH_AGAIN.duration() * self.failures.min(20)).await;
     }
+}
+
+/// When a list shows what the watch should have delivered.
+fn ticks() -> Interval {
+    let every = limits::WATCH_COMPARED.duration();
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Later than anything that is waited for.
+fn far_off() -> Instant {
+    Instant::now() + limits::RUN.duration() * 10
 }
 
 #[cfg(test)]
@@ -213,7 +293,7 @@ mod tests {
         let answer = tower::service_fn(move |request: Request<Body>| {
             let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
             watches.fetch_add(is_watch.into(), Ordering::Relaxed);
-            let list = r#"{"metadata": {"resourceVersion": "1"}, "items": []}"#;
+            let list = r#"{"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}"#;
             let body = if is_watch { "" } else { list };
             async move { Ok::<_, std::io::Error>(Response::new(Body::from(body.as_bytes().to_vec()))) }
         });
@@ -236,7 +316,7 @@ mod tests {
         let recorder = Recorder::new("first-start", Clock::start(), disk);
         let watches = Arc::new(AtomicU32::new(0));
         let (opened, mut opening) = oneshot::channel();
-        let pods = watched_paths("ns", "discovery.k8s.io/v1").remove(0);
+        let pods = watched_paths("ns", 0, "discovery.k8s.io/v1").remove(0);
         let watching = recorder.clone().watch(hasty(watches.clone()), pods, opened);
         assert!(timeout(Duration::from_secs(10), watching).await.is_err(), "a watch does not end by itself");
         assert_eq!(opening.try_recv(), Ok(()));

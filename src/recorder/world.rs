@@ -1,23 +1,29 @@
 //! The present, as the record has it: what waits look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::history::{
-    Change, DnsOutcome, DnsSeen, Event, ObjectSeen, Observation, Observer, Phase, Resource, Transport,
-    Vantage,
+    Change, DnsOutcome, DnsSeen, Event, ListSeen, ObjectSeen, Observation, Observer, Phase, Resource, Step,
+    Transport, Vantage, Watch,
 };
 
 /// The newest version of everything that exists, and the newest answer to every DNS question.
 #[derive(Debug, Default)]
 pub struct World {
-    objects: BTreeMap<Resource, BTreeMap<String, ObjectSeen>>,
+    objects: BTreeMap<Watch, BTreeMap<String, ObjectSeen>>,
+    /// When each object that exists was first delivered, by uid.
+    first_us: HashMap<String, u64>,
+    /// Every version that was delivered, by uid and resource version.
+    delivered: BTreeSet<(String, String)>,
+    /// The scenario's other namespaces.
+    other_namespaces: Vec<String>,
     changed_us: BTreeMap<Resource, u64>,
     answers: BTreeMap<Asked, Answered>,
     /// When each pod was created, until it is ready for the first time.
     starting_since_us: BTreeMap<String, u64>,
     slowest_start_us: u64,
     /// Since when a watch has had no answer, for those that have none.
-    silent_since_us: BTreeMap<Resource, u64>,
+    silent_since_us: BTreeMap<Watch, u64>,
 }
 
 /// A DNS question and where it went.
@@ -42,33 +48,58 @@ struct Answered {
 impl World {
     /// Takes in an event.
     pub(super) fn learn(&mut self, event: &Event) {
-        if let Observer::Watch(resource) = event.observer {
-            match event.seen {
+        let now_us = event.span.until_us;
+        if let Observer::Watch(watch) = event.observer {
+            match &event.seen {
                 Observation::ApiError(_) => {
-                    self.silent_since_us.entry(resource).or_insert(event.span.until_us);
+                    self.silent_since_us.entry(watch).or_insert(now_us);
                 }
-                _ => {
-                    self.silent_since_us.remove(&resource);
+                seen => {
+                    self.silent_since_us.remove(&watch);
+                    if let Observation::Object(object) = seen {
+                        self.learn_object(watch, object, now_us);
+                    }
                 }
             }
         }
         match &event.seen {
-            Observation::Object(object) => self.learn_object(object, event.span.until_us),
             Observation::Dns(dns) => self.learn_answer(dns, event.span.from_us),
+            Observation::Step(Step::Started(started)) => {
+                self.other_namespaces.clone_from(&started.other_namespaces);
+            }
             _ => {}
         }
     }
 
-    fn learn_object(&mut self, object: &ObjectSeen, now_us: u64) {
+    fn learn_object(&mut self, watch: Watch, object: &ObjectSeen, now_us: u64) {
         self.changed_us.insert(object.resource, now_us);
         if object.resource == Resource::Pods {
             self.learn_start(object, now_us);
         }
-        let of_kind = self.objects.entry(object.resource).or_default();
-        match object.change {
-            Change::Deleted => of_kind.remove(&object.name),
-            _ => of_kind.insert(object.name.clone(), object.clone()),
-        };
+        self.delivered.insert((object.uid.clone(), object.revision.clone()));
+        let of_kind = self.objects.entry(watch).or_default();
+        if !object.change.is_removal() {
+            self.first_us.entry(object.uid.clone()).or_insert(now_us);
+            of_kind.insert(object.name.clone(), object.clone());
+            return;
+        }
+        self.first_us.remove(&object.uid);
+        // Its successor may have the name by now.
+        if of_kind.get(&object.name).is_some_and(|known| known.uid == object.uid) {
+            of_kind.remove(&object.name);
+        }
+    }
+
+    /// Whether everything that a list shows has been delivered, and nothing is known any more that was delivered before the
+    /// list was asked for and that it does not have.
+    pub fn has_all_of(&self, list: &ListSeen, asked_us: u64) -> bool {
+        let uids: BTreeSet<&str> = list.objects.iter().map(|version| version.uid.as_str()).collect();
+        let is_delivered =
+            |uid: &str, revision: &str| self.delivered.contains(&(uid.to_owned(), revision.to_owned()));
+        let known = self.objects.get(&list.of).into_iter().flat_map(BTreeMap::values);
+        let is_old = |uid: &str| self.first_us.get(uid).is_some_and(|first_us| *first_us < asked_us);
+        list.objects.iter().all(|version| is_delivered(&version.uid, &version.revision))
+            && known.into_iter().all(|known| uids.contains(known.uid.as_str()) || !is_old(&known.uid))
     }
 
     fn learn_start(&mut self, pod: &ObjectSeen, now_us: u64) {
@@ -91,19 +122,30 @@ impl World {
         self.answers.insert(asked, Answered { asked_us, outcome: dns.outcome.clone() });
     }
 
-    /// The object of that name, if it exists.
+    /// The object of that name, if it exists. In another of the scenario's namespaces than its own it is called
+    /// `<namespace>/<name>`.
     pub fn get(&self, resource: Resource, name: &str) -> Option<&ObjectSeen> {
-        self.objects.get(&resource)?.get(name)
+        let (namespace, name) = self.place(name);
+        self.objects.get(&Watch { resource, namespace })?.get(name)
     }
 
-    /// All objects of a resource, by name.
+    /// The number of the namespace in a name, and the name in it.
+    fn place<'n>(&self, name: &'n str) -> (u8, &'n str) {
+        let Some((namespace, name)) = name.split_once('/') else { return (0, name) };
+        let other = self.other_namespaces.iter().position(|other| other == namespace);
+        (other.and_then(|other| u8::try_from(other + 1).ok()).unwrap_or(0), name)
+    }
+
+    /// All objects of a resource in the namespace that a name names, by their own names.
+    pub fn beside(&self, resource: Resource, name: &str) -> impl Iterator<Item = &ObjectSeen> {
+        let (namespace, _) = self.place(name);
+        self.objects.get(&Watch { resource, namespace }).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// All objects of a resource in all of the scenario's namespaces.
     pub fn all(&self, resource: Resource) -> impl Iterator<Item = &ObjectSeen> {
-        self.objects.get(&resource).into_iter().flat_map(BTreeMap::values)
-    }
-
-    /// The names of all objects of a resource.
-    pub fn names(&self, resource: Resource) -> Vec<String> {
-        self.all(resource).map(|object| object.name.clone()).collect()
+        let of_it = self.objects.iter().filter(move |(watch, _)| watch.resource == resource);
+        of_it.flat_map(|(_, objects)| objects.values())
     }
 
     /// The longest that a pod took from its creation to being ready.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
-use super::{Action, Requirement, Scenario, yaml};
+use super::{Action, Overlay, Requirement, Scenario, yaml};
 use crate::limits;
 
 static SPECS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/specs");
@@ -18,6 +18,9 @@ static MANIFESTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
 /// The areas, in the order of the catalogue.
 pub const AREAS: &[&str] =
     &["topology", "network-identity", "dns", "storage", "scaling", "update", "deletion", "api"];
+
+/// The folder of the overlays under `manifests/`.
+const OVERLAYS: &str = "overlays/";
 
 /// Files by their path below a folder.
 pub type Files = BTreeMap<String, String>;
@@ -31,6 +34,8 @@ pub struct Catalogue {
     pub scenarios: BTreeMap<String, Scenario>,
     /// The manifests' objects, by path.
     pub manifests: BTreeMap<String, Vec<Value>>,
+    /// The changes to manifests, by the stem of their file.
+    pub overlays: BTreeMap<String, Overlay>,
 }
 
 impl Catalogue {
@@ -50,7 +55,16 @@ impl Catalogue {
     pub fn from_files(specs: &Files, manifests: &Files) -> Result<Self> {
         let mut catalogue = Self::default();
         for (path, text) in manifests.iter().filter(|(path, _)| path.ends_with(".yaml")) {
-            catalogue.manifests.insert(path.clone(), yaml::to_json(&format!("manifests/{path}"), text)?);
+            let shown = format!("manifests/{path}");
+            match path.strip_prefix(OVERLAYS) {
+                Some(file) => {
+                    let id = file.trim_end_matches(".yaml").to_owned();
+                    catalogue.overlays.insert(id, yaml::parse(&shown, text)?);
+                }
+                None => {
+                    catalogue.manifests.insert(path.clone(), yaml::to_json(&shown, text)?);
+                }
+            }
         }
         for (path, text) in specs.iter().filter(|(path, _)| path.ends_with(".yaml")) {
             catalogue.add_spec(path, text)?;
@@ -144,6 +158,16 @@ impl Catalogue {
                     self.manifests.keys().cloned().collect::<Vec<_>>().join(", ")
                 );
             }
+            if let Action::Apply(apply) = action {
+                let unknown = apply.overlays.iter().find(|id| !self.overlays.contains_key(*id));
+                ensure!(
+                    unknown.is_none(),
+                    "step {}: there is no overlay manifests/overlays/{}.yaml; there are {}",
+                    index + 1,
+                    unknown.map_or("", String::as_str),
+                    self.overlays.keys().cloned().collect::<Vec<_>>().join(", ")
+                );
+            }
             if let Action::Quiet(quiet) = action {
                 ensure!(
                     limits::ALL.iter().any(|limit| limit.name == quiet.limit),
@@ -159,11 +183,7 @@ impl Catalogue {
 
 fn manifests_of(action: &Action) -> Vec<&str> {
     match action {
-        Action::Apply(apply) => [Some(&apply.manifest), apply.without_storage.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect(),
+        Action::Apply(apply) => vec![&apply.manifest],
         Action::DryRun(dry_run) => vec![&dry_run.manifest, &dry_run.instead],
         _ => Vec::new(),
     }

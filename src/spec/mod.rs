@@ -3,11 +3,16 @@
 //! The binary carries its own copy; `--specs` and `--manifests` read other folders.
 
 mod catalogue;
+mod overlay;
 mod requirement;
 mod scenario;
 mod yaml;
 
 pub use catalogue::{AREAS, Catalogue, Files, images};
+pub use overlay::Overlay;
 pub use requirement::{Answer, Clause, Feature, Level, Requirement, Source};
-pub use scenario::{Action, Apply, Condition, DryRun, Names, Need, Quiet, Scenario, Tokens};
+pub use scenario::{
+    Action, Apply, Condition, DEFAULT_SERVICE, DEFAULT_SET, DryRun, Expected, Names, Need, PodRef, Quiet,
+    Request, Scenario, Tokens,
+};
 pub use yaml::to_json as manifest_objects;
