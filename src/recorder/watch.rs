@@ -213,7 +213,7 @@ mod tests {
         let answer = tower::service_fn(move |request: Request<Body>| {
             let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
             watches.fetch_add(is_watch.into(), Ordering::Relaxed);
-            let list = r#"{"metadata": {"resourceVersion": "1"}, "items": []}"#;
+            let list = r#"{"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}"#;
             let body = if is_watch { "" } else { list };
             async move { Ok::<_, std::io::Error>(Response::new(Body::from(body.as_bytes().to_vec()))) }
         });
