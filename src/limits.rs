@@ -41,6 +41,24 @@ macro_rules! limits {
     };
 }
 
+/// How large something may be that comes from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// The name.
+    pub name: &'static str,
+    /// The bound in bytes.
+    pub bytes: usize,
+    /// Why it is that much.
+    pub reason: &'static str,
+}
+
+/// One answer of the API server, and one line of a watch.
+pub const ANSWER: Size = Size {
+    name: "answer",
+    bytes: 64 << 20,
+    reason: "a page of 500 objects of the greatest size that etcd takes by default (1.5 MiB) is larger and is not seen; what is real stays below 10 MiB, and a server gone wrong must not fill the memory",
+};
+
 limits! {
     /// How long the controller may act on a readiness that the API server has already taken back.
     READINESS_LAG = "readiness-lag", 5_000,
@@ -86,7 +104,7 @@ limits! {
         "every command that the harness runs ends at once; more than this is a broken stream";
     /// One request to the API server, watches excepted.
     REQUEST = "request", 30_000,
-        "kubectl's own patience; several attempts share it";
+        "kubectl's own patience; several attempts share it; `--request-timeout` changes it";
     /// Between the beginnings of two watches of one resource, and what each failure in a row adds to the wait for the next.
     WATCH_AGAIN = "watch-again", 100,
         "a server, or a proxy before it, that ends each watch at once is not flooded; nothing is lost, since a watch goes on where the last one ended";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -67,8 +67,16 @@ impl Namespace {
 
     /// Whether the namespace of that name is still the one that the run has made, and not on its way out.
     pub async fn is_ours(&self, server: &Server) -> Result<bool> {
-        let metadata = &server.get(&self.path()).await?.body["metadata"];
-        Ok(metadata["uid"] == self.uid.as_str() && metadata["deletionTimestamp"].is_null())
+        match server.object(&self.path(), "Namespace").await {
+            Ok(found) => {
+                let metadata = &found["metadata"];
+                Ok(metadata["uid"] == self.uid.as_str() && metadata["deletionTimestamp"].is_null())
+            }
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => {
+                Err(error).with_context(|| format!("failed to look at the namespace {}", self.name))
+            }
+        }
     }
 
     /// Takes out what does not go at once: pods (a second each, and the StatefulSets first, so that nobody makes new
@@ -82,14 +90,19 @@ impl Namespace {
         self.delete_all(server, "/apis/apps/v1", "statefulsets", &orphan).await?;
         let at_once = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 1});
         self.delete_all(server, "/api/v1", "pods", &at_once).await?;
-        for plural in ["services", "persistentvolumeclaims"] {
-            self.delete_each(server, plural).await?;
+        for (plural, kind) in [("services", "Service"), ("persistentvolumeclaims", "PersistentVolumeClaim")] {
+            self.delete_each(server, plural, kind).await?;
         }
         let began = Instant::now();
-        for plural in ["pods", "persistentvolumeclaims", "endpoints"] {
+        let slow = [
+            ("pods", "Pod"),
+            ("persistentvolumeclaims", "PersistentVolumeClaim"),
+            ("endpoints", "Endpoints"),
+        ];
+        for (plural, kind) in slow {
             let mut stirred = Instant::now();
             loop {
-                let left = self.list(server, plural).await?;
+                let left = self.list(server, plural, kind).await?;
                 if left.is_empty() || began.elapsed() >= patience {
                     break;
                 }
@@ -117,15 +130,14 @@ impl Namespace {
         Ok(())
     }
 
-    async fn list(&self, server: &Server, plural: &str) -> Result<Vec<Value>> {
-        let reply = server.get(&format!("{}/{plural}", self.path())).await?;
-        ensure!(reply.is_ok(), "failed to list the {plural} of {}: {}", self.name, reply.message());
-        Ok(reply.body["items"].as_array().cloned().unwrap_or_default())
+    async fn list(&self, server: &Server, plural: &str, kind: &str) -> Result<Vec<Value>> {
+        let list = server.list(&format!("{}/{plural}", self.path()), kind).await;
+        Ok(list.with_context(|| format!("failed to list the {plural} of {}", self.name))?.items)
     }
 
     /// Deletes the objects one by one, each by its uid: old servers cannot delete a collection of Services.
-    async fn delete_each(&self, server: &Server, plural: &str) -> Result<()> {
-        for object in self.list(server, plural).await? {
+    async fn delete_each(&self, server: &Server, plural: &str, kind: &str) -> Result<()> {
+        for object in self.list(server, plural, kind).await? {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
             let options = json!({
                 "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": object["metadata"]["uid"]},
@@ -172,30 +184,42 @@ impl Namespace {
 }
 
 /// The namespaces that runs have made and that still exist; with an id, only that run's.
+///
+/// # Errors
+/// The list was refused, or what came is no list: it is not known then what there is.
 pub async fn namespaces_of_runs(server: &Server, run_id: Option<&str>) -> Result<Vec<Namespace>> {
     let selector = run_id.map_or("steadfast%2Frun-id".to_owned(), |id| format!("steadfast%2Frun-id%3D{id}"));
-    let reply = server.get_patiently(&format!("/api/v1/namespaces?labelSelector={selector}")).await?;
-    ensure!(reply.is_ok(), "failed to list the namespaces of runs: {}", reply.message());
-    Ok(reply.body["items"].as_array().into_iter().flatten().filter_map(Namespace::read).collect())
+    let list = server.list(&format!("/api/v1/namespaces?labelSelector={selector}"), "Namespace").await;
+    let list = list.context("failed to list the namespaces of runs")?;
+    Ok(list.items.iter().filter_map(Namespace::read).collect())
 }
 
 /// What is still there of these namespaces: the namespaces themselves, and the volumes that were bound to claims in them.
+///
+/// # Errors
+/// Something was not answered, or refused: it is not known then what is left. Only a 404 means that a namespace is gone.
 pub async fn left_behind(server: &Server, namespaces: &[String]) -> Result<Vec<String>> {
     let mut left = Vec::new();
     for name in namespaces {
-        let reply = server.get_patiently(&format!("/api/v1/namespaces/{name}")).await?;
-        if reply.code != 404 {
-            left.push(format!("namespace/{name}"));
+        match server.object(&format!("/api/v1/namespaces/{name}"), "Namespace").await {
+            Ok(_) => left.push(format!("namespace/{name}")),
+            Err(error) if error.is_absent() => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("failed to look for the namespace {name}"));
+            }
         }
     }
-    let reply = server.get_patiently("/api/v1/persistentvolumes").await?;
-    for volume in reply.body["items"].as_array().into_iter().flatten() {
-        let of = volume["spec"]["claimRef"]["namespace"].as_str().unwrap_or_default();
-        if namespaces.iter().any(|name| name == of) {
-            let policy = volume["spec"]["persistentVolumeReclaimPolicy"].as_str().unwrap_or_default();
-            let name = volume["metadata"]["name"].as_str().unwrap_or_default();
-            left.push(format!("persistentvolume/{name} (reclaim policy {policy}, of {of})"));
-        }
-    }
+    let volumes = server.list("/api/v1/persistentvolumes", "PersistentVolume").await;
+    let volumes = volumes.context("failed to list the persistentvolumes")?.items;
+    left.extend(volumes.iter().filter_map(|volume| volume_of(volume, namespaces)));
     Ok(left)
+}
+
+/// A volume that is bound to a claim in one of these namespaces, as a person reads it.
+fn volume_of(volume: &Value, namespaces: &[String]) -> Option<String> {
+    let of = volume["spec"]["claimRef"]["namespace"].as_str()?;
+    let policy = volume["spec"]["persistentVolumeReclaimPolicy"].as_str().unwrap_or_default();
+    let name = volume["metadata"]["name"].as_str().unwrap_or_default();
+    let is_ours = namespaces.iter().any(|name| name == of);
+    is_ours.then(|| format!("persistentvolume/{name} (reclaim policy {policy}, of {of})"))
 }

@@ -1,6 +1,6 @@
 //! What has to be found out about a cluster: its nodes, its default StorageClass, its DNS zone and who answers for it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::{Server, Unanswered};
@@ -61,19 +61,13 @@ impl Surroundings {
     }
 }
 
-fn items(list: &Value) -> &[Value] {
-    list["items"].as_array().map_or(&[], Vec::as_slice)
-}
-
-async fn list(server: &Server, path: &str) -> Result<Vec<Value>> {
-    let reply = server.get_patiently(path).await?;
-    anyhow::ensure!(reply.is_ok(), "failed to list {path}: {}", reply.message());
-    Ok(items(&reply.body).to_vec())
+async fn list(server: &Server, path: &str, kind: &str) -> Result<Vec<Value>> {
+    Ok(server.list(path, kind).await.with_context(|| format!("failed to list {path}"))?.items)
 }
 
 /// The names of the nodes that a pod without tolerations can be scheduled to.
 pub async fn schedulable_nodes(server: &Server) -> Result<Vec<String>> {
-    let nodes = list(server, "/api/v1/nodes").await?;
+    let nodes = list(server, "/api/v1/nodes", "Node").await?;
     let mut names: Vec<String> = nodes.iter().filter(|node| takes_pods(node)).filter_map(name).collect();
     names.sort();
     Ok(names)
@@ -95,7 +89,7 @@ fn name(object: &Value) -> Option<String> {
 
 /// The default StorageClass; none where there is none. With several, the newest, as the API server does.
 pub async fn storage_class(server: &Server) -> Result<Option<String>> {
-    let classes = list(server, "/apis/storage.k8s.io/v1/storageclasses").await?;
+    let classes = list(server, "/apis/storage.k8s.io/v1/storageclasses", "StorageClass").await?;
     let is_default = |class: &&Value| {
         let annotations = &class["metadata"]["annotations"];
         ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"]
@@ -148,7 +142,8 @@ pub async fn backends_of(
         },
     };
     let selector = selector.replace('=', "%3D").replace(',', "%2C");
-    let pods = list(server, &format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")).await?;
+    let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
+    let pods = list(server, &path, "Pod").await?;
     let mut backends: Vec<Backend> = pods.iter().filter_map(|pod| ready_backend(&namespace, pod)).collect();
     backends.sort_by(|a, b| a.pod.cmp(&b.pod));
     Ok(backends)
@@ -156,7 +151,7 @@ pub async fn backends_of(
 
 /// The namespace and the selector of the Service that has one of these addresses.
 async fn dns_service(server: &Server, nameservers: &[String]) -> Result<Option<(String, String)>> {
-    let services = list(server, "/api/v1/services").await?;
+    let services = list(server, "/api/v1/services", "Service").await?;
     let found = services.iter().find(|service| {
         let address = service["spec"]["clusterIP"].as_str().unwrap_or_default();
         nameservers.iter().any(|nameserver| nameserver == address)

@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides or records; the recorder and the driver use it.
 
+pub mod answer;
 mod cleanup;
 mod connect;
 mod discover;
@@ -18,4 +19,4 @@ pub use discover::{
 };
 pub use exec::{Printed, run_in_pod};
 pub use permissions::{Permission, missing as missing_permissions, needed as needed_permissions};
-pub use server::{Reply, Server, Unanswered, path};
+pub use server::{NotRead, Reply, Server, Unanswered, path};

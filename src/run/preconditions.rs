@@ -46,18 +46,20 @@ async fn permitted(server: &Server) -> Result<()> {
 }
 
 async fn existing_class(server: &Server, name: &str) -> Result<String> {
-    let reply = server.get_patiently(&format!("/apis/storage.k8s.io/v1/storageclasses/{name}")).await?;
-    anyhow::ensure!(
-        reply.is_ok(),
-        "there is no StorageClass `{name}` ({}); try `kubectl get storageclass`",
-        reply.message()
-    );
-    Ok(name.to_owned())
+    match server.object(&format!("/apis/storage.k8s.io/v1/storageclasses/{name}"), "StorageClass").await {
+        Ok(_) => Ok(name.to_owned()),
+        Err(error) if error.is_absent() => Err(anyhow!(
+            "there is no StorageClass `{name}` (--storage-class); try `kubectl get storageclass`"
+        )),
+        Err(error) => Err(error).with_context(|| format!("failed to look for the StorageClass `{name}`")),
+    }
 }
 
 /// The API version that serves EndpointSlices: v1 from Kubernetes 1.21 on, v1beta1 before.
 async fn slices_version(server: &Server) -> Result<String> {
     let reply = server.get_patiently("/apis/discovery.k8s.io").await?;
+    anyhow::ensure!(reply.code != 404, "the server serves no EndpointSlices (discovery.k8s.io)");
+    anyhow::ensure!(reply.is_ok(), "failed to ask for the versions of discovery.k8s.io: {}", reply.message());
     let version = reply.body["preferredVersion"]["groupVersion"].as_str();
-    version.map(str::to_owned).context("the server serves no EndpointSlices (discovery.k8s.io)")
+    version.map(str::to_owned).context("the server does not say which version of discovery.k8s.io it prefers")
 }

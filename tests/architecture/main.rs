@@ -17,14 +17,15 @@ struct Module {
 
 const MODULES: &[Module] = &[
     Module { name: "limits", uses: &[], pure: true },
+    Module { name: "secret", uses: &[], pure: true },
     Module { name: "history", uses: &["limits"], pure: true },
     Module { name: "spec", uses: &["history", "limits"], pure: true },
     Module { name: "checks", uses: &["history", "limits"], pure: true },
     Module { name: "judge", uses: &["spec", "history", "checks"], pure: true },
     Module { name: "plan", uses: &["spec", "limits"], pure: true },
     Module { name: "report", uses: &["limits", "history", "spec", "checks", "judge", "plan"], pure: true },
-    Module { name: "options", uses: &["limits", "report"], pure: true },
-    Module { name: "cluster", uses: &["limits", "history", "options"], pure: false },
+    Module { name: "options", uses: &["limits", "secret", "report"], pure: true },
+    Module { name: "cluster", uses: &["limits", "secret", "history", "options"], pure: false },
     Module { name: "recorder", uses: &["limits", "history", "options", "cluster"], pure: false },
     Module {
         name: "driver",
@@ -48,8 +49,8 @@ const MODULES: &[Module] = &[
     Module {
         name: "cli",
         uses: &[
-            "limits", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster", "run",
-            "selftest", "embedded",
+            "limits", "secret", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster",
+            "run", "selftest", "embedded",
         ],
         pure: false,
     },
