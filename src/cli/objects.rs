@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::spec::{self, Action, Apply, Catalogue, Scenario};
+use crate::{
+    history::Verb,
+    spec::{self, Action, Apply, Catalogue, Scenario},
+};
 
 /// The objects that the scenario creates, such as `StatefulSet web with 3 replicas`.
 pub(super) fn created(catalogue: &Catalogue, scenario: &Scenario) -> Vec<String> {
@@ -12,7 +15,10 @@ pub(super) fn created(catalogue: &Catalogue, scenario: &Scenario) -> Vec<String>
         .flat_map(|step| match step {
             Action::Apply(apply) => applied(catalogue, apply),
             Action::StartProbes => vec!["a probe pod on each node".to_owned()],
-            Action::Churn(pod) => vec![format!("pods that take the address of web-{pod}")],
+            Action::Churn(pod) => vec![format!("pods that take the address of {}", pod.name())],
+            Action::Request(request) if request.verb == Verb::Create && !request.dry_run => {
+                vec![request.target.clone()]
+            }
             _ => Vec::new(),
         })
         .collect()
@@ -27,25 +33,23 @@ pub(super) fn dry_run<'c>(scenario: &'c Scenario) -> Vec<&'c str> {
     scenario.steps.iter().filter_map(manifest).collect()
 }
 
-/// The images that the scenario's manifests name, each with the manifest.
-pub(super) fn images<'c>(catalogue: &'c Catalogue, scenario: &'c Scenario) -> Vec<(&'c str, &'c str)> {
+/// The images that the scenario's manifests name, overlays included, each with the manifest.
+pub(super) fn images(catalogue: &Catalogue, scenario: &Scenario) -> Vec<(String, String)> {
     let applies = scenario.steps.iter().filter_map(|step| match step {
         Action::Apply(apply) => Some(apply),
         _ => None,
     });
-    let manifests =
-        applies.flat_map(|apply| [Some(&apply.manifest), apply.without_storage.as_ref()]).flatten();
-    manifests.flat_map(|manifest| images_of(catalogue, manifest)).collect()
+    applies.flat_map(|apply| images_of(catalogue, apply)).collect()
 }
 
-fn images_of<'c>(catalogue: &'c Catalogue, manifest: &'c str) -> impl Iterator<Item = (&'c str, &'c str)> {
-    let objects = catalogue.manifests.get(manifest).into_iter().flatten();
-    objects.flat_map(spec::images).map(move |image| (manifest, image))
+fn images_of(catalogue: &Catalogue, apply: &Apply) -> Vec<(String, String)> {
+    let objects = catalogue.objects_of(apply);
+    let images = objects.iter().flat_map(spec::images);
+    images.map(|image| (apply.manifest.clone(), image.to_owned())).collect()
 }
 
 fn applied(catalogue: &Catalogue, apply: &Apply) -> Vec<String> {
-    let objects = catalogue.manifests.get(&apply.manifest).into_iter().flatten();
-    objects.map(|object| named(object, apply.replicas)).collect()
+    catalogue.objects_of(apply).iter().map(|object| named(object, apply.replicas)).collect()
 }
 
 fn named(object: &Value, replicas: Option<u32>) -> String {

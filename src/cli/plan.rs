@@ -87,15 +87,15 @@ fn left_out(left_out: &[LeftOut]) -> impl Iterator<Item = (&str, String)> {
 
 /// The images that will be pulled, each with the documented names that it stands for.
 fn image_rows(catalogue: &Catalogue, plan: &Plan, images: &Images) -> Vec<String> {
-    let mut pulled: BTreeMap<&str, BTreeSet<&str>> =
-        BTreeMap::from([(images.probe.as_str(), BTreeSet::new())]);
+    let mut pulled: BTreeMap<String, BTreeSet<String>> =
+        BTreeMap::from([(images.probe.clone(), BTreeSet::new())]);
     let scenarios = plan.scenarios.iter().filter_map(|planned| catalogue.scenarios.get(&planned.id));
     for (manifest, image) in scenarios.flat_map(|scenario| objects::images(catalogue, scenario)) {
-        let used = images.instead_of(manifest, image);
-        let stands_for = pulled.entry(used).or_default();
-        stands_for.extend((used != image).then_some(image));
+        let used = images.instead_of(&manifest, &image).to_owned();
+        let replaced = (used != image).then_some(image);
+        pulled.entry(used).or_default().extend(replaced);
     }
-    let row = |(image, stands_for): (&str, BTreeSet<&str>)| match stands_for.len() {
+    let row = |(image, stands_for): (String, BTreeSet<String>)| match stands_for.len() {
         0 => format!("  {image}\n"),
         _ => {
             let replaced = stands_for.into_iter().collect::<Vec<_>>().join(", ");
@@ -120,8 +120,8 @@ fn limit_of(step: &Action) -> Option<&str> {
         Action::Quiet(quiet) => Some(&quiet.limit),
         Action::Await(condition) => Some(match condition {
             Condition::PodsGone(_) => limits::POD_GONE.name,
-            Condition::StatusSettled(_) => limits::STATUS_SETTLED.name,
-            Condition::EndpointsSettled => limits::ENDPOINTS_SETTLED.name,
+            Condition::StatusSettled(_) | Condition::StatusOf { .. } => limits::STATUS_SETTLED.name,
+            Condition::EndpointsSettled | Condition::EndpointsOf(_) => limits::ENDPOINTS_SETTLED.name,
             Condition::DnsSettled => limits::DNS_STALE_HARD.name,
             _ => limits::POD_READY.name,
         }),

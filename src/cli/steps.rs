@@ -4,7 +4,7 @@ use super::text::millis;
 use crate::{
     history::Place,
     limits,
-    spec::{Action, Apply, Condition, Names, Need},
+    spec::{Action, Apply, Condition, Names, Need, PodRef, Request},
 };
 
 /// What a step does.
@@ -31,6 +31,8 @@ pub(super) fn describe(step: &Action) -> String {
         Action::CloseGate(of) => format!("make {} unready", pods(of)),
         Action::DeletePods(of) => format!("delete {}", pods(of)),
         Action::DeleteAllPods => "delete all pods of the set with one request".to_owned(),
+        Action::Crash(of) => format!("end the first process in the container of {}", pods(of)),
+        Action::Request(request) => describe_request(request),
         Action::Scale(replicas) => format!("scale to {replicas}"),
         Action::WriteTokens(tokens) => {
             format!("write a token {} of {}", place(tokens.place), pods(&tokens.pods))
@@ -47,20 +49,32 @@ pub(super) fn describe(step: &Action) -> String {
             format!("ask every DNS backend, and from every node, for {}", describe_names(names))
         }
         Action::LookupTools(of) => format!("nslookup and getent for {} in dns-test", pods(of)),
-        Action::Churn(pod) => format!("delete web-{pod} and take its address, until it has another"),
+        Action::Churn(pod) => {
+            format!("delete {} and take its address, until it has another", pod.name())
+        }
         Action::Read(path) => format!("read {path}"),
     }
 }
 
 fn describe_apply(apply: &Apply) -> String {
     let replicas = apply.replicas.map(|n| format!(" with {n} replicas")).unwrap_or_default();
-    let without = match (&apply.without_storage, apply.needs) {
-        (Some(manifest), _) => format!(" (without storage: {manifest})"),
-        (None, Some(Need::Storage)) => " (needs storage)".to_owned(),
-        (None, Some(Need::Dns)) => " (needs DNS)".to_owned(),
-        (None, None) => String::new(),
+    let overlays = match &apply.overlays[..] {
+        [] => String::new(),
+        overlays => format!(", changed by {}", overlays.join(", ")),
     };
-    format!("apply {}{replicas}{without}", apply.manifest)
+    let needs = match apply.needs {
+        Some(Need::Storage) => " (needs storage)",
+        Some(Need::Dns) => " (needs DNS)",
+        None => "",
+    };
+    format!("apply {}{overlays}{replicas}{needs}", apply.manifest)
+}
+
+fn describe_request(request: &Request) -> String {
+    let verb = format!("{:?}", request.verb).to_lowercase();
+    let dry_run = if request.dry_run { "ask by dry run to " } else { "" };
+    let case = request.case.as_ref().map(|case| format!(" ({case})")).unwrap_or_default();
+    format!("{dry_run}{verb} {}{case}", request.target)
 }
 
 fn describe_condition(condition: &Condition) -> String {
@@ -71,6 +85,8 @@ fn describe_condition(condition: &Condition) -> String {
         Condition::PodsGone(of) => format!("{} gone", pods_are(of)),
         Condition::PodReady(name) | Condition::PodWithClaimReady(name) => format!("{name} is ready"),
         Condition::StatusSettled(replicas) => format!("the set's status says {replicas} of everything"),
+        Condition::StatusOf { set, replicas } => format!("the status of {set} says {replicas} of everything"),
+        Condition::EndpointsOf(service) => format!("the endpoints of {service} say what the pods say"),
         Condition::EndpointsSettled => "EndpointSlices and Endpoints say what the pods say".to_owned(),
         Condition::DnsSettled => "every DNS backend says what the endpoints say".to_owned(),
         Condition::ClaimBound(name) => format!("the claim {name} is bound"),
@@ -90,12 +106,12 @@ fn describe_names(names: &Names) -> String {
     parts.join(", ")
 }
 
-fn pods(ordinals: &[u32]) -> String {
-    ordinals.iter().map(|ordinal| format!("web-{ordinal}")).collect::<Vec<_>>().join(", ")
+fn pods(pods: &[PodRef]) -> String {
+    pods.iter().map(PodRef::name).collect::<Vec<_>>().join(", ")
 }
 
-fn pods_are(ordinals: &[u32]) -> String {
-    format!("{} {}", pods(ordinals), if ordinals.len() == 1 { "is" } else { "are" })
+fn pods_are(of: &[PodRef]) -> String {
+    format!("{} {}", pods(of), if of.len() == 1 { "is" } else { "are" })
 }
 
 fn place(place: Place) -> &'static str {

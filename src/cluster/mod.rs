@@ -11,6 +11,7 @@ mod exec;
 mod permissions;
 mod server;
 
+pub use answer::List;
 pub use cleanup::{Namespace, RUN_LABEL, SCENARIO_LABEL, left_behind, namespaces_of_runs};
 pub use connect::Connection;
 pub use discover::{

@@ -7,10 +7,10 @@ use tokio::time::MissedTickBehavior;
 use super::{Done, Driver};
 use crate::{
     cluster::dns::Asker,
-    history::{DnsOutcome, DnsSeen, Observation, Observer, Resource, SERVICE, SET, Span, Transport, Vantage},
+    history::{DnsOutcome, DnsSeen, Observation, Observer, Resource, Span, Transport, Vantage},
     limits,
     recorder::{Asked, Missing, Recorder, World},
-    spec::{Names, Need},
+    spec::{DEFAULT_SERVICE as SERVICE, Names, Need, PodRef},
 };
 
 /// How often a question is sent over UDP until something comes back.
@@ -62,14 +62,14 @@ impl Driver {
         let service = format!("{SERVICE}.{}.svc.{zone}.", self.namespace);
         let mut questions = Vec::new();
         let mut ask = |name: String, record_type| questions.push(Question { name, record_type });
-        for ordinal in &names.pods {
-            ask(format!("{SET}-{ordinal}.{service}"), "A");
+        for pod in names.pods.iter().map(PodRef::name) {
+            ask(format!("{pod}.{service}"), "A");
             if names.search_path {
                 // The other completions that a pod's search path makes of `web-0.nginx`: none may be answered.
-                ask(format!("{SET}-{ordinal}.{SERVICE}.svc.{zone}."), "A");
-                ask(format!("{SET}-{ordinal}.{SERVICE}.{zone}."), "A");
+                ask(format!("{pod}.{SERVICE}.svc.{zone}."), "A");
+                ask(format!("{pod}.{SERVICE}.{zone}."), "A");
                 for domain in &found.search {
-                    ask(format!("{SET}-{ordinal}.{SERVICE}.{domain}."), "A");
+                    ask(format!("{pod}.{SERVICE}.{domain}."), "A");
                 }
             }
         }
@@ -86,7 +86,7 @@ impl Driver {
 
     /// What is missing until every backend's last answer to every followed name agrees with the endpoints.
     pub(super) fn dns_settled(&self, world: &World) -> Result<(), Missing> {
-        let endpoints = ready_endpoints(world);
+        let endpoints = ready_endpoints(world, SERVICE);
         let since_us = world.changed_us(Resource::EndpointSlices);
         let found = self.shared.surroundings();
         for backend in &found.backends {
@@ -150,12 +150,13 @@ async fn ask(recorder: &Recorder, asker: &Asker, question: &Question) -> bool {
     answered
 }
 
-/// The addresses of the headless Service's ready endpoints, by the pod that each belongs to. Not by the
+/// The addresses of a Service's ready endpoints, by the pod that each belongs to. Not by the
 /// host name that it publishes: an endpoint that lost it would excuse a DNS that does not know the pod.
-pub(super) fn ready_endpoints(world: &World) -> BTreeMap<String, BTreeSet<String>> {
+pub(super) fn ready_endpoints(world: &World, service: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let name = service.rsplit('/').next().unwrap_or_default();
     let mut ready: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for slice in world.all(Resource::EndpointSlices) {
-        if slice.label("kubernetes.io/service-name") != Some(SERVICE) {
+    for slice in world.beside(Resource::EndpointSlices, service) {
+        if slice.label("kubernetes.io/service-name") != Some(name) {
             continue;
         }
         for endpoint in slice.list("/endpoints").iter().filter(|e| e["conditions"]["ready"] != false) {

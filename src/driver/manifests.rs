@@ -15,36 +15,48 @@ use crate::{
 };
 
 impl Driver {
-    /// Applies a manifest's objects in their order.
+    /// Applies a manifest's objects in their order, with its overlays.
     pub(super) async fn apply(&mut self, apply: &Apply) -> Done {
-        let storage = self.available.storage;
-        let manifest = match (&apply.without_storage, apply.needs) {
-            (Some(instead), _) if !storage => instead,
-            (_, Some(need)) if !self.available.has(need) => {
-                return self.skip(&format!("apply {}", apply.manifest), need);
-            }
-            _ => &apply.manifest,
-        };
-        for mut object in self.adapted(manifest) {
+        if let Some(need) = apply.needs.filter(|need| !self.available.has(*need)) {
+            return self.skip(&format!("apply {}", apply.manifest), need);
+        }
+        for mut object in self.overlaid(apply)? {
             if let (Some(replicas), "StatefulSet") =
                 (apply.replicas, object["kind"].as_str().unwrap_or_default())
             {
                 object["spec"]["replicas"] = json!(replicas);
             }
-            self.apply_object(object).await?;
+            self.apply_object(object, apply.namespace.as_deref()).await?;
         }
         Ok(())
     }
 
-    /// Applies one object, as this run's.
-    pub(super) async fn apply_object(&self, mut object: Value) -> Done<Value> {
+    /// A manifest's objects, with what its overlays change. One that needs what the cluster does not have is left out.
+    fn overlaid(&self, apply: &Apply) -> Done<Vec<Value>> {
+        let catalogue = &self.shared.catalogue;
+        let mut objects = catalogue.manifests[&apply.manifest].clone();
+        for id in &apply.overlays {
+            let overlay = &catalogue.overlays[id];
+            match overlay.needs.filter(|need| !self.available.has(*need)) {
+                Some(need) => self.skip(&format!("overlay {id} of {}", apply.manifest), need)?,
+                None => objects.iter_mut().for_each(|object| overlay.apply_to(object)),
+            }
+        }
+        objects.iter_mut().for_each(|object| adapt(&apply.manifest, object, &self.shared.options));
+        Ok(objects)
+    }
+
+    /// Applies one object, as this run's, in the scenario's namespace or in the one that a step calls so.
+    pub(super) async fn apply_object(&self, mut object: Value, namespace: Option<&str>) -> Done<Value> {
+        let namespace = self.namespace_called(namespace);
         let name = object["metadata"]["name"].as_str().map(str::to_owned);
         let resource = path::plural(object["kind"].as_str().unwrap_or_default());
         label(&mut object, &self.shared.run_id);
-        object["metadata"]["namespace"] = json!(self.namespace);
-        let own = path::of(&object, &self.namespace);
+        object["metadata"]["namespace"] = json!(namespace);
+        let own = path::of(&object, &namespace);
         let path = format!("{own}?fieldManager=steadfast&force=true");
-        let requested = Requested { verb: Verb::Apply, resource, name, uid: None, body: object };
+        let requested =
+            Requested { namespace: Some(namespace), ..Requested::new(Verb::Apply, resource, name, object) };
         let reply =
             self.attempt(requested.clone(), Sent { method: Method::PATCH, path, content: APPLY }).await?;
         if !reply.lacks_defaults_for_apply() {

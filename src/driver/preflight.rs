@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Done, Driver, Stop, probing::Whereabouts};
 use crate::{
     cluster::{Backend, Probe, ResolverConfig, Surroundings, backends_of, dns::Asker},
-    history::{ExecOutcome, Observation, Purpose, Resource, Transport},
+    history::{Purpose, Resource, Transport},
     spec::Condition,
 };
 
@@ -17,19 +17,21 @@ impl Driver {
             let mut probe = self.manifest("instrumented/probe.yaml");
             probe["metadata"]["name"] = json!(format!("probe-{index}"));
             probe["spec"]["nodeName"] = json!(node);
-            self.apply_object(probe).await?;
+            self.apply_object(probe, None).await?;
         }
         for index in 0..nodes.len() {
             self.wait(&Condition::PodReady(format!("probe-{index}"))).await?;
         }
         let probes: Vec<Probe> =
             nodes.iter().enumerate().filter_map(|(i, node)| self.probe(i, node)).collect();
+        let mut configuration = None;
         for probe in &probes {
             let at = Whereabouts::from(probe);
             let command = vec!["cat".to_owned(), "/etc/resolv.conf".to_owned()];
-            self.exec(&at, Purpose::ResolverConfig, command).await;
+            let printed = self.exec(&at, Purpose::ResolverConfig, command).await;
+            configuration = configuration.or(printed);
         }
-        self.learn(probes).await
+        self.learn(probes, &configuration.unwrap_or_default()).await
     }
 
     fn probe(&self, index: usize, node: &str) -> Option<Probe> {
@@ -38,9 +40,11 @@ impl Driver {
         Some(Probe { namespace: self.namespace.clone(), pod, node: node.to_owned(), uid })
     }
 
-    async fn learn(&mut self, probes: Vec<Probe>) -> Done {
+    /// What the first probe's resolv.conf says; the probes agree, or the check of the preflight says that they do not.
+    async fn learn(&mut self, probes: Vec<Probe>, configuration: &str) -> Done {
         let options = &self.shared.options;
-        let ResolverConfig { zone, nameservers, search } = self.resolver_config();
+        let ResolverConfig { zone, nameservers, search } =
+            ResolverConfig::read(configuration, &self.namespace);
         let zone = options.cluster_domain.clone().or(zone);
         let backends = backends_of(&self.server, &nameservers, options.dns_backends.as_ref()).await;
         let backends = backends.map_err(|error| Stop::environment(format!("{error:#}")))?;
@@ -50,19 +54,6 @@ impl Driver {
         let surroundings = Surroundings { zone, nameservers, search, backends, probes, storage_class };
         *self.shared.found.lock().expect("no holder panics") = (surroundings, askers);
         Ok(())
-    }
-
-    /// What the probes' resolv.conf says; the probes agree, or the check of the preflight says that they do not.
-    fn resolver_config(&self) -> ResolverConfig {
-        let history = self.recorder.history();
-        let printed = history.events.iter().find_map(|event| match &event.seen {
-            Observation::Exec(exec) if exec.purpose == Purpose::ResolverConfig => match &exec.outcome {
-                ExecOutcome::Ended { stdout, .. } => Some(stdout.clone()),
-                ExecOutcome::Failed { .. } => None,
-            },
-            _ => None,
-        });
-        ResolverConfig::read(&printed.unwrap_or_default(), &self.namespace)
     }
 
     fn make_askers(

@@ -3,8 +3,8 @@
 use super::{Done, Driver, Stop};
 use crate::{
     cluster::{Probe, run_in_pod},
-    history::{ExecOutcome, ExecSeen, Observation, Observer, Place, Purpose, SERVICE, SET, Span},
-    spec::{Need, Tokens},
+    history::{ExecOutcome, ExecSeen, Observation, Observer, Place, Purpose, Span},
+    spec::{DEFAULT_SERVICE, Need, PodRef, Tokens},
 };
 
 /// How often more a gate is tried whose command could not be run: all that follows depends on it.
@@ -32,13 +32,18 @@ fn shell(script: String) -> Vec<String> {
 }
 
 impl Driver {
-    fn member(&self, ordinal: u32) -> Done<Whereabouts> {
-        let pod = self.pod(ordinal)?;
-        Ok(Whereabouts { namespace: self.namespace.clone(), pod: pod.name, uid: pod.uid })
+    fn member(&self, pod: &PodRef) -> Done<Whereabouts> {
+        let pod = self.pod(pod)?;
+        Ok(Whereabouts { namespace: pod.namespace().to_owned(), pod: pod.name, uid: pod.uid })
     }
 
-    /// Runs a command and records what became of it, whatever that is. Says whether it ran to its end.
-    pub(super) async fn exec(&self, at: &Whereabouts, purpose: Purpose, command: Vec<String>) -> bool {
+    /// Runs a command and records what became of it, whatever that is. Gives back what it printed if it ran to its end.
+    pub(super) async fn exec(
+        &self,
+        at: &Whereabouts,
+        purpose: Purpose,
+        command: Vec<String>,
+    ) -> Option<String> {
         let from_us = self.sending();
         let outcome = match run_in_pod(&self.server.client, &at.namespace, &at.pod, &command).await {
             Ok(p) => ExecOutcome::Ended { exit_code: p.exit_code, stdout: p.stdout, stderr: p.stderr },
@@ -46,15 +51,18 @@ impl Driver {
         };
         let span = Span { from_us, until_us: self.recorder.now_us() };
         let (pod, pod_uid) = (at.pod.clone(), at.uid.clone());
-        let ended = matches!(outcome, ExecOutcome::Ended { .. });
+        let printed = match &outcome {
+            ExecOutcome::Ended { stdout, .. } => Some(stdout.clone()),
+            ExecOutcome::Failed { .. } => None,
+        };
         let seen = ExecSeen { pod, pod_uid, purpose, command, outcome };
         self.recorder.record(Observer::Probe, span, Observation::Exec(seen.into()));
-        ended
+        printed
     }
 
     /// Everything that a pod says of its own identity.
-    pub(super) async fn inspect(&self, ordinals: &[u32]) -> Done {
-        let members = ordinals.iter().map(|ordinal| self.member(*ordinal)).collect::<Done<Vec<_>>>()?;
+    pub(super) async fn inspect(&self, pods: &[PodRef]) -> Done {
+        let members = pods.iter().map(|pod| self.member(pod)).collect::<Done<Vec<_>>>()?;
         futures::future::join_all(members.iter().map(|at| self.inspect_one(at))).await;
         Ok(())
     }
@@ -78,9 +86,9 @@ impl Driver {
     }
 
     /// Opens or closes the gate of these ordinals.
-    pub(super) async fn gate(&self, ordinals: &[u32], open: bool) -> Done {
-        for ordinal in ordinals {
-            let member = self.member(*ordinal)?;
+    pub(super) async fn gate(&self, pods: &[PodRef], open: bool) -> Done {
+        for pod in pods {
+            let member = self.member(pod)?;
             let mut attempts = 0..GATE_ATTEMPTS;
             while !self.turn_gate(&member, open).await {
                 if attempts.next().is_none() {
@@ -97,7 +105,15 @@ impl Driver {
             true => (Purpose::OpenGate, words(&["touch", "/run/gate"])),
             false => (Purpose::CloseGate, words(&["rm", "-f", "/run/gate"])),
         };
-        self.exec(member, purpose, command).await
+        self.exec(member, purpose, command).await.is_some()
+    }
+
+    /// Ends the first process of these pods' containers. The stream may break with it, so its outcome says nothing.
+    pub(super) async fn crash(&self, pods: &[PodRef]) -> Done {
+        for pod in pods {
+            self.exec(&self.member(pod)?, Purpose::Crash, words(&["kill", "1"])).await;
+        }
+        Ok(())
     }
 
     /// Writes a new token and a random file of 1 MiB in each ordinal.
@@ -105,7 +121,7 @@ impl Driver {
         if tokens.place == Place::Volume && !self.available.storage {
             return self.skip("write-tokens", Need::Storage);
         }
-        let members = tokens.pods.iter().map(|ordinal| self.member(*ordinal)).collect::<Done<Vec<_>>>()?;
+        let members = tokens.pods.iter().map(|pod| self.member(pod)).collect::<Done<Vec<_>>>()?;
         let writes = members.iter().map(|at| {
             let (token, pod) = (self.shared.random_word(16), &at.pod);
             let script = format!(
@@ -125,7 +141,7 @@ impl Driver {
         if tokens.place == Place::Volume && !self.available.storage {
             return self.skip("read-tokens", Need::Storage);
         }
-        let members = tokens.pods.iter().map(|ordinal| self.member(*ordinal)).collect::<Done<Vec<_>>>()?;
+        let members = tokens.pods.iter().map(|pod| self.member(pod)).collect::<Done<Vec<_>>>()?;
         let script = format!(
             "d={}; for f in $d/token-*; do [ -f $f ] || continue; p=${{f##*/token-}}; \
              set -- $(sha256sum < $d/blob-$p); echo \"$p $(cat $f) $1\"; done",
@@ -139,7 +155,7 @@ impl Driver {
     }
 
     /// From a probe on each node, fetches what answers behind the names of these ordinals.
-    pub(super) async fn connect(&self, ordinals: &[u32]) -> Done {
+    pub(super) async fn connect(&self, pods: &[PodRef]) -> Done {
         let found = self.shared.surroundings();
         let Some(zone) = found.zone.filter(|_| self.available.dns) else {
             return self.skip("connect", Need::Dns);
@@ -148,8 +164,8 @@ impl Driver {
             let (zone, namespace) = (&zone, &self.namespace);
             let at = Whereabouts::from(probe);
             async move {
-                for ordinal in ordinals {
-                    let host = format!("{SET}-{ordinal}.{SERVICE}.{namespace}.svc.{zone}");
+                for pod in pods {
+                    let host = format!("{}.{DEFAULT_SERVICE}.{namespace}.svc.{zone}", pod.name());
                     let url = format!("http://{host}/identity");
                     let command = words(&["wget", "-q", "-T", "5", "-O", "-", &url]);
                     self.exec(&at, Purpose::Connect { host }, command).await;
@@ -161,7 +177,7 @@ impl Driver {
     }
 
     /// What readers of the documents type, in the documented one-off pod.
-    pub(super) async fn lookup_tools(&self, ordinals: &[u32]) -> Done {
+    pub(super) async fn lookup_tools(&self, pods: &[PodRef]) -> Done {
         if !self.available.dns {
             return self.skip("lookup-tools", Need::Dns);
         }
@@ -172,8 +188,8 @@ impl Driver {
                 .unwrap_or_default()
         });
         let at = Whereabouts { namespace: self.namespace.clone(), pod: "dns-test".to_owned(), uid };
-        for ordinal in ordinals {
-            let name = format!("{SET}-{ordinal}.{SERVICE}");
+        for pod in pods {
+            let name = format!("{}.{DEFAULT_SERVICE}", pod.name());
             let nslookup = words(&["nslookup", &name]);
             self.exec(&at, Purpose::Nslookup { name: name.clone() }, nslookup).await;
             let getent = words(&["getent", "hosts", &name]);

@@ -18,7 +18,7 @@ use crate::{
     cluster::{Namespace, Server},
     history::{AbortCause, Resource, Started, Step},
     limits,
-    recorder::{Missing, Recorder, watched_paths},
+    recorder::{Missing, Recorder, WatchedPath, watched_paths},
     spec::Scenario,
 };
 
@@ -28,7 +28,11 @@ pub struct Driver {
     pub(super) recorder: Recorder,
     pub(super) server: Server,
     pub(super) namespace: String,
+    /// The scenario's other namespaces, in the order of its file.
+    pub(super) other_namespaces: Vec<String>,
     pub(super) scenario: Scenario,
+    /// Everything that is watched.
+    watched: Vec<WatchedPath>,
     pub(super) available: Available,
     /// The uids of the pods that were asked to be deleted.
     pub(super) doomed: BTreeSet<String>,
@@ -58,13 +62,16 @@ impl Driver {
         let server = Server::new(shared.connection.client(&purpose)?);
         let namespace =
             format!("{}{}-{}", shared.options.namespace_prefix, scenario.id, shared.random_word(5));
+        let other_namespaces = scenario.namespaces.iter().map(|name| format!("{namespace}-{name}")).collect();
         let (panics, panicked) = mpsc::unbounded_channel();
         Ok(Self {
             shared,
             recorder,
             server,
             namespace,
+            other_namespaces,
             scenario,
+            watched: Vec::new(),
             available,
             doomed: BTreeSet::new(),
             followed: Vec::new(),
@@ -94,6 +101,7 @@ impl Driver {
                 Err(Stop { reason: "the run was interrupted".to_owned(), cause: AbortCause::Interrupted })
             }
         };
+        self.compare(&outcome, &mut stop).await;
         self.tasks.abort_all();
         self.recorder.step(match outcome {
             Ok(()) => Step::Completed,
@@ -101,10 +109,38 @@ impl Driver {
         });
     }
 
+    /// Lists everything that was watched, so that a watch which kept something to itself is found out. Not after an
+    /// interruption, and not longer than until one.
+    async fn compare(&self, outcome: &Done, stop: &mut tokio::sync::watch::Receiver<bool>) {
+        let interrupted = |stop: &Stop| stop.cause == AbortCause::Interrupted;
+        if outcome.as_ref().is_err_and(interrupted) {
+            return;
+        }
+        tokio::select! {
+            () = self.recorder.compare(&self.server, &self.watched) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    /// The full name of the namespace that a step calls so; the scenario's own where it calls none.
+    pub(super) fn namespace_called(&self, name: Option<&str>) -> String {
+        let place = name.and_then(|name| self.scenario.namespaces.iter().position(|known| known == name));
+        place.map_or_else(|| self.namespace.clone(), |place| self.other_namespaces[place].clone())
+    }
+
+    /// What a step calls `<namespace>/<name>`, with the namespace's full name; a name without one as it is.
+    pub(super) fn located(&self, name: &str) -> String {
+        match name.split_once('/') {
+            Some((namespace, name)) => format!("{}/{name}", self.namespace_called(Some(namespace))),
+            None => name.to_owned(),
+        }
+    }
+
     fn started(&self) -> Started {
         let found = self.shared.surroundings();
         Started {
             namespace: self.namespace.clone(),
+            other_namespaces: self.other_namespaces.clone(),
             server_version: self.shared.facts.server_version.clone(),
             zone: found.zone.clone(),
             backends: found.backend_endpoints(),
@@ -122,17 +158,20 @@ impl Driver {
         Ok(())
     }
 
-    /// Makes the namespace and opens every watch before anything is in it.
+    /// Makes the namespaces and opens every watch before anything is in them.
     async fn open(&mut self) -> Done {
-        let made =
-            Namespace::create(&self.server, &self.namespace, &self.shared.run_id, &self.scenario.id).await;
-        let namespace = made.map_err(|error| Stop::environment(format!("{error:#}")))?;
-        self.shared.namespaces.lock().expect("no holder panics").push(namespace);
+        let all = std::iter::once(&self.namespace).chain(&self.other_namespaces).cloned();
         let mut openings = Vec::new();
-        for watched in watched_paths(&self.namespace, &self.shared.facts.slices_version) {
-            let (opened, opening) = oneshot::channel();
-            self.spawn(self.recorder.clone().watch(self.server.clone(), watched, opened));
-            openings.push(opening);
+        for (number, name) in (0..).zip(all.collect::<Vec<_>>()) {
+            let made = Namespace::create(&self.server, &name, &self.shared.run_id, &self.scenario.id).await;
+            let namespace = made.map_err(|error| Stop::environment(format!("{error:#}")))?;
+            self.shared.namespaces.lock().expect("no holder panics").push(namespace);
+            for watched in watched_paths(&name, number, &self.shared.facts.slices_version) {
+                let (opened, opening) = oneshot::channel();
+                self.watched.push(watched.clone());
+                self.spawn(self.recorder.clone().watch(self.server.clone(), watched, opened));
+                openings.push(opening);
+            }
         }
         let all = futures::future::join_all(openings);
         if tokio::time::timeout(self.shared.bound(limits::REQUEST), all).await.is_err() {
@@ -144,11 +183,12 @@ impl Driver {
     /// Pods are refused until the namespace has its default service account.
     async fn wait_for_service_account(&self) -> Done {
         let bound = self.shared.bound(limits::REQUEST);
-        let there =
-            self.recorder.wait(bound, |world| match world.get(Resource::ServiceAccounts, "default") {
-                Some(_) => Ok(()),
-                None => Err(Missing::Still("the service account `default`".to_owned())),
-            });
+        let others = self.other_namespaces.iter().map(|namespace| format!("{namespace}/default"));
+        let accounts: Vec<String> = std::iter::once("default".to_owned()).chain(others).collect();
+        let there = self.recorder.wait(bound, |world| {
+            let missing = accounts.iter().find(|name| world.get(Resource::ServiceAccounts, name).is_none());
+            missing.map_or(Ok(()), |name| Err(Missing::Still(format!("the service account {name}"))))
+        });
         there.await.map(|_| ()).map_err(|_| {
             Stop::environment(format!(
                 "the namespace {} got no service account within {bound:?}",

@@ -5,22 +5,22 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{Done, Driver, Stop, dns::ready_endpoints};
 use crate::{
-    history::{ObjectSeen, Phase, Resource, SERVICE, SET, Step, lives},
+    history::{AbortCause, Json, ObjectSeen, Phase, Resource, Step, Wait, pod},
     limits::{self, Limit},
     recorder::{Missing, Wake, World},
-    spec::{Condition, Need, Quiet},
+    spec::{Condition, DEFAULT_SERVICE, DEFAULT_SET, Need, PodRef, Quiet},
 };
 
 impl Driver {
     /// Waits for a condition. Pods that do not come end the scenario; counters, answers and volumes that do not
     /// settle are the checks' business, and the scenario goes on.
     pub(super) async fn wait(&self, condition: &Condition) -> Done {
-        let wait = name(condition);
+        let wait = self.meant(condition);
         if let Some(need) = needs(condition).filter(|need| !self.available.has(*need)) {
             return self.skip(&format!("await {wait}"), need);
         }
-        let bound = self.bound(condition);
-        let outcome = self.recorder.wait(bound, |world| self.look(condition, world)).await;
+        let bound = self.bound(&wait);
+        let outcome = self.recorder.wait(bound, |world| self.look(&wait, world)).await;
         self.shared.started_in(self.recorder.look(World::slowest_start_us));
         match outcome {
             Ok(wake) => {
@@ -30,13 +30,39 @@ impl Driver {
             Err(Missing::Hopeless { reason, cause }) => Err(Stop { reason, cause }),
             Err(Missing::Still(missing)) => {
                 let reason = format!("{wait} did not come true within {bound:?}: {missing}");
+                let vital = is_vital(condition);
                 self.recorder.step(Step::TimedOut { wait, bound_secs: bound.as_secs_f64(), missing });
-                if is_vital(condition) { Err(Stop::cluster(reason)) } else { Ok(()) }
+                if vital { Err(Stop::cluster(reason)) } else { Ok(()) }
             }
         }
     }
 
-    fn woken_by(&self, wait: String, wake: Wake) {
+    /// What the record says of a condition: each pod, set and Service by its name.
+    fn meant(&self, condition: &Condition) -> Wait {
+        let pods = |pods: &[PodRef]| pods.iter().map(|pod| self.located(&pod.name())).collect();
+        let own = |name: &str| name.to_owned();
+        match condition {
+            Condition::PodsRunning(of) => Wait::PodsRunning(pods(of)),
+            Condition::PodsReady(of) => Wait::PodsReady(pods(of)),
+            Condition::PodsUnready(of) => Wait::PodsUnready(pods(of)),
+            Condition::PodsGone(of) => Wait::PodsGone(pods(of)),
+            Condition::PodReady(name) | Condition::PodWithClaimReady(name) => {
+                Wait::PodReady(self.located(name))
+            }
+            Condition::StatusSettled(replicas) => {
+                Wait::StatusSettled { set: own(DEFAULT_SET), replicas: *replicas }
+            }
+            Condition::StatusOf { set, replicas } => {
+                Wait::StatusSettled { set: self.located(set), replicas: *replicas }
+            }
+            Condition::EndpointsSettled => Wait::EndpointsSettled(own(DEFAULT_SERVICE)),
+            Condition::EndpointsOf(service) => Wait::EndpointsSettled(self.located(service)),
+            Condition::DnsSettled => Wait::DnsSettled,
+            Condition::ClaimBound(name) => Wait::ClaimBound(self.located(name)),
+        }
+    }
+
+    fn woken_by(&self, wait: Wait, wake: Wake) {
         let ended_by = match wake {
             Wake::AtOnce => None,
             Wake::By { seq, delivered_us } => {
@@ -47,42 +73,36 @@ impl Driver {
         self.recorder.step(Step::Waited { wait, ended_by });
     }
 
-    fn bound(&self, condition: &Condition) -> Duration {
-        match condition {
+    fn bound(&self, wait: &Wait) -> Duration {
+        match wait {
             // Long enough that an answer which is older than it may be is seen to be.
-            Condition::DnsSettled => {
+            Wait::DnsSettled => {
                 Duration::from_secs_f64(self.shared.options.dns_stale_secs)
                     + self.shared.bound(limits::CONNECT)
             }
-            _ => self.shared.bound(limit(condition)),
+            _ => self.shared.bound(limit(wait)),
         }
     }
 
     /// What is missing, and whether it can still come.
-    fn look(&self, condition: &Condition, world: &World) -> Result<(), Missing> {
-        self.missing(condition, world).map_err(|missing| self.hopeless(world).unwrap_or(missing))
+    fn look(&self, wait: &Wait, world: &World) -> Result<(), Missing> {
+        self.missing(wait, world).map_err(|missing| self.hopeless(world).unwrap_or(missing))
     }
 
-    fn missing(&self, condition: &Condition, world: &World) -> Result<(), Missing> {
-        match condition {
-            Condition::PodsRunning(ordinals) => {
-                self.each(world, ordinals, "running", &[Phase::Running, Phase::Ready])
-            }
-            Condition::PodsReady(ordinals) => self.each(world, ordinals, "ready", &[Phase::Ready]),
-            Condition::PodsUnready(ordinals) => {
-                self.each(world, ordinals, "running and unready", &[Phase::Running])
-            }
-            Condition::PodsGone(ordinals) => gone(world, ordinals),
-            Condition::PodReady(name) | Condition::PodWithClaimReady(name) => {
-                match world.get(Resource::Pods, name).map(Phase::of) {
-                    Some(Phase::Ready) => Ok(()),
-                    phase => still(format!("{name} is {}", words(phase))),
-                }
-            }
-            Condition::StatusSettled(replicas) => status_settled(world, i64::from(*replicas)),
-            Condition::EndpointsSettled => endpoints_settled(world),
-            Condition::DnsSettled => self.dns_settled(world),
-            Condition::ClaimBound(name) => {
+    fn missing(&self, wait: &Wait, world: &World) -> Result<(), Missing> {
+        match wait {
+            Wait::PodsRunning(pods) => self.each(world, pods, "running", &[Phase::Running, Phase::Ready]),
+            Wait::PodsReady(pods) => self.each(world, pods, "ready", &[Phase::Ready]),
+            Wait::PodsUnready(pods) => self.each(world, pods, "running and unready", &[Phase::Running]),
+            Wait::PodsGone(pods) => gone(world, pods),
+            Wait::PodReady(name) => match world.get(Resource::Pods, name).map(Phase::of) {
+                Some(Phase::Ready) => Ok(()),
+                phase => still(format!("{name} is {}", words(phase))),
+            },
+            Wait::StatusSettled { set, replicas } => status_settled(world, set, i64::from(*replicas)),
+            Wait::EndpointsSettled(service) => endpoints_settled(world, service),
+            Wait::DnsSettled => self.dns_settled(world),
+            Wait::ClaimBound(name) => {
                 let claim = world.get(Resource::PersistentVolumeClaims, name);
                 match claim.and_then(|claim| claim.text("/status/phase")) {
                     Some("Bound") => Ok(()),
@@ -92,11 +112,10 @@ impl Driver {
         }
     }
 
-    /// Each of these ordinals has a pod in one of these phases that was not asked to be deleted.
-    fn each(&self, world: &World, ordinals: &[u32], what: &str, phases: &[Phase]) -> Result<(), Missing> {
-        for ordinal in ordinals {
-            let name = format!("{SET}-{ordinal}");
-            let pod = world.get(Resource::Pods, &name).filter(|pod| !self.doomed.contains(&pod.uid));
+    /// Each of these pods is in one of these phases and was not asked to be deleted.
+    fn each(&self, world: &World, pods: &[String], what: &str, phases: &[Phase]) -> Result<(), Missing> {
+        for name in pods {
+            let pod = world.get(Resource::Pods, name).filter(|pod| !self.doomed.contains(&pod.uid));
             let phase = pod.map(Phase::of);
             if !phase.is_some_and(|phase| phases.contains(&phase)) {
                 return still(format!("{name} is {}, not {what}", words(phase)));
@@ -110,11 +129,11 @@ impl Driver {
         let silent_us = world.silent_since_us().map(|since| self.recorder.now_us().saturating_sub(since));
         if silent_us.is_some_and(|us| us > limits::SERVER_SILENT.wait_us()) {
             let reason = "the API server has stopped answering; try `kubectl get --raw /readyz`".to_owned();
-            return Some(Missing::Hopeless { reason, cause: crate::history::AbortCause::Cluster });
+            return Some(Missing::Hopeless { reason, cause: AbortCause::Cluster });
         }
         let reason = world.all(Resource::Pods).find_map(image_trouble).or_else(|| refused_creation(world))?;
         let reason = format!("{reason} (namespace {})", self.namespace);
-        Some(Missing::Hopeless { reason, cause: crate::history::AbortCause::Environment })
+        Some(Missing::Hopeless { reason, cause: AbortCause::Environment })
     }
 
     /// Lets nothing be done for a while.
@@ -133,27 +152,12 @@ impl Driver {
     }
 }
 
-/// The condition as the record names it.
-fn name(condition: &Condition) -> String {
-    match condition {
-        Condition::PodsRunning(ordinals) => format!("pods-running {ordinals:?}"),
-        Condition::PodsReady(ordinals) => format!("pods-ready {ordinals:?}"),
-        Condition::PodsUnready(ordinals) => format!("pods-unready {ordinals:?}"),
-        Condition::PodsGone(ordinals) => format!("pods-gone {ordinals:?}"),
-        Condition::PodReady(name) | Condition::PodWithClaimReady(name) => format!("pod-ready {name}"),
-        Condition::StatusSettled(replicas) => format!("status-settled {replicas}"),
-        Condition::EndpointsSettled => "endpoints-settled".to_owned(),
-        Condition::DnsSettled => "dns-settled".to_owned(),
-        Condition::ClaimBound(name) => format!("claim-bound {name}"),
-    }
-}
-
-fn limit(condition: &Condition) -> Limit {
-    match condition {
-        Condition::PodsGone(_) => limits::POD_GONE,
-        Condition::StatusSettled(_) => limits::STATUS_SETTLED,
-        Condition::EndpointsSettled => limits::ENDPOINTS_SETTLED,
-        Condition::DnsSettled => limits::DNS_STALE_HARD,
+fn limit(wait: &Wait) -> Limit {
+    match wait {
+        Wait::PodsGone(_) => limits::POD_GONE,
+        Wait::StatusSettled { .. } => limits::STATUS_SETTLED,
+        Wait::EndpointsSettled(_) => limits::ENDPOINTS_SETTLED,
+        Wait::DnsSettled => limits::DNS_STALE_HARD,
         _ => limits::POD_READY,
     }
 }
@@ -192,15 +196,14 @@ fn words(phase: Option<Phase>) -> &'static str {
     }
 }
 
-fn gone(world: &World, ordinals: &[u32]) -> Result<(), Missing> {
-    let left =
-        ordinals.iter().map(|o| format!("{SET}-{o}")).find(|name| world.get(Resource::Pods, name).is_some());
+fn gone(world: &World, pods: &[String]) -> Result<(), Missing> {
+    let left = pods.iter().find(|name| world.get(Resource::Pods, name).is_some());
     left.map_or(Ok(()), |name| still(format!("{name} is still there")))
 }
 
-fn status_settled(world: &World, replicas: i64) -> Result<(), Missing> {
-    let Some(set) = world.get(Resource::StatefulSets, SET) else {
-        return still(format!("{SET} is not there"));
+fn status_settled(world: &World, set: &str, replicas: i64) -> Result<(), Missing> {
+    let Some(set) = world.get(Resource::StatefulSets, set) else {
+        return still(format!("{set} is not there"));
     };
     let generation = set.number("/metadata/generation").unwrap_or_default();
     let observed = set.number("/status/observedGeneration").unwrap_or_default();
@@ -216,21 +219,28 @@ fn status_settled(world: &World, replicas: i64) -> Result<(), Missing> {
     Ok(())
 }
 
-/// EndpointSlices and Endpoints both list exactly the addresses of the set's ready pods.
-fn endpoints_settled(world: &World) -> Result<(), Missing> {
-    let members = world.all(Resource::Pods).filter(|pod| lives::ordinal(&pod.name).is_some());
-    let ready = members.filter(|pod| Phase::of(pod) == Phase::Ready);
-    let pods: BTreeSet<String> = ready.flat_map(lives::addresses).map(str::to_owned).collect();
-    let slices: BTreeSet<String> = ready_endpoints(world).into_values().flatten().collect();
+/// EndpointSlices and Endpoints both list exactly the addresses of the ready pods that the Service selects.
+fn endpoints_settled(world: &World, service: &str) -> Result<(), Missing> {
+    let Some(selector) = world.get(Resource::Services, service).and_then(|s| s.at("/spec/selector")) else {
+        return still(format!("the Service {service} is not there"));
+    };
+    let selected = world.beside(Resource::Pods, service).filter(|pod| is_selected(pod, selector));
+    let ready = selected.filter(|pod| Phase::of(pod) == Phase::Ready);
+    let pods: BTreeSet<String> = ready.flat_map(pod::addresses).map(str::to_owned).collect();
+    let slices: BTreeSet<String> = ready_endpoints(world, service).into_values().flatten().collect();
     if slices != pods {
         return still(format!("EndpointSlices list {slices:?}, and the ready pods have {pods:?}"));
     }
     let endpoints: BTreeSet<String> =
-        world.get(Resource::Endpoints, SERVICE).map(endpoint_addresses).unwrap_or_default();
+        world.get(Resource::Endpoints, service).map(endpoint_addresses).unwrap_or_default();
     if endpoints != pods {
         return still(format!("Endpoints list {endpoints:?}, and the ready pods have {pods:?}"));
     }
     Ok(())
+}
+
+fn is_selected(pod: &ObjectSeen, selector: &Json) -> bool {
+    selector.members().all(|(key, value)| value.as_str().is_some() && pod.label(key) == value.as_str())
 }
 
 fn endpoint_addresses(endpoints: &ObjectSeen) -> BTreeSet<String> {

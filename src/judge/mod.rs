@@ -76,7 +76,8 @@ impl Verdict {
     /// Why, for the verdicts that are a matter of reasons and not of evidence.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Verdict::Pass { .. } | Verdict::Fail | Verdict::Recorded { .. } => None,
+            Verdict::Pass { .. } | Verdict::Fail => None,
+            Verdict::Recorded { what } => Some(what),
             Verdict::Inconclusive { reason }
             | Verdict::NotApplicable { reason }
             | Verdict::NotRun { reason, .. } => Some(reason),

@@ -20,7 +20,7 @@ use tokio::{
 use self::compare::Comparison;
 use super::Recorder;
 use crate::{
-    cluster::{Server, Unanswered, answer, path},
+    cluster::{NotRead, Server, Unanswered, answer, path},
     history::{ApiErrorSeen, Change, ObjectSeen, Observation, Observer, Resource, Span, Watch as Watched},
     limits,
 };
@@ -169,15 +169,16 @@ impl Watch {
     async fn list(&mut self) -> Result<(), Unanswered> {
         let asked_us = self.recorder.now_us();
         let kind = answer::kind_of(self.watched.watch.resource);
-        let list = self.server.list(&self.watched.path, kind).await?;
+        let list = self.server.list(&self.watched.path, kind).await.map_err(unanswered)?;
         let listed: Vec<ObjectSeen> = list
             .items
             .into_iter()
             .map(|item| ObjectSeen::new(Change::Listed, self.watched.watch.resource, item))
             .collect();
         let gone = std::mem::take(&mut self.known).into_values();
-        for object in gone.filter(|known| listed.iter().all(|listed| listed.uid != known.uid)) {
-            self.delivered(ObjectSeen { change: Change::Unlisted, ..object });
+        for mut object in gone.filter(|known| listed.iter().all(|listed| listed.uid != known.uid)) {
+            object.change = Change::Unlisted;
+            self.delivered(object);
         }
         for object in listed {
             self.delivered(object);
@@ -252,6 +253,14 @@ impl Watch {
             attempt: self.failures,
         }));
         sleep(limits::WATCH_AGAIN.duration() * self.failures.min(20)).await;
+    }
+}
+
+/// A list that was not read, for whatever reason, is one that did not come.
+fn unanswered(error: NotRead) -> Unanswered {
+    match error {
+        NotRead::Unanswered(unanswered) => unanswered,
+        NotRead::Refused(reply) => Unanswered { reason: reply.message() },
     }
 }
 

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::{scenarios::secs, witness};
-use crate::history::{History, Phase, PodLife, Step};
+use crate::{
+    history::{History, Phase, Requested, Step},
+    views::{PodLife, View},
+};
 
 /// How many characters the time axis is wide.
 const WIDTH: usize = 72;
@@ -15,19 +18,19 @@ pub const LEGEND: &str =
 /// One line for each pod that the set had, with the steps above them and these events marked below.
 pub fn timeline(history: &History, events: &[u64]) -> String {
     let Some(axis) = Axis::of(history) else { return String::new() };
-    let lives = history.pods();
-    let mut names: Vec<(Option<u32>, &str)> = lives.iter().map(|life| (life.ordinal, life.name)).collect();
-    names.sort_unstable();
-    names.dedup();
+    let view = View::of(history);
     let mut drawn = String::new();
     row(&mut drawn, "seconds", &axis.ticks());
     for (at_us, what) in requests(history) {
         row(&mut drawn, "", &axis.label(at_us, &what));
     }
     row(&mut drawn, "quiet", &axis.quiet(history));
-    for (_, name) in names {
-        let of_name = lives.iter().filter(|life| life.name == name);
-        row(&mut drawn, name, &axis.lane(of_name));
+    for set in view.sets() {
+        let mut names: Vec<&str> = set.pods().names().collect();
+        names.sort_unstable_by_key(|name| (crate::history::pod::ordinal(set.name, name), *name));
+        for name in names {
+            row(&mut drawn, &set.key(name), &axis.lane(set.pods().named(name)));
+        }
     }
     row(&mut drawn, "", &axis.marks(history, events));
     drawn + &format!("{:10} {LEGEND}\n", "")
@@ -42,10 +45,14 @@ fn row(drawn: &mut String, name: &str, cells: &str) {
 
 /// What the driver did to the set's pods, not what it set up.
 fn requests(history: &History) -> Vec<(u64, String)> {
-    use crate::history::Verb;
-    let disturbs = |verb| matches!(verb, Verb::Delete | Verb::DeleteCollection | Verb::Scale);
-    let requests = history.requests().filter(|request| disturbs(request.verb));
+    let requests = history.requests().filter(|request| disturbs(request.what));
     requests.map(|request| (request.event.span.until_us, witness::request(request.what))).collect()
+}
+
+/// Whether a request takes pods away or asks for another number of them.
+pub(super) fn disturbs(request: &Requested) -> bool {
+    use crate::history::Verb;
+    matches!(request.verb, Verb::Delete | Verb::DeleteCollection) || request.scales_to().is_some()
 }
 
 /// The stretch of time that is drawn.
@@ -103,7 +110,7 @@ impl Axis {
     }
 
     /// All incarnations of one pod.
-    fn lane<'l>(&self, lives: impl Iterator<Item = &'l PodLife<'l>>) -> String {
+    fn lane<'l, 'h: 'l>(&self, lives: impl Iterator<Item = &'l PodLife<'h>>) -> String {
         let mut cells = blank();
         for life in lives {
             let ends = life.versions.iter().skip(1).map(|version| version.event.span.until_us);

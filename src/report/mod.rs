@@ -64,6 +64,7 @@ pub struct Counts {
     pub inconclusive: u64,
     pub not_applicable: u64,
     pub not_run: u64,
+    pub recorded: u64,
 }
 
 impl Counts {
@@ -73,6 +74,7 @@ impl Counts {
         for judged in judged {
             *match judged.verdict {
                 Verdict::Pass { .. } => &mut counts.pass,
+                Verdict::Recorded { .. } => &mut counts.recorded,
                 Verdict::Fail => &mut counts.fail,
                 Verdict::Inconclusive { .. } => &mut counts.inconclusive,
                 Verdict::NotApplicable { .. } => &mut counts.not_applicable,
@@ -84,17 +86,18 @@ impl Counts {
 
     /// All of them.
     pub const fn total(&self) -> u64 {
-        self.pass + self.fail + self.inconclusive + self.not_applicable + self.not_run
+        self.pass + self.fail + self.inconclusive + self.not_applicable + self.not_run + self.recorded
     }
 
     /// Each verdict's word with its count, the worst first.
-    pub const fn by_word(&self) -> [(&'static str, u64); 5] {
+    pub const fn by_word(&self) -> [(&'static str, u64); 6] {
         [
             ("fail", self.fail),
             ("inconclusive", self.inconclusive),
             ("not run", self.not_run),
             ("pass", self.pass),
             ("not applicable", self.not_applicable),
+            ("recorded", self.recorded),
         ]
     }
 }

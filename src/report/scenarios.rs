@@ -141,7 +141,7 @@ impl ScenarioSummary {
         let mut summary = Self {
             id: history.scenario.clone(),
             title: title.unwrap_or_default(),
-            namespace: history.started().namespace,
+            namespace: history.started().namespace.clone(),
             ended: Ended::CutShort,
             began_secs: secs(began_us),
             wall_secs: secs(ended_us - began_us),
@@ -170,7 +170,12 @@ impl ScenarioSummary {
                 self.ended = Ended::NotStarted { reason, interrupted };
             }
             Step::TimedOut { wait, bound_secs, missing } => {
-                self.gave_up.push(GaveUp { at_secs: secs(at_us), wait, bound_secs, missing });
+                self.gave_up.push(GaveUp {
+                    at_secs: secs(at_us),
+                    wait: wait.to_string(),
+                    bound_secs,
+                    missing,
+                });
             }
             Step::Skipped { action, reason } => self.skipped.push(SkippedStep { action, reason }),
             Step::DryRun { manifest, instead, code, message } => {

@@ -67,7 +67,7 @@ impl Out {
             Verdict::Pass { .. } => Paint::Green,
             Verdict::Fail => Paint::Red,
             Verdict::Inconclusive { .. } | Verdict::NotRun { .. } => Paint::Yellow,
-            Verdict::NotApplicable { .. } => Paint::Faint,
+            Verdict::NotApplicable { .. } | Verdict::Recorded { .. } => Paint::Faint,
         };
         self.painted(&format!("{:<14}", judged.verdict.word()), paint)
     }

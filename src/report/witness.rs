@@ -4,7 +4,7 @@ use super::scenarios::secs;
 use crate::{
     history::{
         Change, DnsOutcome, DnsSeen, Event, ExecOutcome, ExecSeen, History, Json, ObjectSeen, Observation,
-        Observer, Phase, Purpose, Requested, Resource, Step, Verb, lives,
+        Observer, Phase, Purpose, Requested, Resource, Step, Verb, pod,
     },
     judge::Judged,
 };
@@ -48,7 +48,7 @@ impl std::fmt::Display for Line {
 
 fn observer(observer: Observer) -> String {
     match observer {
-        Observer::Watch(resource) => format!("watch {}", short(resource)),
+        Observer::Watch(watch) => format!("watch {}", short(watch.resource)),
         Observer::Driver => "steadfast".to_owned(),
         Observer::Reader => "read".to_owned(),
         Observer::Probe => "probe".to_owned(),
@@ -74,6 +74,12 @@ fn what(seen: &Observation) -> String {
         Observation::Object(object) => self::object(object),
         Observation::WatchOpened { revision, .. } => format!("the watch begins after rv {revision}"),
         Observation::WatchGap { reason, .. } => format!("the watch LOST EVENTS: {reason}"),
+        Observation::Bookmark { revision, .. } => {
+            format!("the watch has delivered everything up to rv {revision}")
+        }
+        Observation::List(list) => {
+            format!("a list of {} at rv {} has {} objects", list.of, list.revision, list.objects.len())
+        }
         Observation::Read(read) => format!("GET {} -> {}", read.path, read.code),
         Observation::Dns(dns) => self::dns(dns),
         Observation::Exec(exec) => self::exec(exec),
@@ -90,6 +96,7 @@ fn object(object: &ObjectSeen) -> String {
         Change::Modified => "MODIFIED",
         Change::Deleted => "DELETED",
         Change::Listed => "LISTED",
+        Change::Unlisted => "NOT LISTED",
     };
     let state = state(object).map(|state| format!(" ({state})")).unwrap_or_default();
     format!("{} {change}{state}  rv {}  uid {}", object.name, object.revision, object.uid)
@@ -98,7 +105,7 @@ fn object(object: &ObjectSeen) -> String {
 /// What matters about that version, in a few words.
 fn state(object: &ObjectSeen) -> Option<String> {
     match object.resource {
-        Resource::Pods => Some(pod(object)),
+        Resource::Pods => Some(pod_state(object)),
         Resource::PersistentVolumeClaims => {
             let phase = object.text("/status/phase").unwrap_or("no phase");
             let volume =
@@ -117,7 +124,7 @@ fn state(object: &ObjectSeen) -> Option<String> {
     }
 }
 
-fn pod(object: &ObjectSeen) -> String {
+fn pod_state(object: &ObjectSeen) -> String {
     let phase = match Phase::of(object) {
         Phase::Pending => "pending",
         Phase::Running => "running, not ready",
@@ -125,7 +132,7 @@ fn pod(object: &ObjectSeen) -> String {
         Phase::Terminating => "terminating",
         Phase::Terminal => "ended",
     };
-    let addresses = lives::addresses(object);
+    let addresses = pod::addresses(object);
     if addresses.is_empty() { phase.to_owned() } else { format!("{phase}, {}", addresses.join(" ")) }
 }
 
@@ -194,6 +201,7 @@ fn purpose(purpose: &Purpose) -> String {
         Purpose::OwnAddresses => "hostname -i".to_owned(),
         Purpose::HostsFile => "cat /etc/hosts".to_owned(),
         Purpose::ResolverConfig => "cat /etc/resolv.conf".to_owned(),
+        Purpose::Crash => "kill 1".to_owned(),
         Purpose::WriteToken { token, .. } => format!("write the token {token}"),
         Purpose::ReadTokens { .. } => "read the tokens".to_owned(),
         Purpose::Connect { host } => format!("GET http://{host}/identity"),
@@ -214,8 +222,9 @@ pub(super) fn step(step: &Step) -> String {
     match step {
         Step::Started(started) => format!("begins in the namespace {}", started.namespace),
         Step::Requested(request) => format!("asks: {}", self::request(request)),
-        Step::Answered { code, message, .. } => {
-            format!("was answered {code}{}", message.as_ref().map(|m| format!(": {m}")).unwrap_or_default())
+        Step::Answered(answer) => {
+            let message = answer.message.as_ref().map(|message| format!(": {message}"));
+            format!("was answered {}{}", answer.code, message.unwrap_or_default())
         }
         Step::Waited { wait, .. } => format!("has seen {wait}"),
         Step::TimedOut { wait, bound_secs, missing } => {
@@ -236,17 +245,17 @@ pub(super) fn step(step: &Step) -> String {
 pub(super) fn request(request: &Requested) -> String {
     let resource = request.resource.strip_suffix('s').unwrap_or(&request.resource);
     let name = request.name.as_deref().unwrap_or_default();
-    match request.verb {
-        Verb::Apply => format!("apply {resource} {name}"),
-        Verb::Create => format!("create {resource} {name}"),
-        Verb::Patch => format!("patch {resource} {name}"),
-        Verb::Delete => format!("delete {resource} {name}"),
-        Verb::DeleteCollection => format!("delete all {}", request.resource),
-        Verb::Scale => {
-            let replicas = request.scales_to().map_or_else(|| "?".to_owned(), |n| n.to_string());
-            format!("scale {name} to {replicas}")
-        }
-    }
+    let below = request.subresource.as_ref().map(|sub| format!("/{sub}")).unwrap_or_default();
+    let words = match (request.verb, request.scales_to()) {
+        (_, Some(replicas)) => format!("scale {name} to {replicas}"),
+        (Verb::Apply, _) => format!("apply {resource} {name}{below}"),
+        (Verb::Create, _) => format!("create {resource} {name}{below}"),
+        (Verb::Patch, _) => format!("patch {resource} {name}{below}"),
+        (Verb::Update, _) => format!("update {resource} {name}{below}"),
+        (Verb::Delete, _) => format!("delete {resource} {name}"),
+        (Verb::DeleteCollection, _) => format!("delete all {}", request.resource),
+    };
+    if request.dry_run { format!("{words} (dry run)") } else { words }
 }
 
 /// The requirement's `kubectl` line for the scenario in which it was broken or blind, or else the first that it has.

@@ -159,7 +159,7 @@ impl Pipeline<'_> {
         for planned in &self.plan.scenarios {
             let recorder = Recorder::new(&planned.id, self.clock, disk.clone());
             recorder.step(Step::NotStarted { reason: reason.to_owned(), interrupted: false });
-            histories.push(recorder.history());
+            histories.push(recorder.finish());
         }
         disk.sync()?;
         let judged = judge::judge_all(self.catalogue, &self.plan.requirements, &header.cluster, &histories);
@@ -221,11 +221,11 @@ impl Pipeline<'_> {
             disk: disk.clone(),
             progress: progress.clone(),
             judge: &judge,
-            histories: BTreeMap::new(),
+            histories: Vec::new(),
             internal_error: None,
         };
         let panic = surviving(scenarios.run()).await;
-        (scenarios.histories.into_values().collect(), scenarios.internal_error.or(panic))
+        (scenarios.histories, scenarios.internal_error.or(panic))
     }
 
     /// Deletes every namespace of the run that the user does not want kept, and waits for them to go.

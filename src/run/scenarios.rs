@@ -1,6 +1,6 @@
 //! The scenarios of a run: the preflight by itself, then the others side by side.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -31,7 +31,8 @@ pub(super) struct Scenarios<'r> {
     pub progress: Progress,
     /// Judges the record so far, and puts the verdicts where a killed run leaves them.
     pub judge: &'r (dyn Fn(&[History]) -> Vec<Judged> + Sync),
-    pub histories: BTreeMap<String, History>,
+    /// In the order of their ids.
+    pub histories: Vec<History>,
     /// A panic in a scenario.
     pub internal_error: Option<String>,
 }
@@ -44,7 +45,7 @@ impl Scenarios<'_> {
         let ended = self.begin(PREFLIGHT, Available { dns: true, storage }).await;
         self.end(ended);
         let available = self.available();
-        let refused = self.histories.get(PREFLIGHT).and_then(refusal);
+        let refused = self.history(PREFLIGHT).and_then(refusal);
         let permits = Arc::new(Semaphore::new(self.shared.options.jobs.max(1)));
         let mut running = JoinSet::new();
         for planned in self.plan.scenarios.iter().filter(|planned| planned.id != PREFLIGHT) {
@@ -94,7 +95,7 @@ impl Scenarios<'_> {
                 let outcome = AssertUnwindSafe(driving).catch_unwind().await;
                 panic = outcome.err().map(|panic| judge::panic_message(panic.as_ref()));
             }
-            Ended { id, history: recorder.history(), panic }
+            Ended { id, history: recorder.finish(), panic }
         }
     }
 
@@ -111,7 +112,8 @@ impl Scenarios<'_> {
         if ended.id != PREFLIGHT && self.shared.options.keep == Keep::Never {
             self.delete_namespace(&ended.id);
         }
-        self.histories.insert(ended.id.clone(), ended.history);
+        let place = self.histories.partition_point(|history| history.scenario < ended.id);
+        self.histories.insert(place, ended.history);
         let judged = self.judged();
         self.progress.ended(&ended.id, how, &judged);
         if let Some(reason) = reason {
@@ -137,12 +139,11 @@ impl Scenarios<'_> {
     fn leave_out(&mut self, id: &str, reason: &str, interrupted: bool) {
         let recorder = Recorder::new(id, self.clock, self.disk.clone());
         recorder.step(Step::NotStarted { reason: reason.to_owned(), interrupted });
-        self.end(Ended { id: id.to_owned(), history: recorder.history(), panic: None });
+        self.end(Ended { id: id.to_owned(), history: recorder.finish(), panic: None });
     }
 
     fn judged(&self) -> Vec<Judged> {
-        let histories: Vec<History> = self.histories.values().cloned().collect();
-        (self.judge)(&histories)
+        (self.judge)(&self.histories)
     }
 
     /// What the preflight's verdicts say can be counted on.
@@ -163,9 +164,15 @@ impl Scenarios<'_> {
         format!("it needs {id}, which is {word}{why}")
     }
 
+    fn history(&self, id: &str) -> Option<&History> {
+        self.histories.iter().find(|history| history.scenario == id)
+    }
+
     fn preflight(&self, id: &str) -> Option<Judged> {
-        let histories: Vec<History> = self.histories.get(PREFLIGHT).cloned().into_iter().collect();
-        judge::judge_all(&self.shared.catalogue, &[id.to_owned()], &self.shared.facts, &histories).pop()
+        let preflight = self.history(PREFLIGHT);
+        let judged =
+            judge::judge_all(&self.shared.catalogue, &[id.to_owned()], &self.shared.facts, preflight);
+        judged.into_iter().find(|judged| judged.id == id)
     }
 }
 

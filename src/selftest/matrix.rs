@@ -195,7 +195,7 @@ fn cell(requirement: &Requirement, fault: &str, judged: &Judged) -> Cell {
         (_, true, _) => Result::Missed,
         (Verdict::Fail, _, true) => Result::Collateral,
         (Verdict::Fail, ..) => Result::Undeclared,
-        (Verdict::Pass { .. } | Verdict::NotApplicable { .. }, ..) => Result::Kept,
+        (Verdict::Pass { .. } | Verdict::NotApplicable { .. } | Verdict::Recorded { .. }, ..) => Result::Kept,
         (Verdict::Inconclusive { .. } | Verdict::NotRun { .. }, ..) => Result::Unjudged,
     };
     let why = judged.why().map(str::to_owned);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
-use super::{Action, Overlay, Requirement, Scenario, yaml};
+use super::{Action, Apply, Overlay, Requirement, Scenario, yaml};
 use crate::limits;
 
 static SPECS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/specs");
@@ -102,6 +102,15 @@ impl Catalogue {
     /// The requirement with that id.
     pub fn requirement(&self, id: &str) -> Option<&Requirement> {
         self.requirements.iter().find(|requirement| requirement.id == id)
+    }
+
+    /// The objects that a step applies, with all of its overlays, whatever these need.
+    pub fn objects_of(&self, apply: &Apply) -> Vec<Value> {
+        let mut objects = self.manifests.get(&apply.manifest).cloned().unwrap_or_default();
+        for overlay in apply.overlays.iter().filter_map(|id| self.overlays.get(id)) {
+            objects.iter_mut().for_each(|object| overlay.apply_to(object));
+        }
+        objects
     }
 
     /// Every reference leads somewhere.

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-use super::{Watch, WatchedPath};
+use super::{Watch, WatchedPath, unanswered};
 use crate::{
     cluster::{List, Server, Unanswered, answer},
     history::{ListSeen, ObjectSeen, Observation, Observer, Span, Version},
     limits,
-    recorder::{Missing, Recorder},
+    recorder::{Missing, Recorder, World},
 };
 
 /// What a list showed and the watch has not delivered yet.
@@ -76,7 +76,8 @@ impl Recorder {
     async fn list(&self, server: &Server, watched: &WatchedPath) -> Result<ListSeen, Unanswered> {
         let from_us = self.now_us();
         let kind = answer::kind_of(watched.watch.resource);
-        let List { items, resource_version, .. } = server.list(&watched.path, kind).await?;
+        let List { items, resource_version, .. } =
+            server.list(&watched.path, kind).await.map_err(unanswered)?;
         let text = |item: &serde_json::Value, key: &str| {
             item["metadata"][key].as_str().unwrap_or_default().to_owned()
         };
@@ -98,11 +99,10 @@ impl Recorder {
         let asked_us = self.now_us();
         let lists = futures::future::join_all(watched.iter().map(|one| self.list(server, one))).await;
         let lists: Vec<ListSeen> = lists.into_iter().filter_map(Result::ok).collect();
-        let caught_up =
-            |world: &super::super::World| match lists.iter().all(|list| world.has_all_of(list, asked_us)) {
-                true => Ok(()),
-                false => Err(Missing::Still("what a list shows".to_owned())),
-            };
+        let caught_up = |world: &World| match lists.iter().all(|list| world.has_all_of(list, asked_us)) {
+            true => Ok(()),
+            false => Err(Missing::Still("what a list shows".to_owned())),
+        };
         // A watch that does not catch up has a gap, which the record shows.
         let _ = self.wait(limits::CATCH_UP.duration(), caught_up).await;
     }

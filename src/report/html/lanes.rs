@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::told;
 use crate::{
-    history::{
-        CLAIM_TEMPLATE, Change, History, ObjectSeen, Observation, Phase, PodLife, Purpose, Resource, SERVICE,
-        Step, Verb, lives,
-    },
-    report::{scenarios::secs, witness},
+    history::{History, ObjectSeen, Observation, Phase, Purpose, Resource, Step, pod},
+    report::{ascii, scenarios::secs, witness},
+    views::{PodLife, View},
 };
 
 /// One scenario, ready to be drawn.
@@ -28,6 +26,8 @@ pub(super) struct Lanes {
     pub(super) gaps: Vec<Mark>,
     /// Commands in containers, reads, requests that failed.
     pub(super) commands: Vec<Mark>,
+    /// The pod whose claim it is, by the claim's name.
+    pub(super) claims: BTreeMap<String, String>,
 }
 
 /// A pod by its name, through all its incarnations; or the Service.
@@ -112,9 +112,10 @@ impl Lanes {
         if lanes.from_us >= lanes.until_us {
             return None;
         }
-        lanes.add_pods(history);
-        lanes.add_claims(history);
-        lanes.add_dns(history);
+        let view = View::of(history);
+        lanes.add_pods(&view);
+        lanes.add_claims(&view);
+        lanes.add_dns(&view);
         lanes.add_marks(history);
         (!lanes.lanes.is_empty()).then_some(lanes)
     }
@@ -124,45 +125,53 @@ impl Lanes {
         self.lanes.iter().filter_map(|lane| lane.within(from_us, until_us)).collect()
     }
 
-    fn add_pods(&mut self, history: &History) {
-        let lives = history.pods();
-        let names: BTreeSet<(Option<u32>, &str)> =
-            lives.iter().map(|life| (life.ordinal, life.name)).collect();
-        self.lanes = names
-            .into_iter()
-            .map(|(_, name)| {
-                let of_name = lives.iter().filter(|life| life.name == name);
-                let bars = of_name.map(|life| bar(life, self.until_us)).collect();
-                Lane { name: name.to_owned(), bars, strips: Vec::new() }
-            })
-            .collect();
+    fn add_pods(&mut self, view: &View<'_>) {
+        for set in view.sets() {
+            let names: BTreeSet<(Option<u32>, &str)> =
+                set.pods().iter().map(|life| (life.ordinal, life.name)).collect();
+            for (_, name) in names {
+                let bars = set.pods().named(name).map(|life| bar(life, self.until_us)).collect();
+                self.lanes.push(Lane { name: set.key(name), bars, strips: Vec::new() });
+            }
+        }
     }
 
-    fn add_claims(&mut self, history: &History) {
-        let mut strips: BTreeMap<&str, Strip> = BTreeMap::new();
-        for claim in history.objects(Resource::PersistentVolumeClaims) {
-            let Some(pod) = claimed_by(&claim.what.name) else { continue };
-            let strip = strips.entry(pod).or_insert_with(|| strip("claim", &claim.what.name));
+    fn add_claims(&mut self, view: &View<'_>) {
+        for set in view.sets() {
+            for claim in set.claims().own() {
+                let Some((_, ordinal)) = set.claims().read(claim.name) else { continue };
+                let lane = set.key(&format!("{}-{ordinal}", set.name));
+                self.claims.insert(claim.name.to_owned(), lane.clone());
+                let runs = self.claim_runs(claim.name, &claim.versions);
+                let Some(lane) = self.lanes.iter_mut().find(|known| known.name == lane) else { continue };
+                match lane.strips.iter_mut().find(|known| known.of == claim.name) {
+                    Some(strip) => strip.runs.extend(runs),
+                    None => lane.strips.push(Strip { runs, ..strip("claim", claim.name) }),
+                }
+            }
+        }
+    }
+
+    /// What became of one incarnation of a claim.
+    fn claim_runs(&self, name: &str, versions: &[crate::history::Seen<'_, ObjectSeen>]) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for claim in versions {
             let at_us = claim.event.span.until_us;
-            end_run(&mut strip.runs, at_us);
-            if claim.change != Change::Deleted {
+            end_run(&mut runs, at_us);
+            if !claim.change.is_removal() {
                 let (class, what) = claim_state(claim.what);
-                begin_run(&mut strip.runs, at_us, class, format!("{}: {what}", claim.name));
+                begin_run(&mut runs, at_us, class, format!("{name}: {what}"));
             }
         }
-        for (pod, mut strip) in strips {
-            end_run(&mut strip.runs, self.until_us);
-            if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.name == pod) {
-                lane.strips.push(strip);
-            }
-        }
+        end_run(&mut runs, self.until_us);
+        runs
     }
 
-    fn add_dns(&mut self, history: &History) {
-        for (name, strip) in told::strips(history) {
+    fn add_dns(&mut self, view: &View<'_>) {
+        for (name, strip, is_service) in told::strips(view) {
             match self.lanes.iter_mut().find(|lane| lane.name == name) {
                 Some(lane) => lane.strips.push(strip),
-                None if name == SERVICE => {
+                None if is_service => {
                     self.lanes.push(Lane { name, bars: Vec::new(), strips: vec![strip] });
                 }
                 None => {}
@@ -204,8 +213,7 @@ impl Lanes {
     ) {
         match step {
             Step::Requested(request) => {
-                let disturbs = matches!(request.verb, Verb::Delete | Verb::DeleteCollection | Verb::Scale);
-                let label = (disturbs || request.resource == Resource::StatefulSets.plural())
+                let label = (ascii::disturbs(request) || request.resource == Resource::StatefulSets.plural())
                     .then(|| witness::request(request));
                 self.steps.push(mark("step", label));
             }
@@ -253,18 +261,18 @@ pub(super) fn extend_run(runs: &mut Vec<Run>, at_us: u64, class: &'static str, t
 fn bar(life: &PodLife<'_>, until_us: u64) -> Bar {
     let mut bar = Bar {
         scheduled_us: life.scheduled().map(|event| event.span.until_us),
-        deleted_us: life.deleted().map(|event| event.span.until_us),
+        deleted_us: life.gone().map(|event| event.span.until_us),
         title: biography(life),
         ..Bar::default()
     };
     for version in &life.versions {
         let at_us = version.event.span.until_us;
-        if version.change == Change::Deleted {
+        if version.change.is_removal() {
             continue;
         }
         let (class, what) = phase(Phase::of(version.what));
         extend_run(&mut bar.phases, at_us, class, format!("{} {what}", life.name));
-        let address = lives::addresses(version.what).join(" ");
+        let address = pod::addresses(version.what).join(" ");
         let last = bar.addresses.last().and_then(|mark| mark.label.as_deref()).unwrap_or_default();
         if !address.is_empty() && address != last {
             let title = format!("{} has the address {address}", life.name);
@@ -306,11 +314,6 @@ fn biography(life: &PodLife<'_>) -> String {
         text += &format!("\n{:.3} s  {what}", secs(at_us));
     }
     text + &format!("\non {}, {}", node.unwrap_or("no node"), life.addresses().join(" "))
-}
-
-/// The pod whose claim has that name.
-pub(super) fn claimed_by(claim: &str) -> Option<&str> {
-    claim.strip_prefix(CLAIM_TEMPLATE)?.strip_prefix('-')
 }
 
 fn claim_state(claim: &ObjectSeen) -> (&'static str, String) {

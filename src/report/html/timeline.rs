@@ -1,7 +1,9 @@
 //! Draws a scenario as inline SVG: a lane for each pod, its DNS and its claim below it, the driver's steps above.
 
+use std::collections::BTreeMap;
+
 use super::{
-    lanes::{Bar, Lane, Lanes, Mark, Run, Strip, claimed_by},
+    lanes::{Bar, Lane, Lanes, Mark, Run, Strip},
     scale::{LEFT, RIGHT, Scale, WIDTH, leans_left, rows_of, text_width},
     svg::{Svg, escaped},
     told::NODES,
@@ -47,7 +49,7 @@ pub(super) fn anchor(scenario: &str, seq: u64) -> String {
 /// The whole scenario, with anchors at the witnesses.
 pub(super) fn whole(history: &History, lanes: &Lanes, witnesses: &[Witness]) -> String {
     let scale = Scale { from_us: lanes.from_us, until_us: lanes.until_us };
-    Drawing::new(history, scale, true).draw(lanes, witnesses)
+    Drawing::new(history, scale, &lanes.claims, true).draw(lanes, witnesses)
 }
 
 /// The stretch around these witnesses, with the lanes that have something in it.
@@ -60,12 +62,14 @@ pub(super) fn around(history: &History, lanes: &Lanes, witnesses: &[Witness]) ->
         from_us: first.saturating_sub(margin).max(lanes.from_us),
         until_us: (last + margin).min(lanes.until_us),
     };
-    (scale.length_us() > 0).then(|| Drawing::new(history, scale, false).draw(lanes, witnesses))
+    (scale.length_us() > 0).then(|| Drawing::new(history, scale, &lanes.claims, false).draw(lanes, witnesses))
 }
 
 /// Where things are, from top to bottom.
 struct Drawing<'h> {
     history: &'h History,
+    /// The lane of each claim.
+    claims: &'h BTreeMap<String, String>,
     scale: Scale,
     /// Whether its marks are what findings link to.
     anchored: bool,
@@ -81,8 +85,8 @@ struct Place {
 }
 
 impl<'h> Drawing<'h> {
-    fn new(history: &'h History, scale: Scale, anchored: bool) -> Self {
-        Self { history, scale, anchored, svg: Svg::default(), places: Vec::new() }
+    fn new(history: &'h History, scale: Scale, claims: &'h BTreeMap<String, String>, anchored: bool) -> Self {
+        Self { history, claims, scale, anchored, svg: Svg::default(), places: Vec::new() }
     }
 
     fn draw(mut self, lanes: &Lanes, witnesses: &[Witness]) -> String {
@@ -282,8 +286,8 @@ impl<'h> Drawing<'h> {
     /// The height at which the thing seen is drawn, if it is.
     fn ring_y(&self, seen: &Observation) -> Option<f64> {
         let (name, strip) = match seen {
-            Observation::Object(object) => match claimed_by(&object.name) {
-                Some(pod) => (pod, Some(object.name.as_str())),
+            Observation::Object(object) => match self.claims.get(&object.name) {
+                Some(pod) => (pod.as_str(), Some(object.name.as_str())),
                 None => (object.name.as_str(), None),
             },
             Observation::Exec(exec) => (exec.pod.as_str(), None),

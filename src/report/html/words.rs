@@ -22,12 +22,13 @@ pub(super) fn class(verdict: &Verdict) -> &'static str {
         Verdict::Inconclusive { .. } => "inconclusive",
         Verdict::NotApplicable { .. } => "not-applicable",
         Verdict::NotRun { .. } => "not-run",
+        Verdict::Recorded { .. } => "recorded",
     }
 }
 
 pub(super) fn facts(report: &Report<'_>, judged_at: &str) -> Vec<(&'static str, String)> {
     let (header, cluster) = (report.header, &report.header.cluster);
-    let zone = report.histories.iter().find_map(|history| history.started().zone);
+    let zone = report.histories.iter().find_map(|history| history.started().zone.as_deref());
     let nodes = match cluster.nodes.as_slice() {
         few if few.len() <= 3 => few.join(", "),
         many => format!("{}, … {} in all", many[..3].join(", "), many.len()),
@@ -37,7 +38,7 @@ pub(super) fn facts(report: &Report<'_>, judged_at: &str) -> Vec<(&'static str, 
         ("Cluster", format!("Kubernetes {}{model}", cluster.server_version)),
         ("Nodes", nodes),
         ("StorageClass", cluster.storage_class.clone().unwrap_or_else(|| "none".to_owned())),
-        ("DNS zone", zone.unwrap_or_else(|| "unknown".to_owned())),
+        ("DNS zone", zone.unwrap_or("unknown").to_owned()),
         ("Run", header.run_id.clone()),
         ("Began", header.started_at.clone()),
         ("Judged", judged_at.to_owned()),

@@ -182,6 +182,7 @@ fn result(judged: &Judged) -> Option<(Element, &'static str)> {
         _ if judged.panicked.is_some() => return Some((Element::Error, "Internal")),
         Verdict::Inconclusive { .. } => (Element::Error, "Inconclusive"),
         Verdict::NotApplicable { .. } => (Element::Skipped, "NotApplicable"),
+        Verdict::Recorded { .. } => (Element::Skipped, "Informational"),
         Verdict::NotRun { interrupted: true, .. } => (Element::Error, "Interrupted"),
         Verdict::NotRun { .. } => (Element::Error, "NotRun"),
     };

@@ -14,7 +14,7 @@ use crate::{
 /// What is true of the run, in every suite, because consumers take suites apart.
 pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
     let (header, cluster, figures) = (report.header, &report.header.cluster, &report.figures);
-    let zone = report.histories.iter().find_map(|history| history.started().zone);
+    let zone = report.histories.iter().find_map(|history| history.started().zone.as_deref());
     let mut properties = vec![
         property("run_id", &header.run_id),
         property("harness_version", &header.recorded_by),
