@@ -19,6 +19,7 @@ use steadfast::{
     history::History,
     judge,
     spec::Catalogue,
+    views::View,
 };
 
 const EVENTS: [u64; 3] = [10_000, 100_000, 1_000_000];
@@ -73,7 +74,7 @@ fn judged(catalogue: &Catalogue, path: &Path) {
         let of_it = histories.iter().filter(|history| requirement.judged_on.contains(&history.scenario));
         let ask = |history: &History| {
             let mut findings = Findings::of(&history.scenario);
-            (check.judge)(history, &mut findings);
+            (check.judge)(&View::of(history), &mut findings);
             black_box(findings);
         };
         told(&format!("7 {}, ms", requirement.id), timed(|| of_it.for_each(ask)).1);

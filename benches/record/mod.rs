@@ -136,7 +136,7 @@ fn removal(round: &[Event], until_us: u64) -> Vec<Event> {
     let event = |(_, object): (u64, &ObjectSeen)| {
         let mut object = object.clone();
         object.change = Change::Deleted;
-        let (span, observer) = (Span::at(until_us), Observer::Watch(object.resource));
+        let (span, observer) = (Span::at(until_us), Observer::Watch(object.resource.into()));
         Event { seq: 0, span, observer, seen: Observation::Object(object) }
     };
     left.into_iter().map(event).collect()

@@ -7,7 +7,7 @@ use crate::spec::Files;
 fn catalogue() -> Catalogue {
     let requirement = |level: &str, on: &str, needs: &str| {
         format!(
-            "level: {level}\ntitle: t\nrequirement: r\nsince: '1.9'\njudged_on: [{on}]\nneeds: [{needs}]\n\
+            "level: {level}\ntitle: t\nrequirement: r\nsince: '1.9'\njudged_on: [{on}]\nclauses: [{{id: c, says: s}}]\nneeds: [{needs}]\n\
              sources: [{{document: d, at: x}}]\njudged_by: j\nlook: l\n"
         )
     };

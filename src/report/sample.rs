@@ -1,19 +1,21 @@
 //! A made-up run for tests and for looking at the reports: six scenarios, once healthy and once with a broken promise of
 //! every kind.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::{Circumstances, Report};
 use crate::{
-    checks::{Finding, Findings, Kind, Measurement, notation::Notes},
+    checks::{
+        Cause, Finding, Findings, Kind, Measurement,
+        notation::{Notes, condition},
+    },
     history::{
-        Event, History, Observation, Observer, Purpose, ReadSeen, Requested, Resource, Step, Verb,
+        Answered, Event, History, Observation, Observer, Purpose, ReadSeen, Requested, Resource, Step, Verb,
         file::{ClusterFacts, FORMAT, Header},
     },
     judge::{Judged, Verdict},
-    spec::{Answer, Catalogue, Level, Requirement, Source},
+    spec::{Answer, Catalogue, Clause, Level, Requirement, Source},
+    views::View,
 };
 
 /// When the made-up run was judged.
@@ -132,7 +134,10 @@ fn requirement(area: &str, id: &str, title: &str) -> Requirement {
             "Under the pod management policy OrderedReady it holds at all times that {title}.\n"
         ),
         since: text("1.9"),
+        until: None,
+        reads_back: None,
         judged_on: vec![text(scenario_of(id))],
+        clauses: vec![Clause { id: text("sample"), says: text(title), each: Vec::new(), on: Vec::new() }],
         needs: Vec::new(),
         applies_to: None,
         sources: vec![Source { document: text("seed 3"), at: text("line 66") }],
@@ -160,7 +165,7 @@ fn scenario_of(id: &str) -> &'static str {
 }
 
 fn preflight() -> History {
-    let mut notes = Notes::new();
+    let mut notes = notes("preflight");
     for path in ["/version", "/apis", "/apis/apps/v1"] {
         let read = ReadSeen { path: path.to_owned(), code: 200, body: json!({}) };
         notes.see(Observer::Reader, Observation::Read(read));
@@ -173,7 +178,7 @@ fn preflight() -> History {
 }
 
 fn documented_start(broken: bool) -> History {
-    let mut notes = Notes::new();
+    let mut notes = notes("documented-start");
     dry_runs(&mut notes);
     applies(&mut notes, "services", "nginx");
     applies(&mut notes, "statefulsets", "web");
@@ -185,7 +190,7 @@ fn documented_start(broken: bool) -> History {
     );
     has_seen(&mut notes, "pods-ready [0, 1]");
     let mut notes = asks(notes, 8, ["10.0.0.10", "10.0.0.10"], ["10.0.0.11", "10.0.0.11"])
-        .say("exec web-0 hostname -> web-0; exec web-1 hostname -> web-1; exec web-0 fqdn -> web-0.nginx.ns.svc.cluster.local");
+        .say("exec web-0 hostname -> web-0; exec web-1 hostname -> web-1; exec web-0 fqdn -> web-0.nginx.steadfast-documented-start-k3v9x.svc.cluster.local");
     has_seen(&mut notes, "dns-settled");
     let notes = notes.say(
         "delete all; web-0 terminating; web-1 terminating; wait 700ms; web-1 deleted; wait 300ms; web-0 deleted;
@@ -215,9 +220,9 @@ fn dry_runs(notes: &mut Notes) {
 
 fn applies(notes: &mut Notes, resource: &str, name: &str) {
     let (resource, name) = (resource.to_owned(), Some(name.to_owned()));
-    let requested = Requested { verb: Verb::Apply, resource, name, uid: None, body: json!({}) };
-    let request = notes.step(Step::Requested(requested.into()));
-    notes.step(Step::Answered { request, code: 201, message: None });
+    let request = notes.requested(Requested::new(Verb::Apply, resource, name, json!({})));
+    let answered = Answered { request, code: 201, message: None, version: None, body: None };
+    notes.step(Step::Answered(answered.into()));
 }
 
 /// So many rounds in which both backends are asked for both pods.
@@ -230,13 +235,14 @@ fn asks(notes: Notes, rounds: usize, web_0: [&str; 2], web_1: [&str; 2]) -> Note
 }
 
 fn has_seen(notes: &mut Notes, wait: &str) {
-    let waited = notes.step(Step::Waited { wait: wait.to_owned(), ended_by: None });
+    let wait = condition(&wait.split(' ').collect::<Vec<_>>());
+    let waited = notes.step(Step::Waited { wait, ended_by: None });
     notes.step(Step::Reacted { to: waited - 1, reaction_us: 400 + (waited - PREAMBLE) * 3 });
 }
 
 fn gated_start(broken: bool) -> History {
     let mut notes =
-        Notes::new().say("set replicas=3; web-0 created; web-0 scheduled; wait 900ms; web-0 running");
+        notes("gated-start").say("set replicas=3; web-0 created; web-0 scheduled; wait 900ms; web-0 running");
     has_seen(&mut notes, "pods-unready [0]");
     let too_early = if broken { "wait 11s; web-1 created; web-1 scheduled; wait 19s" } else { "wait 30s" };
     let in_order = if broken { "" } else { "web-1 created; web-1 scheduled;" };
@@ -267,7 +273,7 @@ fn scale_cycle(broken: bool) -> History {
     let again =
         |name: &str| format!("{name} created; {name} scheduled; wait 900ms; {name} running; {name} ready;");
     let gap = if broken { "gap pods;" } else { "" };
-    let notes = Notes::new().say("set replicas=2").say(&start("web-0")).say(&start("web-1")).say("scale 4");
+    let notes = notes("scale-cycle").say("set replicas=2").say(&start("web-0")).say(&start("web-1")).say("scale 4");
     let notes = notes.say(&start("web-2")).say(&start("web-3")).say("token web-3 volume abc; scale 1");
     let notes = notes.say(&stop("web-3")).say(gap).say(&stop("web-2")).say(&stop("web-1")).say("scale 3");
     let notes =
@@ -276,7 +282,7 @@ fn scale_cycle(broken: bool) -> History {
 }
 
 fn documented_storage() -> History {
-    let notes = Notes::new().say(
+    let notes = notes("documented-storage").say(
         "set replicas=2; www-web-0 claimed; web-0 created; wait 1s; www-web-0 bound pvc-81; web-0 scheduled;
          wait 900ms; web-0 running; web-0 ready; www-web-1 claimed; web-1 created; wait 1s;
          www-web-1 bound pvc-82; web-1 scheduled; wait 900ms; web-1 running; web-1 ready;
@@ -307,19 +313,18 @@ fn ip_churn(broken: bool) -> History {
     History::new("ip-churn", vec![event])
 }
 
+fn notes(scenario: &str) -> Notes {
+    Notes::in_namespace(&format!("steadfast-{scenario}-k3v9x"))
+}
+
 /// The history of that scenario, begun so much later, with each wait ended by the event before it.
 fn finished(scenario: &str, began_us: u64, notes: Notes) -> History {
-    let namespace = format!("steadfast-{scenario}-k3v9x");
     let mut history = rebased(History { scenario: scenario.to_owned(), ..notes.history() });
     for event in &mut history.events {
         event.span.from_us += began_us;
         event.span.until_us += began_us;
         match &mut event.seen {
             Observation::Step(Step::Waited { ended_by, .. }) => *ended_by = Some(event.seq - 1),
-            Observation::Step(Step::Started(started)) => started.namespace.clone_from(&namespace),
-            Observation::Dns(dns) => {
-                Arc::make_mut(dns).name = dns.name.replace(".ns.", &format!(".{namespace}."))
-            }
             _ => {}
         }
     }
@@ -404,25 +409,26 @@ fn findings(id: &str, history: &History, broken: bool) -> Vec<Finding> {
     match id {
         "ordered-creation" => {
             let check = crate::checks::find(id).expect("it has a check");
-            (check.judge)(history, &mut findings);
+            (check.judge)(&View::of(history), &mut findings);
         }
         "dns-staleness-bounded" if broken => {
             let stale = find(|event, _| says(event, "b was asked A web-0", "10.0.0.10 "));
             let moved = find(|event, _| says(event, "web-0 MODIFIED", "10.0.0.20"));
             let what =
                 "b still told 10.0.0.10 for web-0 63.2 s after the pod had 10.0.0.20; 60 s are allowed";
-            findings.broken(what, &[moved[0], stale.last().expect("it is stale")]);
+            findings.on("sample").broken(what, &[moved[0], stale.last().expect("it is stale")]);
         }
         "scale-down-reverse" if broken => {
-            findings.blind(
+            findings.on("sample").blind(
+                Cause::Gap,
                 "the watch of pods lost events while web-2 went",
-                &[history.gaps(Resource::Pods).next().expect("it has a gap")],
+                &[history.gaps(Resource::Pods)[0].shown_by],
             );
         }
         "api-defaults" if broken => {
-            findings.broken("revisionHistoryLimit was 5 where 10 is documented", &[history.last()]);
+            findings.on("sample").broken("revisionHistoryLimit was 5 where 10 is documented", &[history.last()]);
         }
-        _ => findings.held("it was seen to be so", &[history.last()]),
+        _ => findings.on("sample").held("it was seen to be so", &[history.last()]),
     }
     findings.findings
 }

@@ -26,7 +26,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use sides::{Pair, Real, Side};
 use steadfast::{
     embedded::Fault,
-    history::trace::Trace,
+    views::trace::Trace,
     judge::Verdict,
     plan::{Plan, Selection},
     spec::{Action, Catalogue, Requirement, Scenario},

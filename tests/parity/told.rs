@@ -1,7 +1,7 @@
 //! What is said where the two sides differ.
 
 use steadfast::{
-    history::trace::{Leg, Parting},
+    views::trace::{Leg, Parting},
     judge::Judged,
 };
 

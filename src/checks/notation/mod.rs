@@ -43,6 +43,7 @@ use crate::history::{
 };
 
 pub use asserts::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
+pub use steps::condition;
 
 /// The namespace of every noted history.
 pub const NAMESPACE: &str = "ns";
@@ -76,6 +77,13 @@ type Key = (Resource, u8, String);
 
 impl Default for Notes {
     fn default() -> Self {
+        Self::in_namespace(NAMESPACE)
+    }
+}
+
+impl Notes {
+    /// A history in a namespace of that name.
+    pub fn in_namespace(namespace: &str) -> Self {
         let mut notes = Self {
             history: History::new("noted", Vec::new()),
             clock_us: 0,
@@ -85,7 +93,8 @@ impl Default for Notes {
             births: 0,
             namespace: 0,
         };
-        notes.step(Step::Started(started().into()));
+        let started = Started { namespace: namespace.to_owned(), ..started() };
+        notes.step(Step::Started(started.into()));
         notes.open_watches();
         notes
     }

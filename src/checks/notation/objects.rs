@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CLAIM_TEMPLATE, NAMESPACE, Notes, SERVICE, SET, SET_UID};
+use super::{CLAIM_TEMPLATE, Notes, SERVICE, SET, SET_UID};
 use crate::history::{Change, Resource};
 
 impl Notes {
@@ -130,12 +130,12 @@ impl Notes {
             json!({
                 "addresses": [address.trim_end_matches('!')], "hostname": pod,
                 "conditions": {"ready": ready},
-                "targetRef": {"kind": "Pod", "name": pod, "namespace": NAMESPACE, "uid": uid},
+                "targetRef": {"kind": "Pod", "name": pod, "namespace": self.namespace_name(), "uid": uid},
             })
         };
         let raw = json!({
             "metadata": {
-                "name": name, "namespace": NAMESPACE, "uid": "uid-slice",
+                "name": name, "namespace": self.namespace_name(), "uid": "uid-slice",
                 "labels": {"kubernetes.io/service-name": SERVICE},
             },
             "addressType": "IPv4",
@@ -154,10 +154,10 @@ impl Notes {
             let place = if address.ends_with('!') { "notReadyAddresses" } else { "addresses" };
             subset[place].as_array_mut().expect("a list").push(json!({
                 "ip": address.trim_end_matches('!'), "hostname": pod,
-                "targetRef": {"kind": "Pod", "name": pod, "namespace": NAMESPACE, "uid": uid},
+                "targetRef": {"kind": "Pod", "name": pod, "namespace": self.namespace_name(), "uid": uid},
             }));
         }
-        let raw = json!({"metadata": {"name": SERVICE, "namespace": NAMESPACE, "uid": "uid-endpoints"}, "subsets": [subset]});
+        let raw = json!({"metadata": {"name": SERVICE, "namespace": self.namespace_name(), "uid": "uid-endpoints"}, "subsets": [subset]});
         self.object(Resource::Endpoints, if known { Change::Modified } else { Change::Added }, raw);
     }
 }

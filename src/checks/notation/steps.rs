@@ -187,7 +187,7 @@ fn is_claim(name: &str) -> bool {
 }
 
 /// The wait that these words say. Brackets and commas between ordinals are allowed: `pods-ready [0, 1]`.
-fn condition(words: &[&str]) -> Wait {
+pub fn condition(words: &[&str]) -> Wait {
     let bare = |word: &&str| word.trim_matches(['[', ']', ',']).to_owned();
     let rest: Vec<String> = words[1..].iter().map(bare).filter(|word| !word.is_empty()).collect();
     let name = |word: &String| match word.parse::<u32>() {
