@@ -14,6 +14,8 @@ pub mod limits; // pure: every wait and bound, with its reason
 #[cfg(feature = "harness")]
 pub mod secret; // pure: what must not be shown
 #[cfg(feature = "harness")]
+pub mod generate; // pure: random scenarios, by seed
+#[cfg(feature = "harness")]
 pub mod plan; // pure: from a selection to what runs, and why not the rest
 #[cfg(feature = "harness")]
 pub mod report; // pure but for `report::write`: what people and machines are told of a run

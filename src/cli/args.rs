@@ -75,6 +75,9 @@ pub(super) struct RunArgs {
     pub embedded: EmbeddedArgs,
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Instead of the catalogue's scenarios, the one in this file: every requirement is judged on what it shows
+    #[arg(long, value_name = "FILE", env = "STEADFAST_SCENARIO", hide_env = true)]
+    pub scenario: Option<PathBuf>,
     #[command(flatten)]
     pub subject: SubjectArgs,
     #[command(flatten)]
@@ -323,6 +326,18 @@ pub(super) struct SelftestArgs {
     /// Only this fault, of the cluster or of the API server; may be repeated [default: all]
     #[arg(long, value_name = "NAME", env = "STEADFAST_FAULT", hide_env = true, value_delimiter = ',')]
     pub fault: Vec<String>,
+    /// Instead of the matrices, this many random scenarios on the honest model, from the seed on
+    #[arg(long, value_name = "N", env = "STEADFAST_RANDOM", hide_env = true, conflicts_with = "fault")]
+    pub random: Option<u64>,
+    /// How long random scenarios are begun, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "STEADFAST_RANDOM_SECS",
+        hide_env = true,
+        default_value_t = 300
+    )]
+    pub random_secs: u64,
     /// The folder of the reports [default: reports/selftest]
     #[arg(short, long, value_name = "DIR", env = "STEADFAST_OUT", hide_env = true)]
     pub out: Option<PathBuf>,

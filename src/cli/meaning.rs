@@ -30,6 +30,18 @@ pub(super) fn catalogue(args: &CatalogueArgs) -> Result<Catalogue> {
     read.with_context(|| format!("the catalogue of {} does not read", given.join(" "))).map_err(exit::usage)
 }
 
+/// The catalogue of a run: with `--scenario`, every requirement is judged on that scenario.
+pub(super) fn catalogue_of_run(args: &RunArgs) -> Result<Catalogue> {
+    let catalogue = catalogue(&args.catalogue)?;
+    match &args.scenario {
+        None => Ok(catalogue),
+        Some(path) => {
+            let scenario = catalogue.read_scenario(path).map_err(exit::usage)?;
+            Ok(catalogue.exploring(scenario))
+        }
+    }
+}
+
 /// The plan for what was selected. One without a requirement is a mistake: it could only say that nothing failed.
 pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> {
     let selection = Selection::parse(catalogue, &args.select, &args.skip).map_err(exit::usage)?;

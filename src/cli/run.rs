@@ -30,7 +30,7 @@ use crate::{
 
 /// Runs what is selected on the cluster, and ends with the exit code of its outcome.
 pub(super) fn handle(args: &RunArgs) -> Result<u8> {
-    let catalogue = meaning::catalogue(&args.catalogue)?;
+    let catalogue = meaning::catalogue_of_run(args)?;
     let plan = meaning::plan(&catalogue, &args.selection)?;
     let options = meaning::options(args);
     let (finished, live) = on_cluster(&catalogue, &plan, &options)?;

@@ -4,6 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     thread::available_parallelism,
+    time::Duration,
 };
 
 use anyhow::Result;
@@ -13,6 +14,7 @@ use crate::{
     embedded,
     report::{Outcome, write::ReportFolder},
     selftest::Selftest,
+    spec::Catalogue,
 };
 
 /// Runs the matrices, stores and prints them, and ends with 0 or 6.
@@ -24,6 +26,9 @@ pub(super) fn handle(args: &SelftestArgs) -> Result<u8> {
             return Err(exit::usage(refcluster::UnknownFault(fault.clone())));
         }
     }
+    if let Some(count) = args.random {
+        return random(args, &catalogue, count);
+    }
     let folder = ReportFolder::create(args.out.as_deref().unwrap_or(Path::new("reports/selftest")))?;
     let threads = args.jobs.unwrap_or_else(|| available_parallelism().map_or(2, usize::from));
     let wanted = |name: &str| args.fault.is_empty() || args.fault.iter().any(|fault| fault == name);
@@ -34,6 +39,16 @@ pub(super) fn handle(args: &SelftestArgs) -> Result<u8> {
     let reports: String = written.iter().map(|path| format!("report  {}\n", path.display())).collect();
     exit::print(&(reports + "\n" + &selftest.text()))?;
     let outcome = if selftest.problems().is_empty() { Outcome::Pass } else { Outcome::SelftestSurvivor };
+    Ok(outcome.code())
+}
+
+/// Runs random scenarios on the honest model, prints what came of them, and ends with 0 or 6.
+fn random(args: &SelftestArgs, catalogue: &Catalogue, count: u64) -> Result<u8> {
+    let threads = args.jobs.unwrap_or_else(|| available_parallelism().map_or(2, usize::from));
+    let bound = Duration::from_secs(args.random_secs);
+    let randomness = embedded::random(catalogue, args.seed, count, threads, bound)?;
+    exit::print(&randomness.text())?;
+    let outcome = if randomness.problems().is_empty() { Outcome::Pass } else { Outcome::SelftestSurvivor };
     Ok(outcome.code())
 }
 

@@ -73,6 +73,9 @@ impl Driver {
 
     /// Sends whatever a scenario asks for.
     pub(super) async fn send(&self, request: &Request) -> Done {
+        if let Some(need) = request.needs.filter(|need| !self.available.has(*need)) {
+            return self.skip(&format!("{:?} {}", request.verb, request.target).to_lowercase(), need);
+        }
         let namespace = self.namespace_called(request.namespace.as_deref());
         let (requested, sent) = self.formed(request, &namespace)?;
         match request.expect {

@@ -120,6 +120,9 @@ impl Driver {
             if !phase.is_some_and(|phase| phases.contains(&phase)) {
                 return still(format!("{name} is {}, not {what}", words(phase)));
             }
+            if let Some(container) = pod.and_then(stopped_container) {
+                return still(format!("the container {container} of {name} does not run"));
+            }
         }
         Ok(())
     }
@@ -194,6 +197,12 @@ fn words(phase: Option<Phase>) -> &'static str {
         Some(Phase::Terminating) => "terminating",
         Some(Phase::Terminal) => "ended",
     }
+}
+
+/// A container that does not run at present: no command can be run in it.
+fn stopped_container(pod: &ObjectSeen) -> Option<&str> {
+    let stopped = |status: &&Json| status["state"]["running"].is_null();
+    pod.list("/status/containerStatuses").iter().find(stopped)?["name"].as_str()
 }
 
 fn gone(world: &World, pods: &[String]) -> Result<(), Missing> {

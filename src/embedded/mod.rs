@@ -6,6 +6,7 @@
 //! cluster take milliseconds.
 
 mod proof;
+mod random;
 mod record;
 mod serve;
 mod transport;
@@ -16,7 +17,8 @@ use refcluster::Cluster;
 
 use crate::cluster::Connection;
 
-pub use proof::{api_faults, broken, disturbed_cell, faults, prove, row};
+pub use proof::{api_faults, broken, disturbed_cell, faults, healthy_records, prove, row};
+pub use random::random;
 pub use record::record;
 pub use serve::{kubeconfig, serve};
 pub use trial::Trial;

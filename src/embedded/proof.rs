@@ -9,14 +9,17 @@ use std::{
     time::Instant,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::{ApiFault, Fault, trial::Trial};
+use super::{ApiFault, Fault, Model, trial::Trial};
 use crate::{
+    plan::{Plan, Selection},
+    run::Finished,
     selftest::{
-        Broken, Disturbed, DisturbedCell, FORMAT, FaultName, LIES, Matrix, Row, Selftest, Told, lie_in,
+        Ablation, Broken, Disturbed, DisturbedCell, FORMAT, FaultName, Healthy, LIES, Matrix, Row, Selftest,
+        Told, ablation, lie_in,
     },
-    spec::Catalogue,
+    spec::{Catalogue, Requirement},
 };
 
 /// Every fault of the cluster.
@@ -44,9 +47,43 @@ pub fn prove(
     else {
         return Ok(None);
     };
+    let ablation = if all { ablation(catalogue, seed, threads)? } else { Ablation::default() };
     let matrix = Matrix { rows, ..declared };
     let wall_secs = began.elapsed().as_secs_f64();
-    Ok(Some(Selftest { format: FORMAT, seed, wall_secs, matrix, disturbed }))
+    Ok(Some(Selftest { format: FORMAT, seed, wall_secs, matrix, disturbed, ablation }))
+}
+
+/// Takes evidence out of healthy records, and asks every check about every healthy history.
+fn ablation(catalogue: &Catalogue, seed: u64, threads: usize) -> Result<Ablation> {
+    let records = healthy_records(catalogue, seed)?;
+    let pairs: Vec<(&Healthy, &Requirement)> =
+        records.iter().flat_map(|record| catalogue.requirements.iter().map(move |r| (record, r))).collect();
+    let done = on_threads(threads, &pairs, |(record, requirement)| {
+        Ok((ablation::accusations(requirement, record), ablation::ablate(catalogue, requirement, record)))
+    })?;
+    let asked =
+        records.iter().map(|record| record.histories.len()).sum::<usize>() * catalogue.requirements.len();
+    let mut all = Ablation { asked, ..Ablation::default() };
+    for (accused, cells) in done {
+        all.accused.extend(accused);
+        all.cells.extend(cells);
+    }
+    Ok(all)
+}
+
+/// Records of healthy clusters: a whole run on the honest model.
+pub fn healthy_records(catalogue: &Catalogue, seed: u64) -> Result<Vec<Healthy>> {
+    let ids = catalogue.requirements.iter().map(|requirement| requirement.id.clone());
+    let plan = Plan::of(catalogue, &Selection::of_ids(ids));
+    let folder = tempfile::tempdir().context("failed to make a folder for a history")?;
+    let model = Model { seed, ..Model::default() };
+    let of = |finished: Finished| Healthy {
+        name: "the model".to_owned(),
+        facts: finished.header.cluster,
+        histories: finished.histories,
+    };
+    let model = super::record(catalogue, &plan, model, "healthy", folder.path(), |finished, _| of(finished))?;
+    Ok(vec![model])
 }
 
 fn rows(
@@ -139,7 +176,7 @@ fn lies_that_prove_nothing(scenarios: &[&String], broken: &BTreeMap<&String, Bro
 }
 
 /// Does the work on every item, several at a time; the results are in the order of the items.
-fn on_threads<I: Sync, T: Send>(
+pub(super) fn on_threads<I: Sync, T: Send>(
     threads: usize,
     items: &[I],
     work: impl Fn(&I) -> Result<T> + Sync,

@@ -151,7 +151,7 @@ pub struct Requested {
     /// The uid that the request means; always there for a delete.
     pub uid: Option<String>,
     /// Whether the server was asked only what it would do.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// Which attempt this is, from 1. A later attempt is the same request, sent again because the server was too busy or
     /// did not answer.
@@ -166,11 +166,6 @@ pub struct Requested {
 
 fn first() -> u32 {
     1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Requested {

@@ -267,6 +267,10 @@ fn verdict(judged: &Judged, held: u64, lacks: Vec<Lack>) -> Verdict {
         return Verdict::Fail;
     }
     let panicked = judged.panicked.is_some();
+    if held == 0 && lacks.is_empty() {
+        let reason = "what was done shows nothing of it".to_owned();
+        return Verdict::NotApplicable { reason };
+    }
     match lacks.iter().find(|lack| lack.not_run.is_some() && !panicked) {
         Some(Lack { reason, not_run }) => {
             Verdict::NotRun { reason: reason.clone(), interrupted: *not_run == Some(true) }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The scenario that every run begins with: it starts the probes that the others ask through.
-pub const PREFLIGHT: &str = "preflight";
+pub use crate::spec::PREFLIGHT;
 
 /// What a run will do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

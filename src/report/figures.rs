@@ -152,7 +152,10 @@ mod tests {
     use crate::{checks::notation::Notes, report::sample::PREAMBLE};
 
     fn waited(notes: &mut Notes, ended_by: u64) {
-        notes.step(Step::Waited { wait: crate::history::Wait::PodsReady(vec!["web-0".to_owned()]), ended_by: Some(ended_by) });
+        notes.step(Step::Waited {
+            wait: crate::history::Wait::PodsReady(vec!["web-0".to_owned()]),
+            ended_by: Some(ended_by),
+        });
     }
 
     /// Every statement of the notation is a tenth of a second after the last.

@@ -273,7 +273,8 @@ fn scale_cycle(broken: bool) -> History {
     let again =
         |name: &str| format!("{name} created; {name} scheduled; wait 900ms; {name} running; {name} ready;");
     let gap = if broken { "gap pods;" } else { "" };
-    let notes = notes("scale-cycle").say("set replicas=2").say(&start("web-0")).say(&start("web-1")).say("scale 4");
+    let notes =
+        notes("scale-cycle").say("set replicas=2").say(&start("web-0")).say(&start("web-1")).say("scale 4");
     let notes = notes.say(&start("web-2")).say(&start("web-3")).say("token web-3 volume abc; scale 1");
     let notes = notes.say(&stop("web-3")).say(gap).say(&stop("web-2")).say(&stop("web-1")).say("scale 3");
     let notes =
@@ -426,7 +427,9 @@ fn findings(id: &str, history: &History, broken: bool) -> Vec<Finding> {
             );
         }
         "api-defaults" if broken => {
-            findings.on("sample").broken("revisionHistoryLimit was 5 where 10 is documented", &[history.last()]);
+            findings
+                .on("sample")
+                .broken("revisionHistoryLimit was 5 where 10 is documented", &[history.last()]);
         }
         _ => findings.on("sample").held("it was seen to be so", &[history.last()]),
     }

@@ -303,7 +303,10 @@ mod tests {
             ("scale 3", "asks: scale web to 3"),
             ("delete all", "asks: delete all pods"),
             ("web-0 created; delete web-0", "asks: delete pod web-0"),
-            ("timed-out pods-ready [0]", "GAVE UP waiting for pods-ready web-0 after 120 s: it did not happen"),
+            (
+                "timed-out pods-ready [0]",
+                "GAVE UP waiting for pods-ready web-0 after 120 s: it did not happen",
+            ),
             ("gap pods", "the watch LOST EVENTS: 410 Gone"),
             ("web-0 created; exec web-0 resolv -> a\\nb", "in web-0: cat /etc/resolv.conf -> a | b"),
             ("set replicas=3 pods=2 ready=1", "(replicas 3: 2 there, 1 ready)"),

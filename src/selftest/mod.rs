@@ -1,15 +1,18 @@
-//! The proof that every check can fail: what the harness said of clusters that were told to lie, put into two matrices
+//! The proof that every check can fail: what the harness said of clusters that were told to lie, put into three matrices
 //! and judged. Pure; `src/embedded/` runs the clusters.
 //!
 //! - [`Matrix`]: faults × requirements. A fault that a requirement names must be caught by it and by nobody who does not
 //!   expect it.
+//! - [`Ablation`]: requirements × clauses. A passing record without the evidence of a clause must not pass.
 //! - [`Disturbed`]: API faults × scenarios. A server that answers badly may cost a verdict, and never turns one.
 //!
 //! Whatever is not as it should be is a [`Selftest::problems`] line that says what to do, and the exit code is 6.
 
+pub mod ablation;
 mod disturbed;
 mod html;
 mod matrix;
+mod randomness;
 mod text;
 mod waiting;
 
@@ -17,8 +20,10 @@ use serde::Serialize;
 
 use crate::judge::Judged;
 
+pub use ablation::{AblatedCell, Ablation, Healthy};
 pub use disturbed::{Broken, Disturbed, DisturbedCell, LIES, lie_in};
 pub use matrix::{Cell, Matrix, Result, Row};
+pub use randomness::{RandomCase, Randomness};
 pub use waiting::{WAITING, waits_for};
 
 /// A fault as the selftest knows it: what it is called, and what it does, in a sentence.
@@ -47,7 +52,7 @@ pub struct Told {
     pub judged: Vec<Judged>,
 }
 
-/// Both matrices.
+/// The three matrices.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Selftest {
     /// The version of `selftest.json`.
@@ -60,15 +65,17 @@ pub struct Selftest {
     pub matrix: Matrix,
     /// API faults × scenarios.
     pub disturbed: Disturbed,
+    /// Requirements × clauses.
+    pub ablation: Ablation,
 }
 
 /// The version of `selftest.json`.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 impl Selftest {
     /// Everything that is not as it should be, each with what to do about it.
     pub fn problems(&self) -> Vec<String> {
-        [self.matrix.problems(), self.disturbed.problems()].concat()
+        [self.matrix.problems(), self.disturbed.problems(), self.ablation.problems()].concat()
     }
 
     /// For people at a terminal. The last line is the verdict.

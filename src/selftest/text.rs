@@ -1,8 +1,8 @@
 //! The matrices for a terminal: one line for each fault, then what is wrong, the verdict last.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
-use super::{Cell, DisturbedCell, Matrix, Result, Row, Selftest};
+use super::{Ablation, Cell, DisturbedCell, Matrix, Result, Row, Selftest};
 
 /// The whole text.
 pub(super) fn render(selftest: &Selftest) -> String {
@@ -14,6 +14,8 @@ pub(super) fn render(selftest: &Selftest) -> String {
     waiting(&mut out, &selftest.matrix);
     out += "\nFaults of the API server: verdicts that stay true / that are given up / that turn, by scenario\n\n";
     disturbed(&mut out, &selftest.disturbed.cells);
+    out += "\nEvidence taken out of healthy records, by requirement: clauses and what they are shown for\n\n";
+    ablated(&mut out, &selftest.ablation);
     problems(&mut out, &selftest.problems());
     verdict(&mut out, selftest);
     out
@@ -65,6 +67,19 @@ fn disturbed(out: &mut String, cells: &[DisturbedCell]) {
     }
 }
 
+fn ablated(out: &mut String, ablation: &Ablation) {
+    let mut rows: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    for cell in &ablation.cells {
+        let (cells, wrong) = rows.entry((&cell.record, &cell.requirement)).or_default();
+        *cells += 1;
+        *wrong += usize::from(cell.problem.is_some());
+    }
+    for ((record, requirement), (cells, wrong)) in rows {
+        let wrong = if wrong == 0 { String::new() } else { format!("  {wrong} WRONG") };
+        line(out, &format!("  {requirement:<32} {cells:>4}  {record}{wrong}"));
+    }
+}
+
 fn problems(out: &mut String, problems: &[String]) {
     if problems.is_empty() {
         return;
@@ -89,6 +104,17 @@ fn verdict(out: &mut String, selftest: &Selftest) {
             count(Result::Collateral),
             count(Result::Undeclared),
             selftest.disturbed.cells.len(),
+        ),
+    );
+    let ablation = &selftest.ablation;
+    line(
+        out,
+        &format!(
+            "{} cells of evidence taken out, {} still passed; checks asked {} times about healthy histories, {} accusations",
+            ablation.cells.len(),
+            ablation.passed(),
+            ablation.asked,
+            ablation.accused.len(),
         ),
     );
     line(

@@ -22,6 +22,9 @@ pub const AREAS: &[&str] =
 /// The folder of the overlays under `manifests/`.
 const OVERLAYS: &str = "overlays/";
 
+/// The scenario that every run begins with.
+pub const PREFLIGHT: &str = "preflight";
+
 /// Files by their path below a folder.
 pub type Files = BTreeMap<String, String>;
 
@@ -111,6 +114,31 @@ impl Catalogue {
             objects.iter_mut().for_each(|object| overlay.apply_to(object));
         }
         objects
+    }
+
+    /// The catalogue with that scenario and the preflight alone, and every requirement judged on it that is not the
+    /// preflight's. What the scenario does not show is not missed.
+    pub fn exploring(&self, scenario: Scenario) -> Self {
+        let mut catalogue = self.clone();
+        for requirement in &mut catalogue.requirements {
+            if requirement.judged_on != [PREFLIGHT] {
+                requirement.judged_on = vec![scenario.id.clone()];
+                requirement.clauses.clear();
+            }
+        }
+        catalogue.scenarios.retain(|id, _| id == PREFLIGHT);
+        catalogue.scenarios.insert(scenario.id.clone(), scenario);
+        catalogue
+    }
+
+    /// A scenario in a file of its own, held to the same rules as those of the catalogue.
+    pub fn read_scenario(&self, path: &Path) -> Result<Scenario> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {shown}"))?;
+        let id = path.file_stem().map_or("scenario".into(), |stem| stem.to_string_lossy());
+        let scenario = Scenario { id: id.into_owned(), ..yaml::parse(&shown, &text)? };
+        self.check_scenario(&scenario).with_context(|| shown)?;
+        Ok(scenario)
     }
 
     /// Every reference leads somewhere.

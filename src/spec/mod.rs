@@ -8,7 +8,7 @@ mod requirement;
 mod scenario;
 mod yaml;
 
-pub use catalogue::{AREAS, Catalogue, Files, images};
+pub use catalogue::{AREAS, Catalogue, Files, PREFLIGHT, images};
 pub use overlay::Overlay;
 pub use requirement::{Answer, Clause, Feature, Level, Requirement, Source};
 pub use scenario::{

@@ -20,7 +20,7 @@ pub const DEFAULT_SERVICE: &str = "nginx";
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The stem of the file. Filled in from the file's name, never written in it.
-    #[serde(skip_deserializing)]
+    #[serde(skip)]
     pub id: String,
     /// One line: what is done.
     pub title: String,
@@ -29,13 +29,20 @@ pub struct Scenario {
     /// How many pods it creates in all, for the plan; the report prints what it really was.
     pub pods: u32,
     /// What it cannot do without.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
     /// The namespaces that it has beside its own, by the names that steps use for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<String>,
     /// What is done, in order.
     pub steps: Vec<Action>,
+}
+
+impl Scenario {
+    /// As a file of its own has it.
+    pub fn to_yaml(&self) -> String {
+        super::yaml::to_text(self)
+    }
 }
 
 /// A pod that a step means: by its ordinal in the scenario's set, or by its name, which in another namespace is
@@ -159,16 +166,16 @@ pub struct Apply {
     pub manifest: String,
     /// What is changed in it: the stems of files under `manifests/overlays/`, in order. One that needs what the cluster
     /// does not have is left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlays: Vec<String>,
     /// The namespace, where it is not the scenario's own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// What this step cannot do without.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Need>,
     /// spec.replicas, where it is not the manifest's own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
 }
 
@@ -182,19 +189,22 @@ pub struct Request {
     /// `apps/v1 statefulsets/web/scale`.
     pub target: String,
     /// The body, or the changes to make by a merge patch; the options of a delete.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub body: Value,
     /// The namespace, where it is not the scenario's own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    /// What this step cannot do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Need>,
     /// Whether the server is only to say what it would do.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// What this request is called in the record, where the scenario sends several of one kind.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
     /// What the scenario needs the answer to be to go on.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Expected::is_granted")]
     pub expect: Expected,
 }
 
@@ -207,6 +217,12 @@ pub enum Expected {
     Granted,
     /// Whatever it is, the scenario goes on.
     Any,
+}
+
+impl Expected {
+    fn is_granted(&self) -> bool {
+        *self == Self::Granted
+    }
 }
 
 /// A manifest that is only asked about.
@@ -286,10 +302,10 @@ pub struct Names {
     #[serde(default)]
     pub service: bool,
     /// Each pod name in every form that the pod's search path offers as well: `web-0.nginx`, `web-0.nginx.<namespace>`, ….
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub search_path: bool,
     /// Any other names: A. `{namespace}` and `{zone}` stand for the scenario's namespace and the cluster's zone.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
 }
 

@@ -26,10 +26,10 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use sides::{Pair, Real, Side};
 use steadfast::{
     embedded::Fault,
-    views::trace::Trace,
     judge::Verdict,
     plan::{Plan, Selection},
     spec::{Action, Catalogue, Requirement, Scenario},
+    views::trace::Trace,
 };
 
 fn main() -> ExitCode {

@@ -1,8 +1,8 @@
 //! What is said where the two sides differ.
 
 use steadfast::{
-    views::trace::{Leg, Parting},
     judge::Judged,
+    views::trace::{Leg, Parting},
 };
 
 use crate::sides::{Pair, Side};
