@@ -39,7 +39,7 @@ impl Trouble {
         ] {
             due.extend(faults.draw(fault, lines).map(|lines| (fault, lines)));
         }
-        let mute = faults.draw_once_in(ApiFault::WatchMute, 2, 1..12);
+        let mute = faults.draw_once_in(ApiFault::WatchMute, 2, 1..6);
         due.extend(mute.map(|lines| (ApiFault::WatchMute, lines)));
         let millis = |millis: Option<u64>| Duration::from_millis(millis.unwrap_or(0));
         Self {
