@@ -9,6 +9,7 @@ use crate::kubelet::Kubelets;
 use crate::net::Network;
 use crate::options::Options;
 use crate::queue::Queue;
+use crate::release::Release;
 use crate::rng::Rng;
 use crate::store::{Change, Key, Store};
 use serde_json::Value;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) options: Options,
+    pub(crate) release: Release,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
@@ -44,7 +46,12 @@ pub(crate) struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
     /// Makes an empty world. It ends when `closing`'s sender is dropped.
-    pub(crate) fn new(options: Options, wake: Arc<Notify>, closing: watch::Receiver<()>) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        release: Release,
+        wake: Arc<Notify>,
+        closing: watch::Receiver<()>,
+    ) -> Self {
         let seed = options.seed;
         Self(Arc::new_cyclic(|me| {
             Mutex::new(World {
@@ -62,6 +69,7 @@ impl Shared {
                 set_memory: controllers::SetMemory::default(),
                 me: me.clone(),
                 closing,
+                release,
                 options,
             })
         }))

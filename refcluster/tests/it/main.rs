@@ -6,6 +6,7 @@ mod common;
 mod dns;
 mod faults;
 mod lies;
+mod refusals;
 mod streams;
 mod tables;
 mod workload;

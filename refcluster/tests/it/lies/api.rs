@@ -108,7 +108,7 @@ async fn immutable_fields_accepted() -> Result<()> {
     })
     .await?;
     let (answers, service, policy) = truth;
-    assert_eq!(answers, [refused(&["spec"]), refused(&["spec"])]);
+    assert_eq!(answers, [refused(&["spec.serviceName"]), refused(&["spec.podManagementPolicy"])]);
     assert_eq!((service.as_deref(), policy.as_deref()), (Some("nginx"), Some("OrderedReady")));
     let (answers, service, policy) = lie;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
