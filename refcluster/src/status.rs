@@ -71,6 +71,11 @@ impl Status {
         Self { code, reason, message: message.into(), details: json!({}), retry_after_secs: None }
     }
 
+    /// An error of a controller, which is no answer of the API.
+    pub(crate) fn plain(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
+    }
+
     fn about(mut self, kind: Kind, name: &str) -> Self {
         let info = kind.info();
         self.details = json!({"name": name, "kind": info.plural});

@@ -7,6 +7,7 @@ mod dns;
 mod faults;
 mod lies;
 mod refusals;
+mod releases;
 mod streams;
 mod tables;
 mod workload;
