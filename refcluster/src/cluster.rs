@@ -6,6 +6,7 @@ use crate::bootstrap;
 use crate::fault::Fault;
 use crate::kind::Kind;
 use crate::options::Options;
+use crate::release::Release;
 use crate::status::Status;
 use crate::world::Shared;
 use std::collections::BTreeMap;
@@ -59,9 +60,10 @@ impl Cluster {
     /// With tokio's clock paused on a current-thread runtime, everything that happens in the cluster is decided by
     /// the seed and by what the clients do.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        let release = Release::new(&options.version, &options.feature_gates).map_err(StartError)?;
         let wake = Arc::new(Notify::new());
         let (open, closing) = watch::channel(());
-        let shared = Shared::new(options, wake.clone(), closing);
+        let shared = Shared::new(options, release, wake.clone(), closing);
         {
             let mut world = shared.lock();
             bootstrap::fill(&mut world)?;

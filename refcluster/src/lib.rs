@@ -26,6 +26,7 @@ mod net;
 mod options;
 mod queue;
 mod registry;
+mod release;
 mod rng;
 mod selector;
 mod shell;

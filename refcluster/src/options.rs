@@ -1,6 +1,7 @@
 //! What one can choose about a cluster.
 
 use crate::{ApiFault, Fault};
+use std::collections::BTreeMap;
 
 /// Describes the cluster to start.
 #[derive(Clone, Debug)]
@@ -9,8 +10,10 @@ pub struct Options {
     pub seed: u64,
     /// How many nodes there are.
     pub nodes: usize,
-    /// The version that the API server tells.
+    /// The version that the API server tells, 1.20 to 1.37; the cluster does what Kubernetes does in that version.
     pub version: String,
+    /// Feature gates of Kubernetes that are not as the version has them, by name.
+    pub feature_gates: BTreeMap<String, bool>,
     /// How many CoreDNS pods there are; with 0 the cluster has no DNS.
     pub dns_backends: usize,
     /// How long an answer may be cached by its receiver.
@@ -81,6 +84,7 @@ impl Default for Options {
             seed: 0,
             nodes: 3,
             version: "v1.37.0-embedded".to_owned(),
+            feature_gates: BTreeMap::new(),
             dns_backends: 2,
             dns_ttl_secs: 30,
             dns_cache_secs: 30,

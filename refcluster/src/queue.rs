@@ -1,7 +1,8 @@
 //! The controllers' work queues: what has to be looked at, by whom, and when.
 //!
 //! A controller hears of a change after a delay that the seed decides, as an informer would, and one key
-//! is queued once however often it changed, as in `k8s.io/client-go/util/workqueue`.
+//! is queued once however often it changed, as in `k8s.io/client-go/util/workqueue`. What has failed is tried again
+//! later and later.
 
 use crate::rng::Rng;
 use crate::store::Key;
@@ -10,6 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// The first wait before a failed work is tried again, which doubles each time, and the longest.
+const FIRST_RETRY: Duration = Duration::from_millis(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(1_000);
 
 /// Those who work from queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +48,7 @@ pub(crate) struct Work {
 pub(crate) struct Queue {
     due: BTreeMap<(Instant, u64), Work>,
     queued: BTreeMap<Work, (Instant, u64)>,
+    failures: BTreeMap<Work, u32>,
     sequence: u64,
     lags: Rng,
     wake: Arc<Notify>,
@@ -51,7 +57,14 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn new(seed: u64, wake: Arc<Notify>) -> Self {
         let lags = Rng::named(seed, "queue");
-        Self { due: BTreeMap::new(), queued: BTreeMap::new(), sequence: 0, lags, wake }
+        Self {
+            due: BTreeMap::new(),
+            queued: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            sequence: 0,
+            lags,
+            wake,
+        }
     }
 
     /// Queues a key, due when the component's informer may have heard of it.
@@ -82,6 +95,19 @@ impl Queue {
         let work = self.due.remove(&slot)?;
         self.queued.remove(&work);
         Some(work)
+    }
+
+    /// Queues work that has failed. Without other news it waits twice as long as after the failure before.
+    pub(crate) fn retry(&mut self, work: &Work) {
+        let failures = self.failures.entry(work.clone()).or_default();
+        let wait = FIRST_RETRY.saturating_mul(1 << (*failures).min(20)).min(LONGEST_RETRY);
+        *failures += 1;
+        self.add_after(work.component, &work.key, wait);
+    }
+
+    /// The work has succeeded.
+    pub(crate) fn forget(&mut self, work: &Work) {
+        self.failures.remove(work);
     }
 
     /// When there is work again.

@@ -37,6 +37,19 @@ impl Cause {
         Self::new("FieldValueInvalid", field, &format!("Invalid value: {value}"), detail)
     }
 
+    /// As [`Self::invalid`], with the value as it is to be written.
+    pub(crate) fn invalid_as(field: impl Into<String>, value: &str, detail: &str) -> Self {
+        Self::new("FieldValueInvalid", field, &format!("Invalid value: {value}"), detail)
+    }
+
+    pub(crate) fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self::new("FieldValueDuplicate", field, &format!("Duplicate value: {value}"), "")
+    }
+
+    pub(crate) fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self::new("FieldValueNotFound", field, &format!("Not found: {value}"), "")
+    }
+
     pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
         Self::new("FieldValueForbidden", field, "Forbidden", detail)
     }
@@ -56,6 +69,11 @@ impl Cause {
 impl Status {
     pub(crate) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         Self { code, reason, message: message.into(), details: json!({}), retry_after_secs: None }
+    }
+
+    /// An error of a controller, which is no answer of the API.
+    pub(crate) fn plain(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
     }
 
     fn about(mut self, kind: Kind, name: &str) -> Self {
@@ -87,6 +105,17 @@ impl Status {
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
+    /// The object that is to be deleted is another one than was meant.
+    pub(crate) fn other_uid(kind: Kind, name: &str, wanted: &str, actual: &str) -> Self {
+        let kind_name = kind.qualified_name();
+        let message = format!(
+            "Operation cannot be fulfilled on {kind_name} {name:?}: the UID in the precondition ({wanted}) does not match the UID in record ({actual}). The object might have been deleted and then recreated"
+        );
+        let mut status = Self::new(409, "Conflict", message).about(kind, name);
+        status.details["kind"] = kind.info().name.into();
+        status
+    }
+
     pub(crate) fn stale(kind: Kind, name: &str) -> Self {
         let why =
             "the object has been modified; please apply your changes to the latest version and try again";
@@ -115,6 +144,15 @@ impl Status {
             .iter()
             .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
             .collect();
+        status
+    }
+
+    /// The replicas in a scale are negative.
+    pub(crate) fn invalid_scale(name: &str, cause: Cause) -> Self {
+        let mut status = Self::invalid(Kind::StatefulSet, name, vec![cause]);
+        status.message = status.message.replacen("StatefulSet.apps", "Scale.autoscaling", 1);
+        status.details["kind"] = "Scale".into();
+        status.details["group"] = "autoscaling".into();
         status
     }
 

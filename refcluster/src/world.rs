@@ -9,6 +9,7 @@ use crate::kubelet::Kubelets;
 use crate::net::Network;
 use crate::options::Options;
 use crate::queue::Queue;
+use crate::release::Release;
 use crate::rng::Rng;
 use crate::store::{Change, Key, Store};
 use serde_json::Value;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) options: Options,
+    pub(crate) release: Release,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
@@ -29,6 +31,7 @@ pub(crate) struct World {
     pub(crate) api_faults: ApiFaults,
     pub(crate) names: Rng,
     pub(crate) chance: Rng,
+    pub(crate) jitter: Rng,
     pub(crate) network: Network,
     pub(crate) kubelets: Kubelets,
     pub(crate) dns: Dns,
@@ -43,7 +46,12 @@ pub(crate) struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
     /// Makes an empty world. It ends when `closing`'s sender is dropped.
-    pub(crate) fn new(options: Options, wake: Arc<Notify>, closing: watch::Receiver<()>) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        release: Release,
+        wake: Arc<Notify>,
+        closing: watch::Receiver<()>,
+    ) -> Self {
         let seed = options.seed;
         Self(Arc::new_cyclic(|me| {
             Mutex::new(World {
@@ -54,12 +62,14 @@ impl Shared {
                 api_faults: ApiFaults::new(seed, &options.api_faults),
                 names: Rng::named(seed, "names"),
                 chance: Rng::named(seed, "chance"),
+                jitter: Rng::named(seed, "jitter"),
                 network: Network::new(seed),
                 kubelets: Kubelets::new(seed, options.nodes, options.ip_families),
                 dns: Dns::new(seed, &options),
                 set_memory: controllers::SetMemory::default(),
                 me: me.clone(),
                 closing,
+                release,
                 options,
             })
         }))

@@ -5,6 +5,7 @@
 
 mod access;
 mod discovery;
+mod disturb;
 mod managed;
 mod openapi;
 mod patch;
@@ -18,9 +19,9 @@ mod table;
 mod watch;
 mod write;
 
-use crate::api_fault::ApiFault;
 use crate::status::Status;
 use crate::world::Shared;
+use disturb::Disturbance;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -28,7 +29,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use request::{Request, Route, Target};
 use response::Response;
-use std::convert::Infallible;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -42,7 +42,7 @@ pub(crate) async fn serve_connection(
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
-async fn answer(shared: Shared, mut incoming: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(shared: Shared, mut incoming: hyper::Request<Incoming>) -> io::Result<Response> {
     let latency = {
         let mut world = shared.lock();
         world.api_faults.lateness() + world.delay(0..3)
@@ -57,37 +57,15 @@ async fn answer(shared: Shared, mut incoming: hyper::Request<Incoming>) -> Resul
         return Ok(response::error(&Status::bad_request("the body could not be read")));
     };
     let request = Request::new(parts, body, upgrade);
-    Ok(route(&shared, request).await.unwrap_or_else(|status| response::error(&status)))
+    Disturbance::of(&shared, &request).answer(route(&shared, request)).await
 }
 
 async fn route(shared: &Shared, mut request: Request) -> Result<Response, Status> {
-    disturb(shared, &request)?;
     match request.route()? {
         Route::Document(path) => discovery::document(shared, &path),
         Route::Review(kind) => access::review(shared, &kind, &request),
         Route::Object(target) => object(shared, target, &mut request).await,
     }
-}
-
-/// What a client meets when the API server has a bad day.
-fn disturb(shared: &Shared, request: &Request) -> Result<(), Status> {
-    let mut world = shared.lock();
-    let faults = &mut world.api_faults;
-    if request.upgrade.is_none() && faults.strikes(ApiFault::TooManyRequests, 15) {
-        let message = "the server has received too many requests and has asked us to try again later";
-        return Err(Status::new(429, "TooManyRequests", message).retry_after(1));
-    }
-    if faults.strikes(ApiFault::InternalError, 25) {
-        return Err(Status::new(500, "InternalError", "Internal error occurred: etcdserver: leader changed"));
-    }
-    if faults.strikes(ApiFault::Unavailable, 25) {
-        return Err(Status::new(
-            503,
-            "ServiceUnavailable",
-            "the server is currently unable to handle the request",
-        ));
-    }
-    Ok(())
 }
 
 async fn object(shared: &Shared, target: Target, request: &mut Request) -> Result<Response, Status> {

@@ -24,6 +24,11 @@ pub(super) fn text(code: u16, body: impl Into<Vec<u8>>) -> Response {
     bytes(code, TEXT, body.into())
 }
 
+/// A web page.
+pub(super) fn html(body: impl Into<Vec<u8>>) -> Response {
+    bytes(200, "text/html; charset=utf-8", body.into())
+}
+
 /// The answer to a request that is refused.
 pub(super) fn error(status: &Status) -> Response {
     let mut response = json(status.code, &status.body());

@@ -32,7 +32,7 @@ pub(super) fn handle(shared: &Shared, target: &Target, request: &Request) -> Res
     if replicas < 0 {
         let detail = "must be greater than or equal to 0";
         let cause = Cause::invalid("spec.replicas", &json!(replicas), detail);
-        return Err(Status::invalid(key.kind, &key.name, vec![cause]));
+        return Err(Status::invalid_scale(&key.name, cause));
     }
     let mut changed = (*object).clone();
     changed["metadata"]["resourceVersion"] = wanted["metadata"]["resourceVersion"].clone();
@@ -49,7 +49,7 @@ fn shown(world: &mut World, kind: Kind, mut scale: Value) -> Response {
 }
 
 fn scale_of(object: &Value) -> Value {
-    let metadata = &object["metadata"];
+    let (metadata, replicas) = (&object["metadata"], integer(object, "/spec/replicas").unwrap_or(0));
     json!({
         "kind": "Scale", "apiVersion": "autoscaling/v1",
         "metadata": {
@@ -57,7 +57,8 @@ fn scale_of(object: &Value) -> Value {
             "resourceVersion": text(object, "/metadata/resourceVersion"),
             "creationTimestamp": metadata["creationTimestamp"],
         },
-        "spec": {"replicas": integer(object, "/spec/replicas").unwrap_or(0)},
+        // Zero is left out, as the API's types do.
+        "spec": if replicas == 0 { json!({}) } else { json!({"replicas": replicas}) },
         "status": {
             "replicas": integer(object, "/status/replicas").unwrap_or(0),
             "selector": label_selector_text(&object["spec"]["selector"]),

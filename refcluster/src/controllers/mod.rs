@@ -30,10 +30,6 @@ use crate::kubelet;
 use crate::queue::{Component, Work};
 use crate::status::Status;
 use crate::world::World;
-use std::time::Duration;
-
-/// How long a controller waits before it tries again what has failed.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Lets a component do its work.
 pub(crate) fn sync(world: &mut World, work: &Work) {
@@ -55,8 +51,9 @@ pub(crate) fn sync(world: &mut World, work: &Work) {
         Component::Dns => dns_watch::sync(world, key),
         Component::NodeLifecycle => node_lifecycle::sync(world, key),
     };
-    if outcome.is_err() {
-        world.queue.add_after(work.component, key, RETRY);
+    match outcome {
+        Ok(()) => world.queue.forget(work),
+        Err(_) => world.queue.retry(work),
     }
 }
 

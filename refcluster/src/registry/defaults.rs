@@ -5,6 +5,7 @@
 use crate::fault::Fault;
 use crate::json::{default, has, list, map, text};
 use crate::kind::Kind;
+use crate::release::{Gate, Release};
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ pub(super) fn fill(world: &mut World, kind: Kind, object: &mut Value) {
     }
     match kind {
         Kind::Pod => pod_spec(map(object, "spec")),
-        Kind::StatefulSet => stateful_set(map(object, "spec")),
+        Kind::StatefulSet => stateful_set(&world.release, map(object, "spec")),
         Kind::Deployment => deployment(map(object, "spec")),
         Kind::ReplicaSet => {
             let spec = map(object, "spec");
@@ -50,14 +51,18 @@ fn lie(world: &mut World, spec: &mut Value) {
     }
 }
 
-fn stateful_set(spec: &mut Value) {
+fn stateful_set(release: &Release, spec: &mut Value) {
     default(spec, "replicas", 1);
-    default(spec, "podManagementPolicy", "OrderedReady");
+    if text(spec, "/podManagementPolicy").is_empty() {
+        spec["podManagementPolicy"] = "OrderedReady".into();
+    }
     default(spec, "revisionHistoryLimit", 10);
-    update_strategy(map(spec, "updateStrategy"));
-    let retention = map(spec, "persistentVolumeClaimRetentionPolicy");
-    default(retention, "whenDeleted", "Retain");
-    default(retention, "whenScaled", "Retain");
+    update_strategy(release, map(spec, "updateStrategy"));
+    if release.has(Gate::RetentionPolicy) {
+        let retention = map(spec, "persistentVolumeClaimRetentionPolicy");
+        default(retention, "whenDeleted", "Retain");
+        default(retention, "whenScaled", "Retain");
+    }
     template(spec);
     if has(spec, "/volumeClaimTemplates") {
         list(spec, "volumeClaimTemplates").iter_mut().for_each(claim_template);
@@ -66,14 +71,16 @@ fn stateful_set(spec: &mut Value) {
 
 /// A strategy whose type is given and whose block is not keeps no block: then ordinals below the number of
 /// current replicas come back at the current revision.
-fn update_strategy(strategy: &mut Value) {
+fn update_strategy(release: &Release, strategy: &mut Value) {
     if text(strategy, "/type").is_empty() {
         strategy["type"] = "RollingUpdate".into();
         map(strategy, "rollingUpdate");
     }
     if strategy["type"] == "RollingUpdate" && has(strategy, "/rollingUpdate") {
         default(&mut strategy["rollingUpdate"], "partition", 0);
-        default(&mut strategy["rollingUpdate"], "maxUnavailable", 1);
+        if release.has(Gate::MaxUnavailable) {
+            default(&mut strategy["rollingUpdate"], "maxUnavailable", 1);
+        }
     }
 }
 

@@ -126,9 +126,7 @@ fn check(key: &Key, old: &Value, options: &DeleteOptions) -> Result<(), Status> 
         |wanted: &Option<String>, actual: &str| wanted.as_deref().is_some_and(|wanted| wanted != actual);
     let (uid, revision) = (json::uid(old), text(old, "/metadata/resourceVersion"));
     if differs(&options.uid, uid) {
-        let wanted = options.uid.as_deref().unwrap_or_default();
-        let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
-        return Err(Status::conflict(key.kind, &key.name, &why));
+        return Err(Status::other_uid(key.kind, &key.name, options.uid.as_deref().unwrap_or_default(), uid));
     }
     if differs(&options.revision, revision) {
         let why = "Precondition failed: the ResourceVersion in the precondition does not match the object's";

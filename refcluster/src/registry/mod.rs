@@ -6,6 +6,7 @@
 mod admission;
 mod defaults;
 mod delete;
+mod disabled;
 mod names;
 mod validate;
 
@@ -41,6 +42,7 @@ impl World {
     ) -> Result<Arc<Value>, Status> {
         names::decode(kind, &mut object)?;
         names::place(self, kind, namespace, &mut object)?;
+        disabled::drop_fields(&self.release, kind, &mut object);
         admission::admit(self, kind, &mut object)?;
         defaults::fill(self, kind, &mut object);
         self.truncate_labels(kind, &mut object);
@@ -64,9 +66,14 @@ impl World {
         let old = self.get(key).ok_or_else(|| Status::not_found(key.kind, &key.name))?;
         names::decode(key.kind, &mut object)?;
         check_preconditions(key, &old, &object)?;
+        disabled::drop_fields(&self.release, key.kind, &mut object);
         let mut new = merge_parts(key.kind, &old, object, part);
-        defaults::fill(self, key.kind, &mut new);
-        validate::check(self, key.kind, Some(&old), &new)?;
+        if part == Part::Status {
+            validate::check_status(self, key.kind, &new)?;
+        } else {
+            defaults::fill(self, key.kind, &mut new);
+            validate::check(self, key.kind, Some(&old), &new)?;
+        }
         let ignored = part == Part::Status && key.kind == Kind::StatefulSet;
         if new == *old || (ignored && self.tells(Fault::StatusUpdateIgnored)) {
             return Ok(old);
@@ -136,7 +143,12 @@ impl World {
             Kind::Pod => object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"}),
             Kind::PersistentVolumeClaim => object["status"] = json!({"phase": "Pending"}),
             Kind::PersistentVolume => object["status"] = json!({"phase": "Pending"}),
-            Kind::StatefulSet => object["status"] = json!({"replicas": 0, "availableReplicas": 0}),
+            Kind::StatefulSet => {
+                object["status"] = json!({"replicas": 0});
+                if self.release.since(22) {
+                    object["status"]["availableReplicas"] = 0.into();
+                }
+            }
             Kind::ReplicaSet => object["status"] = json!({"replicas": 0}),
             Kind::Deployment => object["status"] = json!({}),
             Kind::Service => {

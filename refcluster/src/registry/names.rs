@@ -13,6 +13,13 @@ use serde_json::Value;
 pub(super) fn decode(kind: Kind, object: &mut Value) -> Result<(), Status> {
     let (api_version, name) = (kind.api_version(), kind.info().name);
     let fits = |field: &str, wanted: &str| object[field].is_null() || object[field] == *wanted;
+    if !fits("kind", name) && fits("apiVersion", &api_version) {
+        let (other, version, group) = (text(object, "/kind"), kind.info().version, kind.info().group);
+        let group = if group.is_empty() { "core" } else { group };
+        return Err(Status::bad_request(format!(
+            "{other} in version {version:?} cannot be handled as a {name}: converting ({version}.{other}) to ({group}.{name}): unknown conversion"
+        )));
+    }
     if !object.is_object() || !fits("kind", name) || !fits("apiVersion", &api_version) {
         let message = format!(
             "the API version in the data ({}) does not match the expected API version ({api_version})",
@@ -29,10 +36,27 @@ pub(super) fn decode(kind: Kind, object: &mut Value) -> Result<(), Status> {
             return Err(Status::bad_request(message));
         }
     }
+    if kind == Kind::StatefulSet {
+        decode_numbers(&object["spec"])?;
+    }
     object["kind"] = name.into();
     object["apiVersion"] = api_version.into();
     for pointer in ["/metadata", "/spec/template/metadata"] {
         object.pointer_mut(pointer).into_iter().for_each(drop_empty_maps);
+    }
+    Ok(())
+}
+
+/// What is no number where the type has one.
+fn decode_numbers(spec: &Value) -> Result<(), Status> {
+    for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+        let value = &spec[field];
+        if !value.is_null() && !value.is_i64() {
+            let found = if value.is_string() { "string" } else { "object" };
+            return Err(Status::bad_request(format!(
+                "StatefulSet in version \"v1\" cannot be handled as a StatefulSet: json: cannot unmarshal {found} into Go struct field StatefulSetSpec.spec.{field} of type int32"
+            )));
+        }
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ mod common;
 mod dns;
 mod faults;
 mod lies;
+mod refusals;
+mod releases;
 mod streams;
 mod tables;
 mod workload;

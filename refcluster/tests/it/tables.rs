@@ -187,7 +187,7 @@ async fn nodes_namespaces_and_workloads() -> Result<()> {
     let revisions = table(&client, "/apis/apps/v1/namespaces/default/controllerrevisions").await?;
     assert_eq!(heads(&revisions), ["Name", "Controller", "Revision", "Age"]);
     assert_eq!(cells(&revisions, 0)[1..], ["statefulset.apps/web", "1"]);
-    let events = table(&client, "/api/v1/namespaces/default/events?fieldSelector=reason%3DSuccessfulCreate,involvedObject.kind%3DStatefulSet,message%3Dcreate%20Pod%20web-0%20in%20StatefulSet%20web%20successful").await?;
+    let events = table(&client, "/api/v1/namespaces/default/events?fieldSelector=reason%3DSuccessfulCreate,involvedObject.kind%3DStatefulSet,message%3DCreate%20Pod%20web-0%20in%20StatefulSet%20web%20successful").await?;
     let columns = [
         "Last Seen",
         "Type",

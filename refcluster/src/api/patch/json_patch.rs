@@ -7,9 +7,7 @@ use serde_json::Value;
 pub(super) fn patch(target: &mut Value, patch: &Value) -> Result<(), Status> {
     items(patch, "").iter().try_for_each(|operation| {
         apply(target, operation).ok_or_else(|| {
-            let message =
-                format!("the server rejected our request due to an error in our request: {operation}");
-            Status::new(422, "Invalid", message)
+            Status::new(422, "Invalid", "the server rejected our request due to an error in our request")
         })
     })
 }

@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::json::{self, items, list, map, text, texts};
 use crate::kind::Kind;
 use crate::registry::DeleteOptions;
+use crate::release::Gate;
 use crate::status::Status;
 use crate::store::Key;
 use serde_json::Value;
@@ -29,23 +30,34 @@ impl Sync<'_> {
         Key::new(Kind::PersistentVolumeClaim, &self.key.namespace, &name)
     }
 
-    /// Creates the claims that a pod lacks. A claim that is going away stops the pod.
-    pub(super) fn create_claims(&mut self, pod: &Value, refuse_dying: bool) -> Outcome {
+    /// Creates the claims that a pod lacks. A claim that is going away is an error, which stops the pod.
+    pub(super) fn create_claims(&mut self, pod: &Value) -> Outcome {
         let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        let mut errors = Vec::new();
         for template in items(&set, "/spec/volumeClaimTemplates") {
             let key = self.claim_key(template, ordinal);
             match self.world.get(&key) {
-                None => self.create_claim(&key, template, pod)?,
-                Some(claim) if json::terminating(&claim) && refuse_dying => {
+                None => {
+                    let created = self.create_claim(&key, template, pod);
+                    errors.extend(
+                        created
+                            .err()
+                            .map(|error| format!("failed to create PVC {}: {}", key.name, error.message)),
+                    );
+                }
+                Some(claim) if json::terminating(&claim) => {
                     if !self.world.tells(Fault::PodAgainstDyingClaim) {
-                        let message = format!("pvc {} is being deleted", key.name);
-                        return Err(Status::conflict(key.kind, &key.name, &message));
+                        errors.push(format!("pvc {} is being deleted", key.name));
                     }
                 }
                 Some(claim) => self.lie_about_present_claim(&key, &claim),
             }
         }
-        Ok(())
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(Status::plain(errors.concat())),
+            _ => Err(Status::plain(format!("[{}]", errors.join(", ")))),
+        }
     }
 
     fn lie_about_present_claim(&mut self, key: &Key, claim: &Value) {
@@ -72,29 +84,33 @@ impl Sync<'_> {
             claim["spec"]["resources"]["requests"]["storage"] = "1Mi".into();
         }
         let created = self.world.create(key.kind, &key.namespace, claim, false);
-        let (set, pod) = (self.set.clone(), json::name(pod));
-        match &created {
-            Ok(_) => {
-                let message =
-                    format!("create Claim {} Pod {pod} in StatefulSet {} success", key.name, self.name());
-                self.world.event("statefulset-controller", &set, "Normal", "SuccessfulCreate", &message);
-            }
-            Err(error) => {
-                let message = format!(
-                    "create Claim {} Pod {pod} in StatefulSet {} failed error: {}",
-                    key.name,
-                    self.name(),
+        let (set, pod, create) = (self.set.clone(), json::name(pod), self.verb("Create"));
+        let (claim, name) = (&key.name, self.name());
+        let (kind, reason, message) = match &created {
+            Ok(_) => (
+                "Normal",
+                "SuccessfulCreate",
+                format!("{create} Claim {claim} Pod {pod} in StatefulSet {name} success"),
+            ),
+            Err(error) => (
+                "Warning",
+                "FailedCreate",
+                format!(
+                    "{create} Claim {claim} for Pod {pod} in StatefulSet {name} failed error: {}",
                     error.message
-                );
-                self.world.event("statefulset-controller", &set, "Warning", "FailedCreate", &message);
-            }
-        }
+                ),
+            ),
+        };
+        self.world.event("statefulset-controller", &set, kind, reason, &message);
         created.map(drop)
     }
 
     /// Whether a claim of a pod that is to be created still belongs to a pod of that name that is gone.
     pub(super) fn has_stale_claim(&mut self, pod: &Value) -> bool {
         let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        if text(&set, "/spec/persistentVolumeClaimRetentionPolicy/whenScaled") != "Delete" {
+            return false;
+        }
         items(&set, "/spec/volumeClaimTemplates").iter().any(|template| {
             let key = self.claim_key(template, ordinal);
             let owned_by_pod = |claim: &Value| {
@@ -107,6 +123,9 @@ impl Sync<'_> {
 
     /// Makes the owners of a pod's claims what the retention policy asks for.
     pub(super) fn retain_claims(&mut self, pod: &Value, condemned: bool) {
+        if !self.world.release.has(Gate::RetentionPolicy) {
+            return;
+        }
         let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
         for template in items(&set, "/spec/volumeClaimTemplates") {
             let key = self.claim_key(template, ordinal);

@@ -20,6 +20,10 @@ pub(super) struct Replica {
     pub(super) created: bool,
 }
 
+/// How long it takes until something else lets the controller look at a set that waits for a claim to go: claims are not
+/// watched, and nothing is tried again. Seen on Kubernetes 1.37.1: 54 s.
+const UNWATCHED_CLAIM: Duration = Duration::from_secs(55);
+
 /// Whether the pass goes on after a pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -37,7 +41,10 @@ impl Sync<'_> {
         let (replicas, condemned) = self.partition(pods);
         let outcome = self.reconcile(&replicas, &condemned, pods, &mut counts);
         self.remember(&replicas);
-        self.write_status(counts)?;
+        // Before 1.23 a pass that failed told nothing.
+        if outcome.is_ok() || self.world.release.since(23) {
+            self.write_status(counts)?;
+        }
         outcome
     }
 
@@ -48,7 +55,7 @@ impl Sync<'_> {
         pods: &[Arc<Value>],
         counts: &mut Counts,
     ) -> Outcome {
-        if self.lies_about_survivors(replicas, pods)? {
+        if self.lies_about_survivors(replicas, pods)? || self.waits_for_old_pods(pods)? {
             return Ok(());
         }
         if self.process_replicas(replicas)? == Step::Stop && !self.scales_down_unduly(replicas, condemned) {
@@ -90,7 +97,7 @@ impl Sync<'_> {
         (replicas, condemned)
     }
 
-    fn parallel(&self) -> bool {
+    pub(super) fn parallel(&self) -> bool {
         text(&self.set, "/spec/podManagementPolicy") == "Parallel"
     }
 
@@ -121,14 +128,17 @@ impl Sync<'_> {
         if !replica.created {
             return self.process_missing(pod, monotonic);
         }
-        if pods::is_terminal(pod) && !self.world.tells(Fault::FailedPodsKept) {
+        if self.has_ended(pod) && !self.world.tells(Fault::FailedPodsKept) {
             if !json::terminating(pod) {
+                self.tell_of_end(pod);
                 self.delete_pod(pod)?;
             }
             return Ok(Step::Stop);
         }
-        if text(pod, "/status/phase") == "Pending" && !self.forgets_claims(pod) {
-            self.create_claims(pod, false)?;
+        let pending = text(pod, "/status/phase") == "Pending" && self.world.release.since(27);
+        if pending && !self.forgets_claims(pod) {
+            self.create_claims(pod)?;
+            self.retain_claims(pod, false);
         }
         if monotonic && !self.is_settled(pod) {
             return Ok(Step::Stop);
@@ -139,11 +149,34 @@ impl Sync<'_> {
 
     fn process_missing(&mut self, pod: &Value, monotonic: bool) -> Result<Step, crate::status::Status> {
         if self.has_stale_claim(pod) {
-            self.look_again_in(Duration::from_secs(1));
+            self.look_again_in(UNWATCHED_CLAIM);
             return Ok(Step::Stop);
         }
         self.create_pod(pod)?;
         Ok(if monotonic { Step::Stop } else { Step::Next })
+    }
+
+    /// Failed, and since 1.27 Succeeded too.
+    fn has_ended(&self, pod: &Value) -> bool {
+        match text(pod, "/status/phase") {
+            "Failed" => true,
+            "Succeeded" => self.world.release.since(27),
+            _ => false,
+        }
+    }
+
+    /// Before 1.28 there was an event about it.
+    fn tell_of_end(&mut self, pod: &Value) {
+        if self.world.release.since(28) {
+            return;
+        }
+        let (set, namespace, name) = (self.set.clone(), &self.key.namespace, json::name(pod));
+        let (kind, reason, what) = match text(pod, "/status/phase") {
+            "Failed" => ("Warning", "RecreatingFailedPod", "failed"),
+            _ => ("Normal", "RecreatingTerminatedPod", "terminated"),
+        };
+        let message = format!("StatefulSet {namespace}/{} is recreating {what} Pod {name}", self.name());
+        self.world.event("statefulset-controller", &set, kind, reason, &message);
     }
 
     /// Creates the next pod before its time, held back by a scheduling gate.
@@ -211,11 +244,6 @@ impl Sync<'_> {
 
     pub(super) fn look_again_in(&mut self, delay: Duration) {
         self.world.queue.add_after(Component::StatefulSet, &self.key, delay);
-    }
-
-    /// Healthy as the controller means it: running, ready for long enough, and not going away.
-    pub(super) fn is_unavailable(&mut self, pod: &Value) -> bool {
-        json::terminating(pod) || !self.is_available(pod)
     }
 
     fn process_condemned(

@@ -7,6 +7,7 @@ use super::Sync;
 use crate::controllers::adoption::controller_reference;
 use crate::fault::Fault;
 use crate::json::{self, items, list, map, text};
+use crate::release::Gate;
 use serde_json::{Value, json};
 
 pub(super) const POD_NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
@@ -59,13 +60,19 @@ impl Sync<'_> {
         let metadata = map(pod, "metadata");
         metadata["name"] = name.into();
         metadata["namespace"] = self.key.namespace.clone().into();
-        let labels = map(metadata, "labels");
-        labels[POD_NAME_LABEL] = name.into();
-        labels[POD_INDEX_LABEL] = ordinal.to_string().into();
+        self.set_labels(pod, ordinal, name);
         pod["spec"]["hostname"] = name.into();
         let service = text(&self.set, "/spec/serviceName");
         if !service.is_empty() {
             pod["spec"]["subdomain"] = service.into();
+        }
+    }
+
+    pub(super) fn set_labels(&self, pod: &mut Value, ordinal: i64, name: &str) {
+        let labels = map(map(pod, "metadata"), "labels");
+        labels[POD_NAME_LABEL] = name.into();
+        if self.world.release.has(Gate::PodIndexLabel) {
+            labels[POD_INDEX_LABEL] = ordinal.to_string().into();
         }
     }
 
@@ -139,6 +146,5 @@ impl Sync<'_> {
     pub(super) fn identity_matches(&self, pod: &Value) -> bool {
         json::name(pod) == self.pod_name(ordinal(pod))
             && json::label(pod, POD_NAME_LABEL) == Some(json::name(pod))
-            && json::label(pod, POD_INDEX_LABEL).is_some_and(|index| index == ordinal(pod).to_string())
     }
 }

@@ -1,6 +1,6 @@
 //! The StatefulSet controller.
 //!
-//! Follows `pkg/controller/statefulset/stateful_set.go` and `stateful_set_control.go` of Kubernetes 1.37, and the
+//! Follows `pkg/controller/statefulset/stateful_set.go` and `stateful_set_control.go` of Kubernetes 1.20 to 1.37, and the
 //! documentation's page on StatefulSets: each pod has an ordinal, a name, a claim for each template; an ordered
 //! set is built from the lowest ordinal up and taken down from the highest, one pod at a time.
 
@@ -10,7 +10,9 @@ pub(crate) mod identity;
 mod impatience;
 mod memory;
 mod pod_control;
+mod recreate;
 mod revisions;
+mod roll;
 mod status;
 mod update;
 
@@ -30,6 +32,8 @@ struct Sync<'a> {
     key: Key,
     set: Arc<Value>,
     revisions: Revisions,
+    /// The conditions of the status that is to be written.
+    conditions: Vec<Value>,
 }
 
 /// Brings the pods of a set closer to what its spec asks for.
@@ -38,7 +42,8 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
     let name = json::name(&set).to_owned();
     let pods = adoption::claim_pods(world, &set, |pod| identity::is_member(&name, pod));
     let revisions = revisions::of(world, key, &set)?;
-    let mut sync = Sync { world, key: key.clone(), set, revisions };
+    let conditions = if world.release.since(37) { Sync::stored_conditions(&set) } else { Vec::new() };
+    let mut sync = Sync { world, key: key.clone(), set, revisions, conditions };
     let outcome = sync.update(&pods);
     sync.truncate_history(&pods);
     outcome

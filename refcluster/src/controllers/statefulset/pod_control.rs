@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::json;
 use crate::kind::Kind;
 use crate::registry::DeleteOptions;
+use crate::status::Status;
 use crate::store::Key;
 use serde_json::Value;
 use std::time::Duration;
@@ -22,27 +23,52 @@ impl Sync<'_> {
         let late_claims = !json::items(&self.set, "/spec/volumeClaimTemplates").is_empty()
             && self.world.tells(Fault::PodBeforeClaim);
         if !late_claims {
-            self.create_claims(pod, true)?;
+            let claims = self.create_claims(pod);
+            if claims.is_err() {
+                self.tell("Create", pod, claims.as_ref().err());
+                return claims;
+            }
         }
         let name = json::name(pod).to_owned();
         let created = self.world.create(Kind::Pod, &self.key.namespace, pod.clone(), false);
-        let (set, set_name) = (self.set.clone(), self.name().to_owned());
+        let created = created.map_err(|error| self.generated_name_taken(error));
         match &created {
             Ok(created) => {
-                let message = format!("create Pod {name} in StatefulSet {set_name} successful");
-                self.world.event("statefulset-controller", &set, "Normal", "SuccessfulCreate", &message);
-                let uid = json::uid(&set).to_owned();
+                self.tell("Create", pod, None);
+                let uid = json::uid(&self.set).to_owned();
                 self.world.set_memory.born.insert((uid, name));
                 self.retain_claims(created, false);
             }
             Err(error) if error.reason == "AlreadyExists" => {}
-            Err(error) => {
-                let message =
-                    format!("create Pod {name} in StatefulSet {set_name} failed error: {}", error.message);
-                self.world.event("statefulset-controller", &set, "Warning", "FailedCreate", &message);
-            }
+            Err(error) => self.tell("Create", pod, Some(error)),
         }
         created.map(drop)
+    }
+
+    /// Pods of sets have a generateName too, and older API servers took a name that is taken for one that was generated.
+    fn generated_name_taken(&self, error: Status) -> Status {
+        if error.reason != "AlreadyExists" || self.world.release.since(26) {
+            return error;
+        }
+        Status::plain("The POST operation against Pod could not be completed at this time, please try again.")
+    }
+
+    /// Records what was done to a pod, or why it was not.
+    fn tell(&mut self, verb: &str, pod: &Value, error: Option<&Status>) {
+        let (set, what) = (self.set.clone(), self.verb(verb));
+        let done = format!("{what} Pod {} in StatefulSet {}", json::name(pod), self.name());
+        let (kind, reason, message) = match error {
+            None => ("Normal", format!("Successful{verb}"), format!("{done} successful")),
+            Some(error) => {
+                ("Warning", format!("Failed{verb}"), format!("{done} failed error: {}", error.message))
+            }
+        };
+        self.world.event("statefulset-controller", &set, kind, &reason, &message);
+    }
+
+    /// `Create` in messages: since 1.35 with a capital.
+    pub(super) fn verb(&self, verb: &str) -> String {
+        if self.world.release.since(35) { verb.to_owned() } else { verb.to_lowercase() }
     }
 
     /// Deletes the claims of a lost pod once; true as long as they are on their way out.
@@ -70,12 +96,11 @@ impl Sync<'_> {
         if self.identity_matches(pod) || self.lies_about_identity() {
             return Ok(());
         }
-        self.create_claims(pod, false)?;
         let (ordinal, name) = (identity::ordinal(pod), json::name(pod).to_owned());
         let mut repaired = pod.clone();
-        self.set_identity(&mut repaired, ordinal, &name);
-        repaired["spec"] = pod["spec"].clone();
+        self.set_labels(&mut repaired, ordinal, &name);
         self.world.modify(&Key::new(Kind::Pod, &self.key.namespace, &name), |stored| *stored = repaired);
+        self.tell("Update", pod, None);
         Ok(())
     }
 
@@ -97,9 +122,7 @@ impl Sync<'_> {
             Err(error) if error.code != 404 => return Err(error),
             _ => {}
         }
-        let (set, name) = (self.set.clone(), json::name(pod));
-        let message = format!("delete Pod {name} in StatefulSet {} successful", self.name());
-        self.world.event("statefulset-controller", &set, "Normal", "SuccessfulDelete", &message);
+        self.tell("Delete", pod, None);
         Ok(())
     }
 }

@@ -113,7 +113,8 @@ fn create(
 impl Sync<'_> {
     /// Deletes the oldest revisions that nobody uses, beyond the limit.
     pub(super) fn truncate_history(&mut self, pods: &[Arc<Value>]) {
-        let limit = self.number("/spec/revisionHistoryLimit", 10).max(0) as usize;
+        // A negative limit keeps everything.
+        let limit = usize::try_from(self.number("/spec/revisionHistoryLimit", 10)).unwrap_or(usize::MAX);
         let used = |revision: &Value| {
             let name = json::name(revision);
             name == json::name(&self.revisions.current)

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The fields of the status that the controller looks after.
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 10] = [
     "observedGeneration",
     "collisionCount",
     "replicas",
@@ -21,6 +21,7 @@ const TOLD: [&str; 9] = [
     "updatedReplicas",
     "currentRevision",
     "updateRevision",
+    "conditions",
 ];
 
 /// How many pods are how far.
@@ -69,7 +70,9 @@ impl Sync<'_> {
         let mut status = json!({"collisionCount": json::integer(old, "/collisionCount").unwrap_or(0)});
         status["observedGeneration"] = self.set["metadata"]["generation"].clone();
         status["replicas"] = counts.replicas.into();
-        status["availableReplicas"] = counts.available.into();
+        if self.world.release.since(22) {
+            status["availableReplicas"] = counts.available.into();
+        }
         status["updateRevision"] = self.revisions.update["metadata"]["name"].clone();
         let complete = self.is_complete(counts);
         let current = if complete { &self.revisions.update } else { &self.revisions.current };
@@ -82,6 +85,10 @@ impl Sync<'_> {
         ] {
             set_count(&mut status, field, count);
         }
+        if complete {
+            self.finish_recreation();
+        }
+        self.write_conditions(&mut status);
         self.lie_about_status(&mut status);
         // What others have written stays until there is something new to tell.
         if TOLD.iter().any(|field| status[field] != old[field]) {
@@ -93,8 +100,9 @@ impl Sync<'_> {
     /// The roll has ended: everything asked for runs at the update revision.
     fn is_complete(&mut self, counts: Counts) -> bool {
         let wanted = self.replicas();
-        let rolling = text(&self.set, "/spec/updateStrategy/type") == "RollingUpdate";
-        let complete = rolling
+        let completes =
+            text(&self.set, "/spec/updateStrategy/type") == "RollingUpdate" || self.world.release.since(37);
+        let complete = completes
             && counts.updated == wanted
             && counts.ready == wanted
             && counts.replicas == wanted

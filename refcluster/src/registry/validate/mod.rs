@@ -7,10 +7,12 @@ mod pod;
 mod service;
 mod stateful_set;
 mod storage;
+mod values;
 
 use crate::fault::Fault;
 use crate::json;
 use crate::kind::Kind;
+use crate::release::Release;
 use crate::status::{Cause, Status};
 use crate::world::World;
 use serde_json::Value;
@@ -22,25 +24,33 @@ pub(super) fn check(
     old: Option<&Value>,
     object: &Value,
 ) -> Result<(), Status> {
-    let mut causes = meta::check(kind, object);
-    causes.extend(check_alone(kind, object));
+    let release = &world.release;
+    let mut causes = meta::check(release, kind, old, object);
+    causes.extend(check_alone(release, kind, old, object));
+    let changes = old.map(|old| check_change(release, kind, old, object)).unwrap_or_default();
     if kind == Kind::StatefulSet {
         overlook(world, &mut causes);
     }
-    if let Some(old) = old {
-        let changes = check_change(kind, old, object);
-        let accepted =
-            kind == Kind::StatefulSet && !changes.is_empty() && world.tells(Fault::ImmutableFieldsAccepted);
-        causes.extend(if accepted { Vec::new() } else { changes });
-    }
+    let accepted =
+        kind == Kind::StatefulSet && !changes.is_empty() && world.tells(Fault::ImmutableFieldsAccepted);
+    causes.extend(if accepted { Vec::new() } else { changes });
     if causes.is_empty() { Ok(()) } else { Err(Status::invalid(kind, json::name(object), causes)) }
 }
 
-fn check_alone(kind: Kind, object: &Value) -> Vec<Cause> {
+/// Checks a status that somebody writes.
+pub(super) fn check_status(world: &World, kind: Kind, object: &Value) -> Result<(), Status> {
+    let causes = match kind {
+        Kind::StatefulSet => stateful_set::check_status(&world.release, &object["status"]),
+        _ => Vec::new(),
+    };
+    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(kind, json::name(object), causes)) }
+}
+
+fn check_alone(release: &Release, kind: Kind, old: Option<&Value>, object: &Value) -> Vec<Cause> {
     match kind {
-        Kind::StatefulSet => stateful_set::check(object),
-        Kind::Pod => pod::check_spec(&object["spec"], "spec"),
-        Kind::Deployment | Kind::ReplicaSet => pod::check_template(&object["spec"], "spec"),
+        Kind::StatefulSet => stateful_set::check(release, object, old),
+        Kind::Pod => pod::check_spec(release, &object["spec"], Vec::new(), "spec"),
+        Kind::Deployment | Kind::ReplicaSet => pod::check_template(release, &object["spec"], "spec"),
         Kind::Service => service::check(object),
         Kind::PersistentVolumeClaim => storage::check_claim_spec(&object["spec"], "spec"),
         Kind::PersistentVolume => storage::check_volume(object),
@@ -48,9 +58,9 @@ fn check_alone(kind: Kind, object: &Value) -> Vec<Cause> {
     }
 }
 
-fn check_change(kind: Kind, old: &Value, new: &Value) -> Vec<Cause> {
+fn check_change(release: &Release, kind: Kind, old: &Value, new: &Value) -> Vec<Cause> {
     match kind {
-        Kind::StatefulSet => stateful_set::check_update(old, new),
+        Kind::StatefulSet => stateful_set::check_update(release, old, new),
         Kind::Pod => pod::check_update(old, new),
         Kind::Service => service::check_update(old, new),
         Kind::PersistentVolumeClaim => storage::check_claim_update(old, new),

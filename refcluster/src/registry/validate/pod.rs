@@ -1,63 +1,77 @@
 //! Pods and the templates of pods.
 
-use super::{at_least, meta};
-use crate::json::{items, text};
+use super::{at_least, meta, values};
+use crate::json::{has, items, text};
+use crate::release::Release;
 use crate::selector::label_selector_matches;
 use crate::status::Cause;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// A pod's spec, apart from its volume mounts.
-pub(super) fn check_spec(spec: &Value, field: &str) -> Vec<Cause> {
+/// A pod's spec. A volume may also have one of the names in `others`.
+pub(super) fn check_spec(release: &Release, spec: &Value, others: Vec<Value>, field: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
     if items(spec, "/containers").is_empty() {
         causes.push(Cause::required(format!("{field}.containers"), ""));
     }
+    let known: Vec<_> =
+        items(spec, "/volumes").iter().map(|volume| volume["name"].clone()).chain(others).collect();
     for group in ["initContainers", "containers"] {
-        causes.extend(check_containers(spec, group, field));
+        causes.extend(check_containers(release, spec, group, field));
+        causes.extend(check_mounts(spec, group, &known, field));
     }
     let policy = &spec["restartPolicy"];
     if !matches!(policy.as_str(), Some("Always" | "OnFailure" | "Never")) {
         let supported = ["Always", "OnFailure", "Never"];
         causes.push(Cause::unsupported(format!("{field}.restartPolicy"), policy, &supported));
     }
-    causes.extend(at_least(spec, "/terminationGracePeriodSeconds", field, 0));
+    if !release.since(33) {
+        causes.extend(at_least(spec, "/terminationGracePeriodSeconds", field, 0));
+    }
     for name in ["hostname", "subdomain"] {
         let value = text(spec, &format!("/{name}"));
         if !value.is_empty() {
-            causes.extend(meta::check_label(value, &format!("{field}.{name}")));
+            causes.extend(meta::check_label(value, &format!("{field}.{name}"), release));
         }
     }
     causes
 }
 
 /// A template and the selector that has to match it.
-pub(super) fn check_template(spec: &Value, field: &str) -> Vec<Cause> {
+pub(super) fn check_template(release: &Release, spec: &Value, field: &str) -> Vec<Cause> {
     let labels = &spec["template"]["metadata"]["labels"];
-    let mut causes = meta::check_labels(labels, &format!("{field}.template.labels"));
+    let mut causes = meta::check_labels(labels, &format!("{field}.template.labels"), release);
     if spec["selector"].is_null() {
         causes.push(Cause::required(format!("{field}.selector"), ""));
     }
-    // No selector selects nothing; an empty one selects everything.
-    if spec["selector"].is_null() || !label_selector_matches(&spec["selector"], labels) {
-        let labels = if labels.is_null() { json!({}) } else { labels.clone() };
-        let detail = "`selector` does not match template `labels`";
-        causes.push(Cause::invalid(format!("{field}.template.metadata.labels"), &labels, detail));
-    }
-    causes.extend(check_spec(&spec["template"]["spec"], &format!("{field}.template.spec")));
+    causes.extend(check_labels_match(release, spec, field));
+    causes.extend(check_spec(
+        release,
+        &spec["template"]["spec"],
+        Vec::new(),
+        &format!("{field}.template.spec"),
+    ));
     causes
 }
 
-/// Every mount must name a volume of the pod, or one of `others`.
-pub(super) fn check_mounts(spec: &Value, others: Vec<Value>, field: &str) -> Vec<Cause> {
-    let known: Vec<_> =
-        items(spec, "/volumes").iter().map(|volume| volume["name"].clone()).chain(others).collect();
+/// No selector selects nothing; an empty one selects everything.
+pub(super) fn check_labels_match(release: &Release, spec: &Value, field: &str) -> Option<Cause> {
+    let labels = &spec["template"]["metadata"]["labels"];
+    if !spec["selector"].is_null() && label_selector_matches(&spec["selector"], labels) {
+        return None;
+    }
+    let detail = "`selector` does not match template `labels`";
+    let field = format!("{field}.template.metadata.labels");
+    Some(Cause::invalid_as(field, &values::labels(release, labels), detail))
+}
+
+fn check_mounts(spec: &Value, group: &str, known: &[Value], field: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
-    for (index, container) in items(spec, "/containers").iter().enumerate() {
+    for (index, container) in items(spec, &format!("/{group}")).iter().enumerate() {
         for (mount, entry) in items(container, "/volumeMounts").iter().enumerate() {
             if !known.contains(&entry["name"]) {
-                let field = format!("{field}.containers[{index}].volumeMounts[{mount}].name");
-                causes.push(not_found(field, &entry["name"]));
+                let field = format!("{field}.{group}[{index}].volumeMounts[{mount}].name");
+                causes.push(Cause::not_found(field, &entry["name"]));
             }
         }
     }
@@ -87,7 +101,7 @@ pub(super) fn check_update(old: &Value, new: &Value) -> Vec<Cause> {
     vec![Cause::forbidden("spec", detail)]
 }
 
-fn check_containers(spec: &Value, group: &str, field: &str) -> Vec<Cause> {
+fn check_containers(release: &Release, spec: &Value, group: &str, field: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
     let mut names = BTreeSet::new();
     for (index, container) in items(spec, &format!("/{group}")).iter().enumerate() {
@@ -96,17 +110,24 @@ fn check_containers(spec: &Value, group: &str, field: &str) -> Vec<Cause> {
         if name.is_empty() {
             causes.push(Cause::required(at("name"), ""));
         } else if !names.insert(name) {
-            causes.push(Cause::invalid(at("name"), &container["name"], "Duplicate value"));
+            causes.push(Cause::duplicate(at("name"), &container["name"]));
         } else {
-            causes.extend(meta::check_label(name, &at("name")));
+            causes.extend(meta::check_label(name, &at("name"), release));
         }
         if text(container, "/image").is_empty() {
             causes.push(Cause::required(at("image"), ""));
         }
+        for (port, entry) in items(container, "/ports").iter().enumerate() {
+            let differs = has(entry, "/hostPort") && entry["hostPort"] != entry["containerPort"];
+            if spec["hostNetwork"] == true && differs {
+                let detail = "must match `containerPort` when `hostNetwork` is true";
+                causes.push(Cause::invalid(
+                    at(&format!("ports[{port}].hostPort")),
+                    &entry["hostPort"],
+                    detail,
+                ));
+            }
+        }
     }
     causes
-}
-
-fn not_found(field: String, value: &Value) -> Cause {
-    Cause::invalid(field, value, "Not found")
 }

@@ -51,8 +51,8 @@ async fn no_events() -> Result<()> {
     .await?;
     let created = |what: &str| (Some("SuccessfulCreate".to_owned()), Some(what.to_owned()));
     let wanted = [
-        created("create Claim www-web-0 Pod web-0 in StatefulSet web success"),
-        created("create Pod web-0 in StatefulSet web successful"),
+        created("Create Claim www-web-0 Pod web-0 in StatefulSet web success"),
+        created("Create Pod web-0 in StatefulSet web successful"),
     ];
     assert_eq!(truth, wanted);
     assert_eq!(lie, []);

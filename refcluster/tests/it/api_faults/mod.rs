@@ -1,5 +1,8 @@
 //! What a client meets when the API server has a bad day, while the cluster itself is sound.
 
+mod answers;
+mod watches;
+
 use crate::common::{apply_web, start, watch_pods};
 use anyhow::Result;
 use futures::TryStreamExt;
@@ -47,7 +50,7 @@ async fn some_requests_are_refused_and_counted() -> Result<()> {
 async fn watched(client: &Client) -> Result<(String, usize)> {
     let pods: Api<Pod> = Api::default_namespaced(client.clone());
     let mut events = Box::pin(pods.watch(&WatchParams::default().timeout(250), "0").await?);
-    apply_web(client, 20, json!({"podManagementPolicy": "Parallel"})).await?;
+    let _ = apply_web(client, 20, json!({"podManagementPolicy": "Parallel"})).await;
     let (mut last, mut repeated) = (None, 0);
     loop {
         let pod = match events.try_next().await {
