@@ -17,7 +17,7 @@ use refcluster::Cluster;
 
 use crate::cluster::Connection;
 
-pub use proof::{api_faults, broken, disturbed_cell, faults, healthy_records, prove, row};
+pub use proof::{api_faults, broken, disturbed_cell, faults, healthy_records, honest_cell, prove, row};
 pub use random::random;
 pub use record::record;
 pub use serve::{kubeconfig, serve};

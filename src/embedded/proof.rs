@@ -16,8 +16,8 @@ use crate::{
     plan::{Plan, Selection},
     run::Finished,
     selftest::{
-        Ablation, Broken, Disturbed, DisturbedCell, FORMAT, FaultName, Healthy, LIES, Matrix, Row, Selftest,
-        Told, ablation, lie_in,
+        Ablation, Broken, Disturbed, DisturbedCell, FORMAT, FaultName, HONEST, Healthy, LIES, Matrix, Row,
+        Selftest, Told, ablation, lie_in,
     },
     spec::{Catalogue, Requirement},
 };
@@ -27,10 +27,36 @@ pub fn faults() -> Vec<FaultName> {
     Fault::ALL.iter().map(|fault| FaultName { name: fault.name(), sentence: fault.sentence() }).collect()
 }
 
-/// Every fault of the API server.
+/// Every fault of the API server, and some that go together.
 pub fn api_faults() -> Vec<FaultName> {
-    ApiFault::ALL.iter().map(|fault| FaultName { name: fault.name(), sentence: fault.sentence() }).collect()
+    let single =
+        ApiFault::ALL.iter().map(|fault| FaultName { name: fault.name(), sentence: fault.sentence() });
+    single.chain(TOGETHER.iter().copied()).collect()
 }
+
+/// API faults that go together: what one does to a watch, the other does to what the recorder does about it.
+const TOGETHER: &[FaultName] = &[
+    FaultName {
+        name: "watch-expired+garbled-answer",
+        sentence: "Watches end with 410, and some of the lists that follow are a proxy's page.",
+    },
+    FaultName {
+        name: "watch-reset+reopening-refused",
+        sentence: "Watches are cut in the middle of an event, and reopening them is refused for a while.",
+    },
+    FaultName {
+        name: "watch-lag+slow-relist",
+        sentence: "Some watches are seconds late, and end with 410 before a list that is late as well.",
+    },
+    FaultName {
+        name: "watch-stall+lost-answer",
+        sentence: "Watches deliver nothing for a while, and some writes take effect without an answer.",
+    },
+    FaultName {
+        name: "watch-mute+slow-answers",
+        sentence: "Watches fall silent for good, and the lists that show it come late.",
+    },
+];
 
 /// Runs the faults for which `wanted` says yes, of the cluster and of the API server; none if a signal came.
 pub fn prove(
@@ -112,10 +138,13 @@ fn disturbed(
     let broken = on_threads(threads, &scenarios, |scenario| broken(catalogue, scenario, seed))?;
     let Some(broken) = broken.into_iter().collect::<Option<Vec<Broken>>>() else { return Ok(None) };
     let broken: BTreeMap<&String, Broken> = scenarios.iter().copied().zip(broken).collect();
-    let pairs: Vec<(FaultName, &String)> =
-        faults.iter().flat_map(|fault| scenarios.iter().map(move |scenario| (*fault, *scenario))).collect();
-    let cells = on_threads(threads, &pairs, |(fault, scenario)| {
-        disturbed_cell(catalogue, *fault, scenario, &broken[scenario], seed)
+    let pairs: Vec<(FaultName, Option<&String>)> = faults
+        .iter()
+        .flat_map(|fault| [None].into_iter().chain(scenarios.iter().copied().map(Some)).map(|s| (*fault, s)))
+        .collect();
+    let cells = on_threads(threads, &pairs, |(fault, scenario)| match scenario {
+        None => honest_cell(catalogue, *fault, seed),
+        Some(scenario) => disturbed_cell(catalogue, *fault, scenario, &broken[scenario], seed),
     })?;
     let undeclared = lies_that_prove_nothing(&scenarios, &broken);
     let cells: Option<Vec<DisturbedCell>> = cells.into_iter().collect();
@@ -125,7 +154,8 @@ fn disturbed(
 /// The row of one fault; none if a signal ended the run.
 pub fn row(catalogue: &Catalogue, fault: FaultName, seed: u64) -> Result<Option<Row>> {
     let scenarios = Matrix::scenarios(catalogue, fault.name);
-    let told = Trial { scenarios, fault: Some(fault.name.parse()?), api_fault: None, seed }.run(catalogue)?;
+    let told =
+        Trial { scenarios, fault: Some(fault.name.parse()?), api_faults: Vec::new(), seed }.run(catalogue)?;
     Ok((!told.interrupted).then(|| Row::of(catalogue, fault, &told)))
 }
 
@@ -136,7 +166,26 @@ pub fn broken(catalogue: &Catalogue, scenario: &str, seed: u64) -> Result<Option
     Ok((!told.interrupted).then(|| Broken::of(catalogue, lie.unwrap_or_default(), &told)))
 }
 
-/// One scenario with one API fault, on a sound cluster and on one that lies; none if a signal ended a run.
+/// How many seeds each cell is tried with.
+const SEEDS: u64 = 3;
+
+/// All scenarios with one API fault on an honest cluster, with a few seeds; none if a signal ended a run.
+pub fn honest_cell(catalogue: &Catalogue, fault: FaultName, seed: u64) -> Result<Option<DisturbedCell>> {
+    let scenarios: Vec<String> = catalogue.scenarios.keys().cloned().collect();
+    let mut cell = DisturbedCell::of(fault, HONEST, None);
+    for seed in seed..seed + SEEDS {
+        let trial =
+            Trial { scenarios: scenarios.clone(), fault: None, api_faults: parsed(fault.name)?, seed };
+        let told = trial.run(catalogue)?;
+        if told.interrupted {
+            return Ok(None);
+        }
+        cell.honest(&told);
+    }
+    Ok(Some(cell))
+}
+
+/// One scenario with one API fault on a cluster that tells the scenario's lie, with a few seeds; none if a signal ended a run.
 pub fn disturbed_cell(
     catalogue: &Catalogue,
     fault: FaultName,
@@ -145,12 +194,17 @@ pub fn disturbed_cell(
     seed: u64,
 ) -> Result<Option<DisturbedCell>> {
     let lie = lie_in(scenario);
-    // Another seed for each cell: with one for all, an API fault would strike them all at the same requests.
+    let mut cell = DisturbedCell::of(fault, scenario, lie);
+    // Other seeds for each cell: with one for all, an API fault would strike them all at the same requests.
     let own = seed.wrapping_add(scenario.bytes().map(u64::from).sum());
-    let sound = told(catalogue, scenario, None, Some(fault.name), own)?;
-    let lying = told(catalogue, scenario, lie, Some(fault.name), own)?;
-    let cell = DisturbedCell::of(fault, scenario, lie.unwrap_or_default(), &sound, (&lying, broken));
-    Ok((!sound.interrupted && !lying.interrupted).then_some(cell))
+    for seed in own..own + SEEDS {
+        let told = told(catalogue, scenario, lie, Some(fault.name), seed)?;
+        if told.interrupted {
+            return Ok(None);
+        }
+        cell.lying(&told, broken);
+    }
+    Ok(Some(cell))
 }
 
 fn told(
@@ -161,8 +215,14 @@ fn told(
     seed: u64,
 ) -> Result<Told> {
     let scenarios = vec![scenario.to_owned()];
-    let (fault, api_fault) = (fault.map(str::parse).transpose()?, api_fault.map(str::parse).transpose()?);
-    Trial { scenarios, fault, api_fault, seed }.run(catalogue)
+    let fault = fault.map(str::parse).transpose()?;
+    let api_faults = api_fault.map_or_else(|| Ok(Vec::new()), parsed)?;
+    Trial { scenarios, fault, api_faults, seed }.run(catalogue)
+}
+
+/// The API faults of a name: one, or several joined by `+`.
+fn parsed(name: &str) -> Result<Vec<ApiFault>> {
+    name.split('+').map(|name| Ok(name.parse()?)).collect()
 }
 
 fn lies_that_prove_nothing(scenarios: &[&String], broken: &BTreeMap<&String, Broken>) -> Vec<String> {

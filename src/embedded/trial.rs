@@ -20,7 +20,7 @@ pub struct Trial {
     /// The cluster's lie.
     pub fault: Option<Fault>,
     /// What the API server does to its clients.
-    pub api_fault: Option<ApiFault>,
+    pub api_faults: Vec<ApiFault>,
     /// The seed of cluster and harness.
     pub seed: u64,
 }
@@ -35,7 +35,8 @@ impl Trial {
         let run_id = format!("selftest-{}", self.seed);
         super::record(&catalogue, &plan, self.model(), &run_id, folder.path(), |finished, cluster| Told {
             firings: self.fault.map_or(0, |fault| cluster.firings()[&fault]),
-            api_firings: self.api_fault.map_or(0, |fault| cluster.api_firings()[&fault]),
+            // Of several that go together, each must strike.
+            api_firings: self.api_faults.iter().map(|fault| cluster.api_firings()[fault]).min().unwrap_or(0),
             cluster_secs: finished.histories.iter().map(end_secs).fold(0.0, f64::max),
             interrupted: matches!(finished.stopped, Some(Stopping::Interrupt | Stopping::Terminate)),
             error: finished.internal_error.or(finished.report_error),
@@ -51,7 +52,7 @@ impl Trial {
         Model {
             seed: self.seed,
             faults: self.fault.into_iter().collect(),
-            api_faults: self.api_fault.into_iter().collect(),
+            api_faults: self.api_faults.clone(),
             ip_families,
             ..Model::default()
         }

@@ -1,7 +1,7 @@
 //! API faults × scenarios: a server that answers badly may cost a verdict, and never turns one.
 //!
-//! Each cell is two runs of one scenario. On a sound cluster nothing may fail; on a cluster that tells the scenario's
-//! lie, nothing that fails without the API fault may pass.
+//! On an honest cluster, all scenarios are run with each API fault, and nothing may fail. On a cluster that tells a scenario's
+//! lie, that scenario is run, and nothing that fails without the API fault may pass.
 
 use serde::Serialize;
 
@@ -26,10 +26,13 @@ pub fn lie_in(scenario: &str) -> Option<&'static str> {
     LIES.iter().find(|(known, _)| *known == scenario).map(|(_, lie)| *lie)
 }
 
+/// The place of a scenario's name in the cell of the honest cluster, on which all scenarios are run.
+pub const HONEST: &str = "honest cluster";
+
 /// All cells.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Disturbed {
-    /// By API fault, then by scenario.
+    /// By API fault, first the honest cluster, then by scenario.
     pub cells: Vec<DisturbedCell>,
     /// Scenarios for which there is no lie, or whose lie nothing fails on.
     pub undeclared: Vec<String>,
@@ -41,11 +44,11 @@ pub struct DisturbedCell {
     /// The API fault.
     #[serde(flatten)]
     pub fault: FaultName,
-    /// The scenario.
+    /// The scenario; [`HONEST`] for all of them on an honest cluster.
     pub scenario: String,
-    /// The lie of the second run.
-    pub lie: String,
-    /// How often the API fault struck in both runs.
+    /// The lie that the cluster tells.
+    pub lie: Option<String>,
+    /// How often the API fault struck, with all seeds.
     pub firings: u64,
     /// How many verdicts were the true ones.
     pub true_verdicts: usize,
@@ -85,31 +88,41 @@ impl Disturbed {
 }
 
 impl DisturbedCell {
-    /// What the verdicts of the two runs mean.
-    pub fn of(fault: FaultName, scenario: &str, lie: &str, sound: &Told, lying: (&Told, &Broken)) -> Self {
-        let (told, broken) = lying;
-        let mut cell = Self {
+    /// A cell with no run in it yet.
+    pub fn of(fault: FaultName, scenario: &str, lie: Option<&str>) -> Self {
+        Self {
             fault,
             scenario: scenario.to_owned(),
-            lie: lie.to_owned(),
-            firings: sound.api_firings + told.api_firings,
+            lie: lie.map(str::to_owned),
+            firings: 0,
             true_verdicts: 0,
             unjudged: 0,
             turned: Vec::new(),
-            errors: [sound, told].into_iter().filter_map(|told| told.error.clone()).collect(),
-        };
-        for judged in &sound.judged {
+            errors: Vec::new(),
+        }
+    }
+
+    /// A run on an honest cluster: nothing may fail.
+    pub fn honest(&mut self, told: &Told) {
+        self.firings += told.api_firings;
+        self.errors.extend(told.error.clone());
+        for judged in &told.judged {
             let turned = || {
                 let why = judged.why().unwrap_or("no reason given");
-                format!("{} fails on a sound cluster: {why}", judged.id)
+                format!("{} fails on an honest cluster: {why}", judged.id)
             };
-            cell.count(&judged.verdict, judged.verdict == Verdict::Fail, turned);
+            self.count(&judged.verdict, judged.verdict == Verdict::Fail, turned);
         }
+    }
+
+    /// A run on a lying cluster: nothing may pass that fails without the API fault.
+    pub fn lying(&mut self, told: &Told, broken: &Broken) {
+        self.firings += told.api_firings;
+        self.errors.extend(told.error.clone());
         for judged in told.judged.iter().filter(|judged| broken.0.contains(&judged.id)) {
             let passes = matches!(judged.verdict, Verdict::Pass { .. });
-            cell.count(&judged.verdict, passes, || format!("{} passes on a cluster that lies", judged.id));
+            self.count(&judged.verdict, passes, || format!("{} passes on a cluster that lies", judged.id));
         }
-        cell
     }
 
     fn count(&mut self, verdict: &Verdict, is_false: bool, told: impl FnOnce() -> String) {

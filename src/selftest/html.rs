@@ -1,5 +1,7 @@
 //! The matrices as one page that needs nothing else.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use askama::Template;
 
@@ -46,6 +48,29 @@ impl Page<'_> {
             Kept => ("kept", "·"),
         };
         Mark { class, sign, title: title(row, cell) }
+    }
+
+    /// The records that evidence was taken out of.
+    fn records(&self) -> Vec<&str> {
+        let mut records: Vec<&str> =
+            self.selftest.ablation.cells.iter().map(|cell| cell.record.as_str()).collect();
+        records.sort_unstable();
+        records.dedup();
+        records
+    }
+
+    /// The rows of the third matrix: a requirement, a clause, and for each record how many cells, and how many of them wrong.
+    fn ablated(&self) -> Vec<(&str, &str, Vec<(usize, usize)>)> {
+        let records = self.records();
+        let mut rows: BTreeMap<(&str, &str), Vec<(usize, usize)>> = BTreeMap::new();
+        for cell in &self.selftest.ablation.cells {
+            let counts =
+                rows.entry((&cell.requirement, &cell.clause)).or_insert_with(|| vec![(0, 0); records.len()]);
+            let column = records.iter().position(|record| *record == cell.record).unwrap_or_default();
+            counts[column].0 += 1;
+            counts[column].1 += usize::from(cell.problem.is_some());
+        }
+        rows.into_iter().map(|((requirement, clause), counts)| (requirement, clause, counts)).collect()
     }
 
     /// The rows of the second matrix: an API fault, its sentence, and its cells in the order of the scenarios.

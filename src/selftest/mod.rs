@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::judge::Judged;
 
 pub use ablation::{AblatedCell, Ablation, Healthy};
-pub use disturbed::{Broken, Disturbed, DisturbedCell, LIES, lie_in};
+pub use disturbed::{Broken, Disturbed, DisturbedCell, HONEST, LIES, lie_in};
 pub use matrix::{Cell, Matrix, Result, Row};
 pub use randomness::{RandomCase, Randomness};
 pub use waiting::{WAITING, waits_for};
