@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, Set, View};
+use super::{Doing, Set, View, claims};
 use crate::history::{Event, Step, Wait};
 
 /// Something that a record has several of.
@@ -36,6 +36,10 @@ pub enum Dimension {
     ScaledAway,
     /// The claims that the templates of each set give the pods that were ever ready.
     Claim,
+    /// The pods that were scaled away and asked for again, each return by itself.
+    Returned,
+    /// The claims of the pods that were scaled away, each time by itself.
+    LeftClaim,
     /// The waits for a set's status to catch up, in order.
     Rest,
 }
@@ -55,6 +59,8 @@ impl Dimension {
             Dimension::ScaleDown => "scale-down",
             Dimension::ScaledAway => "scaled-away",
             Dimension::Claim => "claim",
+            Dimension::Returned => "returned",
+            Dimension::LeftClaim => "left-claim",
             Dimension::Rest => "rest",
         }
     }
@@ -83,7 +89,11 @@ impl Dimension {
                 let downs = set.scale_downs(view);
                 downs.iter().flat_map(|down| down.pairs().map(|(a, b)| down.pair_key(a, b))).collect()
             }),
-            Dimension::Claim => of_sets(view, claims),
+            Dimension::Claim => of_sets(view, |set| claims_of_ready(view, set)),
+            Dimension::Returned => {
+                of_sets(view, |set| set.returns(view).into_iter().map(|it| it.key).collect())
+            }
+            Dimension::LeftClaim => of_sets(view, |set| left_claims(view, set)),
             Dimension::Rest => rests(view).into_iter().map(|(key, _)| key).collect(),
         }
     }
@@ -147,12 +157,37 @@ pub fn survivor_key(pod: &str, deletion: &str) -> String {
     format!("{pod} in {deletion}")
 }
 
-fn claims(set: &Set<'_>) -> Vec<String> {
-    let claims = set.claims();
-    let ready = set.pods().iter().filter(|life| life.first_ready().is_some() && life.ordinal.is_some());
-    let named = ready
-        .flat_map(|life| claims.templates().iter().map(move |template| claims.name_for(template, life.name)));
-    named.collect()
+/// The claims that the set's templates give its pods that were ever ready; those that such a pod mounts, where the set that
+/// made it was not seen.
+fn claims_of_ready<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let ready = claims::users(view, set).filter(|life| life.first_ready().is_some());
+    let expected = ready.flat_map(|life| match set.claims().expected(life) {
+        Some(expected) => expected.into_iter().map(|(_, claim)| claim).collect(),
+        None => mounted(set, life),
+    });
+    expected.collect()
+}
+
+fn mounted<'h>(set: &Set<'h>, life: &super::PodLife<'h>) -> Vec<String> {
+    set.claims().of_pod(life).into_iter().map(|(_, claim)| claim.to_owned()).collect()
+}
+
+/// The claims of the pods that went because fewer replicas were asked for.
+fn left_claims<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let ended = view.ended().seq;
+    let mut left = Vec::new();
+    for down in set.scale_downs(view) {
+        let went = down.condemned.iter().filter(|life| life.gone().is_some_and(|gone| gone.seq <= ended));
+        left.extend(
+            went.flat_map(|life| mounted(set, life)).map(|claim| left_claim_key(&claim, &down.key())),
+        );
+    }
+    left
+}
+
+/// How evidence names a claim whose pod was scaled away.
+pub fn left_claim_key(claim: &str, scale_down: &str) -> String {
+    format!("{claim} in {scale_down}")
 }
 
 /// The waits for a set's status, each with its key and its event.
@@ -227,6 +262,23 @@ mod tests {
     fn claims_are_those_of_pods_that_were_ready() {
         let claims = members(Dimension::Claim, "web-0 created; web-0 ready; web-1 created");
         assert_eq!(claims, ["www-web-0"]);
+        assert_eq!(members(Dimension::Claim, &format!("set replicas=3; {THREE}")).len(), 3);
+    }
+
+    #[test]
+    fn pods_that_were_scaled_away_leave_claims_and_may_return() {
+        let down =
+            format!("{THREE} scale 1; web-2 terminating; web-2 deleted; web-1 terminating; web-1 deleted;");
+        let left = ["www-web-1 in scale-down 1 to 1", "www-web-2 in scale-down 1 to 1"];
+        assert_eq!(members(Dimension::LeftClaim, &format!("{down} completed")), left);
+        assert_eq!(members(Dimension::Returned, &format!("{down} completed")), Vec::<String>::new());
+        let back = format!("{down} scale 2; web-1 created; completed");
+        assert_eq!(members(Dimension::Returned, &back), ["web-1 after scale-down 1 to 1"]);
+        assert_eq!(members(Dimension::LeftClaim, &back), left);
+        assert_eq!(
+            members(Dimension::LeftClaim, &format!("{THREE} scale 1; completed")),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
