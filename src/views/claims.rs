@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{PodLife, Set, View};
+use super::{Doubt, PodLife, Set, View};
 use crate::history::{Change, Event, Gap, History, ObjectSeen, Resource, Seen, Watch, pod};
 
 /// One incarnation of a claim.
@@ -165,6 +165,14 @@ impl<'h> Claims<'h> {
     /// Where the watch of claims cannot be believed: what is not seen may still be there.
     pub fn gaps(&self) -> Vec<Gap<'h>> {
         self.history.gaps(self.watch)
+    }
+
+    /// Why a claim may have existed that the record does not have, if one may: the watch lost events, or the record ends before
+    /// everything that exists was listed.
+    pub fn not_all_seen(&self) -> Option<(Doubt, &'static str, &'h Event)> {
+        let gap = self.gaps().first().map(|gap| (Doubt::Gap, "the watch of claims has a gap", gap.shown_by));
+        let is_open = !self.history.is_completed();
+        gap.or_else(|| is_open.then(|| (Doubt::NotReached, "the record ends early", self.history.last())))
     }
 
     /// The last list of claims that the watch was compared with.

@@ -1,8 +1,22 @@
 //! Checks of the area `storage`, in the order of the catalogue.
 
-use super::Check;
+use super::{Cause, Check};
+use crate::views::Doubt;
 
 mod preflight_storage;
+mod pvc_naming;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[preflight_storage::CHECK];
+pub const CHECKS: &[Check] = &[preflight_storage::CHECK, pvc_naming::CHECK];
+
+impl From<Doubt> for Cause {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Gap => Cause::Gap,
+            Doubt::NoAnswer => Cause::NoAnswer,
+            Doubt::NoOrder => Cause::NoOrder,
+            Doubt::NotReached => Cause::NotReached,
+            Doubt::Surroundings => Cause::Surroundings,
+        }
+    }
+}
