@@ -214,6 +214,16 @@ pub fn users<'v, 'h>(
     own.filter(move |life| !is_drivers(life))
 }
 
+/// Whether somebody else may have made a claim: the driver asked for one of that name, or another set of the namespace gives
+/// that name too.
+pub fn may_be_others<'h>(view: &View<'h>, set: &Set<'h>, claim: &ClaimLife<'h>) -> bool {
+    let before = set.claims().predecessor(claim).map(|before| before.first().event);
+    let born = claim.first().event;
+    let is_other = |other: &&Set<'h>| other.namespace == set.namespace && other.name != set.name;
+    view.is_drivers_own(Resource::PersistentVolumeClaims, set.namespace, claim.name, before, born)
+        || view.sets().iter().filter(is_other).any(|other| other.claims().read(claim.name).is_some())
+}
+
 fn incarnations<'h>(set: &Set<'h>) -> Vec<Seen<'h, ObjectSeen>> {
     let mut known = HashSet::new();
     set.versions().iter().copied().filter(|version| known.insert(version.what.uid.as_str())).collect()

@@ -5,9 +5,10 @@ use crate::views::Doubt;
 
 mod preflight_storage;
 mod pvc_naming;
+mod pvc_shape;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[preflight_storage::CHECK, pvc_naming::CHECK];
+pub const CHECKS: &[Check] = &[preflight_storage::CHECK, pvc_naming::CHECK, pvc_shape::CHECK];
 
 impl From<Doubt> for Cause {
     fn from(doubt: Doubt) -> Self {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::{
     checks::{Cause, Check, Findings},
-    history::{Event, Requested, Resource, Seen},
+    history::{Event, Json, Requested, Seen},
     views::{ClaimLife, Dimension, PodLife, Set, View, claims},
 };
 
@@ -58,7 +58,7 @@ fn has_its_claims(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>, rea
 }
 
 /// The claims with the labels of the set's selector all have names that the set gives.
-fn makes_no_other(view: &View<'_>, set: &Set<'_>, findings: &mut Findings) {
+fn makes_no_other<'h>(view: &View<'h>, set: &Set<'h>, findings: &mut Findings) {
     let labels = set.selector();
     let mut own = set.claims().all().filter(|claim| has_labels(claim, &labels)).peekable();
     let Some(made) = set.made().filter(|_| own.peek().is_some()) else { return };
@@ -88,16 +88,11 @@ fn has_labels(claim: &ClaimLife<'_>, labels: &[(String, String)]) -> bool {
     !labels.is_empty() && labels.iter().all(|(key, value)| first.label(key) == Some(value))
 }
 
-/// Whether nobody else can have made the claim: the driver, another set whose name it has, or whatever made it its own.
-fn is_sets_own(view: &View<'_>, set: &Set<'_>, claim: &ClaimLife<'_>) -> bool {
+/// Whether nothing else than the set can have made the claim, or makes it its own.
+fn is_sets_own<'h>(view: &View<'h>, set: &Set<'h>, claim: &ClaimLife<'h>) -> bool {
     let first = claim.first();
-    let before = set.claims().predecessor(claim).map(|before| before.first().event);
-    let claims = Resource::PersistentVolumeClaims;
-    let others =
-        view.sets().iter().filter(|other| other.namespace == set.namespace && other.name != set.name);
-    !view.is_drivers_own(claims, set.namespace, claim.name, before, first.event)
-        && !others.into_iter().any(|other| other.claims().read(claim.name).is_some())
-        && first.controller().is_none_or(|owner| owner["kind"] == "StatefulSet" && owner["name"] == *set.name)
+    let is_owner = |owner: &Json| owner["kind"] == "StatefulSet" && owner["name"] == *set.name;
+    !claims::may_be_others(view, set, claim) && first.controller().is_none_or(is_owner)
 }
 
 /// The ordinals that the set ever had, taken together.
