@@ -116,10 +116,15 @@ impl<'v, 'h> ClaimDeletions<'v, 'h> {
         (!is_over).then_some(*latest)
     }
 
-    /// Likewise, of any of the claims that a pod mounts.
     pub fn unsettled_of(&self, pod: &PodLife<'h>, since: &Event, until: &Event) -> Option<ClaimDeletion<'h>> {
         let mounted = pod.claims();
         mounted.into_iter().find_map(|(_, claim)| self.unsettled(claim, since, until))
+    }
+
+    /// Likewise, of any of the claims that the pods with these uids mount.
+    pub fn unsettled_for(&self, uids: &[&str], since: &Event, until: &Event) -> Option<ClaimDeletion<'h>> {
+        let pods = uids.iter().filter_map(|uid| self.set.pods().with_uid(uid));
+        pods.into_iter().find_map(|pod| self.unsettled_of(pod, since, until))
     }
 
     /// Whether at an event another claim than the deleted one had that name already.
@@ -344,7 +349,7 @@ mod tests {
             let deletions = ClaimDeletions::of(&view, set);
             let (since, until) = (history.event(first + since), history.event(first + until));
             assert!(deletions.unsettled("www-web-0", since, until).is_none());
-            let by_pod = deletions.unsettled_of(&set.pods()[1], since, until);
+            let by_pod = deletions.unsettled_for(&[set.pods()[0].uid, set.pods()[1].uid], since, until);
             let by_name = deletions.unsettled("www-web-1", since, until);
             assert_eq!(by_pod.map(|it| it.event.seq), by_name.map(|it| it.event.seq));
             by_name.is_some()

@@ -185,16 +185,22 @@ impl<'h> Claims<'h> {
         self.history.gap_between(self.watch, earlier, later)
     }
 
-    /// The gap that hides what became of a claim that was not seen to go. A gap after which it was found again, with the uid
-    /// that it had, hides nothing: a uid does not come back.
+    /// The gap that hides what became of a claim that was not seen to go.
     pub fn lost_sight(&self, claim: &ClaimLife<'h>) -> Option<Gap<'h>> {
-        let last = claim.last();
+        let is_gone = claim.gone().is_some();
+        (!is_gone).then(|| self.hidden_after(claim.last(), self.history.last())).flatten()
+    }
+
+    /// The gap that hides what became of a claim between one version of it and an event. A gap after which it was found again,
+    /// with the uid that it had, hides nothing: a uid does not come back.
+    pub fn hidden_after(&self, version: Seen<'h, ObjectSeen>, until: &Event) -> Option<Gap<'h>> {
+        let ends_with =
+            |gap: &Gap<'h>| gap.until.is_some() && version.change.is_listed() && gap.holds(version.event);
         let hides = |gap: &Gap<'h>| {
-            let is_over = gap.until.is_some_and(|until| !last.event.comes_before(until));
-            let found_again = gap.until.is_some() && last.change.is_listed() && gap.holds(last.event);
-            !is_over && !found_again
+            let is_open = gap.until.is_none_or(|end| version.event.comes_before(end));
+            is_open && gap.from.seq <= until.seq
         };
-        self.gaps().into_iter().find(|gap| claim.gone().is_none() && hides(gap))
+        self.gaps().into_iter().find(|gap| hides(gap) && !ends_with(gap))
     }
 }
 
