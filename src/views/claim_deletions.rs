@@ -116,7 +116,7 @@ impl<'v, 'h> ClaimDeletions<'v, 'h> {
         (!is_over).then_some(*latest)
     }
 
-    pub fn unsettled_of(&self, pod: &PodLife<'h>, since: &Event, until: &Event) -> Option<ClaimDeletion<'h>> {
+    fn unsettled_of(&self, pod: &PodLife<'h>, since: &Event, until: &Event) -> Option<ClaimDeletion<'h>> {
         let mounted = pod.claims();
         mounted.into_iter().find_map(|(_, claim)| self.unsettled(claim, since, until))
     }

@@ -29,24 +29,23 @@ pub fn uncertain_at<'h>(
         return Some(Uncertain::Gap(gap.shown_by));
     }
     let end = life.terminating().filter(|end| end.seq <= view.ended().seq)?;
-    let history = view.history();
-    let ends_later = event.comes_before(end) && order::certainly_before(history, event, end);
-    let is_there = ends_later || (event.comes_before(end) && was_ended_after(view, set, life, event, end));
+    let ends_later = order::certainly_before(view.history(), event, end);
+    let was_asked_later = ended_by(view, set, life)
+        .is_some_and(|request| event.comes_before(request) && event.span.until_us <= request.span.from_us);
+    let is_there = event.comes_before(end) && (ends_later || was_asked_later);
     (!is_there).then_some(Uncertain::MayBeGone(end))
 }
 
-/// Whether the first request since its birth that can have ended the pod was made after that event, and before its end.
-fn was_ended_after<'h>(
-    view: &View<'h>,
-    set: &Set<'h>,
-    life: &PodLife<'h>,
-    event: &Event,
-    end: &Event,
-) -> bool {
+/// The request that ended an incarnation: the first since its birth that can have taken it away, if its end came after that
+/// and nothing else explains it. What came to be in its place came to be after that request.
+pub fn ended_by<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>) -> Option<&'h Event> {
     let takes_away =
         |doing: &super::Doing<'h>| doing.request().is_some() && doing.disturbs_pod(set, life.name);
     let first = view.window_until(life.birth(), takes_away).until;
-    first.is_between(event, end) && event.span.until_us <= first.span.from_us
+    let is_hidden = set.pods().gap_at(first).is_some();
+    let end = life.terminating().filter(|end| end.seq <= view.ended().seq);
+    let explains = end.is_some_and(|end| first.is_between(life.birth(), end));
+    (explains && !is_hidden && life.evicted().is_none()).then_some(first)
 }
 
 #[cfg(test)]
@@ -95,6 +94,23 @@ mod tests {
         assert_eq!(at_command(&format!("delete web-0; {COMMAND} delete all; web-0 deleted")), "may be gone");
         let much_later = format!("{COMMAND} wait 9s; bookmark pods; web-0 terminating");
         assert_eq!(at_command(&much_later), "nothing");
+    }
+
+    #[test]
+    fn a_request_that_ended_a_pod_came_before_its_end_and_not_in_a_gap() {
+        let ended_by = |statements: &str| {
+            let history = history(&format!("web-0 created; web-0 ready; {statements}; completed"));
+            let view = View::of(&history);
+            let set = &view.sets()[0];
+            ended_by(&view, set, &set.pods()[0])
+                .map(|request| history.requests().position(|r| r.event.seq == request.seq))
+        };
+        assert_eq!(ended_by("delete web-0; delete all; web-0 deleted"), Some(Some(0)));
+        assert_eq!(ended_by("web-0 deleted; delete all"), None);
+        assert_eq!(ended_by("web-0 deleted"), None);
+        assert_eq!(ended_by("delete web-0"), None);
+        assert_eq!(ended_by("completed; web-0 deleted"), None);
+        assert_eq!(ended_by("gap pods; delete web-0; web-0 unlisted"), None);
     }
 
     #[test]
