@@ -1,12 +1,13 @@
 //! Checks of the area `storage`, in the order of the catalogue.
 
-use super::{Cause, Check};
-use crate::views::Doubt;
+use super::{Cause, Check, Say};
+use crate::views::{Doubt, reattach::Reattached};
 
 mod preflight_storage;
 mod pvc_before_pod;
 mod pvc_bound_distinct;
 mod pvc_naming;
+mod pvc_reattach;
 mod pvc_shape;
 
 /// The checks of this area.
@@ -16,6 +17,7 @@ pub const CHECKS: &[Check] = &[
     pvc_shape::CHECK,
     pvc_bound_distinct::CHECK,
     pvc_before_pod::CHECK,
+    pvc_reattach::CHECK,
 ];
 
 impl From<Doubt> for Cause {
@@ -27,5 +29,15 @@ impl From<Doubt> for Cause {
             Doubt::NotReached => Cause::NotReached,
             Doubt::Surroundings => Cause::Surroundings,
         }
+    }
+}
+
+/// Says what was found of the claims of a pod that took another's place.
+fn say_reattached(say: Say<'_>, found: Reattached<'_>, held: String) {
+    match found {
+        Reattached::Same(events) => say.held(held, &events),
+        Reattached::Differs(what, events) => say.broken(what, &events),
+        Reattached::Unknown(doubt, what, events) => say.blind(doubt.into(), what, &events),
+        Reattached::Nothing => {}
     }
 }
