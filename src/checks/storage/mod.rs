@@ -3,6 +3,7 @@
 use super::{Cause, Check, Say};
 use crate::views::{Doubt, reattach::Reattached};
 
+mod data_survives_recreate;
 mod preflight_storage;
 mod pvc_before_pod;
 mod pvc_bound_distinct;
@@ -18,6 +19,7 @@ pub const CHECKS: &[Check] = &[
     pvc_bound_distinct::CHECK,
     pvc_before_pod::CHECK,
     pvc_reattach::CHECK,
+    data_survives_recreate::CHECK,
 ];
 
 impl From<Doubt> for Cause {
