@@ -108,6 +108,11 @@ impl<'h> Tokens<'h> {
         &self.reads
     }
 
+    /// The looks of one incarnation, in order.
+    pub fn reads_of(&self, uid: &str) -> impl Iterator<Item = &Read<'h>> {
+        self.reads_by_uid.get(uid).into_iter().flatten().map(|place| &self.reads[*place])
+    }
+
     /// What a pod wrote before a look was over, the latest first: what was still being written then may be seen or not.
     fn written<'t>(&'t self, read: &Read<'_>) -> impl Iterator<Item = &'t Write<'h>> + use<'t, 'h> {
         let own = self.by_pod.get(read.pod).map_or(&[][..], Vec::as_slice);
@@ -197,8 +202,8 @@ impl<'h> Tokens<'h> {
 
     /// The first look of the incarnation that wrote a token at which it found that token.
     pub fn found_by_writer(&self, write: &Write<'h>) -> Option<&Read<'h>> {
-        let own = self.reads_by_uid.get(write.uid)?.iter().map(|place| &self.reads[*place]);
-        own.into_iter().find(|read| read.found.iter().flatten().any(|found| found.token == write.token))
+        self.reads_of(write.uid)
+            .find(|read| read.found.iter().flatten().any(|found| found.token == write.token))
     }
 }
 

@@ -10,6 +10,7 @@ mod pvc_bound_distinct;
 mod pvc_naming;
 mod pvc_reattach;
 mod pvc_shape;
+mod scale_cycle_reattach;
 
 /// The checks of this area.
 pub const CHECKS: &[Check] = &[
@@ -20,6 +21,7 @@ pub const CHECKS: &[Check] = &[
     pvc_before_pod::CHECK,
     pvc_reattach::CHECK,
     data_survives_recreate::CHECK,
+    scale_cycle_reattach::CHECK,
 ];
 
 impl From<Doubt> for Cause {
