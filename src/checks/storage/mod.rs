@@ -4,6 +4,7 @@ use super::{Cause, Check, Say};
 use crate::views::{Doubt, reattach::Reattached};
 
 mod data_survives_recreate;
+mod ephemeral_contrast;
 mod preflight_storage;
 mod pvc_before_pod;
 mod pvc_bound_distinct;
@@ -22,6 +23,7 @@ pub const CHECKS: &[Check] = &[
     pvc_reattach::CHECK,
     data_survives_recreate::CHECK,
     scale_cycle_reattach::CHECK,
+    ephemeral_contrast::CHECK,
 ];
 
 impl From<Doubt> for Cause {
