@@ -187,10 +187,15 @@ impl<'h> Policies<'h> {
         Self { requests: set.requests().iter().copied().filter(|r| says(&r.what.body)).collect() }
     }
 
-    /// Whether the policy may have been to delete claims at some time between two events.
+    /// Whether the policy may have been to delete claims at some time between two events. What was not seen
+    /// may have been that.
     fn may_delete(&self, set: &Set<'h>, when: &str, from: &Event, until: &Event) -> bool {
         let stored = set.at(from).into_iter().chain(set.versions_between(from, until).iter().copied());
-        let mut stored = stored.map(|version| version.what.text(&format!("{POLICY}/{when}")));
+        let mut stored = stored.map(|version| version.what.text(&format!("{POLICY}/{when}"))).peekable();
+        let is_hidden = set.history().gap_between(set.watch(), from, until).is_some();
+        if is_hidden || stored.peek().is_none() {
+            return true;
+        }
         let before = self.requests.partition_point(|request| request.event.seq <= from.seq);
         let asked = self.requests[before.saturating_sub(1)..].iter();
         let mut asked = asked.take_while(|request| request.event.seq <= until.seq);
@@ -321,6 +326,15 @@ mod tests {
             let history = notes.say("web-1 deleted; www-web-1 unclaimed").history();
             assert_eq!(why(&history, "www-web-1").is_some(), is_explained, "{policy}");
         }
+    }
+
+    #[test]
+    fn a_policy_that_fell_into_a_gap_may_have_been_any() {
+        let hidden = with_policy("Retain", "Retain").say("gap statefulsets; scale 1; www-web-1 unclaimed");
+        assert!(why(&hidden.history(), "www-web-1").is_some());
+        let over = with_policy("Retain", "Retain")
+            .say("gap statefulsets; set replicas=2; scale 1; www-web-1 unclaimed");
+        assert_eq!(why(&over.history(), "www-web-1"), None);
     }
 
     #[test]

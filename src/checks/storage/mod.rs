@@ -12,6 +12,12 @@ mod pvc_naming;
 mod pvc_reattach;
 mod pvc_shape;
 mod scale_cycle_reattach;
+#[cfg(test)]
+mod healthy;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod variants;
 
 /// The checks of this area.
 pub const CHECKS: &[Check] = &[

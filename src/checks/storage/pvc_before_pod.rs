@@ -189,33 +189,27 @@ impl<'h> Facts<'_, 'h> {
         }
     }
 
-    /// There is no claim of that name in the whole record.
+    /// There is no claim of that name in the whole record. A list of everything after the pod's birth shows that there was none,
+    /// because a watch may be silent, unless one can have been deleted before that.
     fn never_came(&self, pod: &PodLife<'h>, claim: &str) -> Order<'h> {
-        let (birth, claims) = (pod.birth(), self.set.claims());
+        let (birth, claims, history) = (pod.birth(), self.set.claims(), self.view.history());
         let (name, pod_name) = (self.set.key(claim), self.set.key(pod.name));
-        let mut events = vec![birth];
         let what = format!("{pod_name} was created, and the claim {name} that it uses never was");
-        let gap = claims.gaps().first().map(|gap| gap.shown_by);
-        let is_listed = claims.listed().is_some_and(|list| birth.comes_before(list));
-        let last = self.view.history().last();
-        let slack_us = order::slack_us(self.view.history(), birth);
-        let is_over = is_listed || birth.span.until_us + slack_us <= last.span.until_us;
-        match gap {
-            Some(gap) => Order::Doubtful(
-                Cause::Gap,
-                format!("{what} seen: the watch of claims has a gap"),
-                vec![birth, gap],
-            ),
-            None if !is_over => Order::Doubtful(
-                Cause::NotReached,
-                format!("{what} before the record ends"),
-                vec![birth, last],
-            ),
-            None => {
-                let refused = self.refused(claim, &mut events);
-                Order::PodFirst(format!("{what}{refused}"), events)
-            }
+        let doubtful = |cause, why: &str, event| {
+            Order::Doubtful(cause, format!("{what} seen: {why}"), vec![birth, event])
+        };
+        if let Some(gap) = claims.gaps().first() {
+            return doubtful(Cause::Gap, "the watch of claims has a gap", gap.shown_by);
         }
+        let Some(list) = claims.listed().filter(|list| birth.span.until_us <= list.span.from_us) else {
+            return doubtful(Cause::NotReached, "claims were not listed after that", history.last());
+        };
+        if let Some(deletion) = self.deletions.unsettled(claim, birth, list) {
+            return doubtful(Cause::NotReached, deletion.why(), deletion.event);
+        }
+        let mut events = vec![birth, list];
+        let refused = self.refused(claim, &mut events);
+        Order::PodFirst(format!("{what}{refused}"), events)
     }
 
     /// That the server refused the claim, for a person to read, with the event that tells it.
@@ -269,7 +263,7 @@ mod tests {
             Findings, Kind,
             notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
         },
-        history::{Change, Event, History, Observation, Observer, Resource, Span},
+        history::{Change, Event, History, Observation, Observer, Resource, Span, Verb},
     };
 
     /// web-0 and its claim, created in these seconds, in the same span of time, the one delivered first that is named
@@ -375,14 +369,21 @@ mod tests {
 
     #[test]
     fn the_claim_never_came() {
-        assert_broken(&CHECK, "web-0 created; wait 6s; aborted", "never was");
-        assert_broken(&CHECK, "web-0 created; wait 4.9s; aborted", "never was");
-        assert_blind(&CHECK, "web-0 created; wait 4.8s; aborted", "before the record ends");
+        assert_broken(&CHECK, "web-0 created; wait 1s; completed", "never was");
+        assert_broken(&CHECK, "web-0 created; wait 1s; list persistentvolumeclaims; aborted", "never was");
+    }
+
+    #[test]
+    fn a_claims_watch_that_is_silent_all_the_time_makes_nothing_broken() {
+        assert_blind(&CHECK, "web-0 created; wait 60s; aborted", "claims were not listed after that");
+        let mut notes = Notes::new().say("set replicas=1; web-0 created; web-0 ready; wait 1s");
+        notes.request(Verb::DeleteCollection, Resource::PersistentVolumeClaims, None, None, json!({}));
+        assert_blind_in(notes.say("completed"), "never was seen: the scenario itself deleted the claim");
     }
 
     #[test]
     fn a_record_that_ends_at_once_cannot_tell() {
-        assert_blind(&CHECK, "web-0 created; aborted", "before the record ends");
+        assert_blind(&CHECK, "web-0 created; aborted", "claims were not listed after that");
     }
 
     #[test]
@@ -486,7 +487,7 @@ mod tests {
         let findings = judge(&CHECK, &notes.clone().say("web-0 created; completed").history());
         let broken = findings.of_kind(Kind::Broken).next().expect("the claim never came");
         assert!(
-            broken.what.contains("never was, which the server had refused") && broken.events.len() == 2,
+            broken.what.contains("never was, which the server had refused") && broken.events.len() == 3,
             "{broken:#?}"
         );
         let later = "dated; web-0 created; wait 9s; www-web-0 claimed; web-0 ready; completed";

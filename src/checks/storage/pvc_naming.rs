@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::{
     checks::{Cause, Check, Findings},
     history::{Event, Json, Requested, Seen},
-    views::{ClaimLife, Dimension, PodLife, Set, View, claims},
+    views::{ClaimDeletions, ClaimLife, Dimension, Doubt, PodLife, Set, View, claims},
 };
 
 /// Judges `specs/storage/pvc-naming.yaml`.
@@ -20,9 +20,10 @@ const NO_OTHER: &str = "no-other";
 
 fn judge(view: &View<'_>, findings: &mut Findings) {
     for set in view.sets() {
+        let deletions = ClaimDeletions::of(view, set);
         for pod in claims::users(view, set) {
             if let Some(ready) = pod.first_ready() {
-                has_its_claims(set, findings, pod, ready);
+                has_its_claims(set, findings, &deletions, pod, ready);
             }
         }
         makes_no_other(view, set, findings);
@@ -30,7 +31,13 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// A pod that became ready had a claim of the right name for each template.
-fn has_its_claims(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>, ready: &Event) {
+fn has_its_claims<'h>(
+    set: &Set<'h>,
+    findings: &mut Findings,
+    deletions: &ClaimDeletions<'_, 'h>,
+    pod: &PodLife<'h>,
+    ready: &'h Event,
+) {
     let claims = set.claims();
     let Some(expected) = claims.expected(pod) else {
         for (_, claim) in claims.of_pod(pod) {
@@ -42,7 +49,12 @@ fn has_its_claims(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>, rea
     for (_, name) in expected {
         let (pod, claim) = (set.key(pod.name), set.key(&name));
         let say = findings.on(NAMED).of(Dimension::Claim, claim.as_str());
-        match (claims.named(&name).first(), claims.not_all_seen()) {
+        // A claim that a silent watch kept to itself is listed at the end, unless it was deleted before that.
+        let deleted = || {
+            let deletion = deletions.unsettled(&name, ready, set.history().ended())?;
+            Some((Doubt::NotReached, deletion.why(), deletion.event))
+        };
+        match (claims.named(&name).first(), claims.not_all_seen().or_else(deleted)) {
             (Some(life), _) => {
                 say.held(format!("{pod} had the claim {claim}"), &[life.first().event, ready]);
             }
@@ -282,6 +294,15 @@ mod tests {
     fn a_claims_watch_that_is_two_seconds_behind_fails_nothing() {
         let late = "set replicas=1; web-0 created; web-0 ready; wait 2s; www-web-0 claimed; www-web-0 bound; completed";
         assert_held(&CHECK, late, 2);
+    }
+
+    #[test]
+    fn a_claim_that_was_deleted_may_have_been_kept_back_by_a_silent_watch() {
+        let mut notes = Notes::new().say("set replicas=1; web-0 created; web-0 ready");
+        notes.request(Verb::Delete, CLAIMS, Some("www-web-0"), None, json!({}));
+        let findings = said(notes.say("completed"));
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{findings:#?}");
+        assert_eq!(findings.of_kind(Kind::Blind).next().and_then(|f| f.cause), Some(Cause::NotReached));
     }
 
     #[test]
