@@ -191,6 +191,14 @@ impl<'h> Claims<'h> {
         (!is_gone).then(|| self.hidden_after(claim.last(), self.history.last())).flatten()
     }
 
+    /// The gap that hides which volume a claim was bound to before an event, where it was not seen to be bound before that.
+    pub fn hidden_binding(&self, claim: &ClaimLife<'h>, before: &Event) -> Option<Gap<'h>> {
+        let bound = claim.bound()?.event;
+        let all_seen = claim.birth_was_seen() && self.gap_between(claim.first().event, bound).is_none();
+        let gap = || self.gaps().into_iter().find(|gap| gap.from.comes_before(bound));
+        if all_seen || bound.comes_before(before) { None } else { gap() }
+    }
+
     /// The gap that hides what became of a claim between one version of it and an event. A gap after which it was found again,
     /// with the uid that it had, hides nothing: a uid does not come back.
     pub fn hidden_after(&self, version: Seen<'h, ObjectSeen>, until: &Event) -> Option<Gap<'h>> {
@@ -438,6 +446,22 @@ mod tests {
         assert!(!is_hidden(again) && !is_hidden(&format!("{again} www-web-1 bound; completed")));
         assert!(is_hidden(&format!("{again} gap persistentvolumeclaims")));
         assert!(!is_hidden("gap persistentvolumeclaims; www-web-0 unlisted"), "it is gone for certain");
+    }
+
+    #[test]
+    fn which_volume_a_claim_was_bound_to_first_may_have_fallen_into_a_gap() {
+        let hidden = |binding: &str| {
+            let history = history(&format!(
+                "web-0 created; www-web-0 claimed; {binding}; delete web-0; www-web-0 bound; completed"
+            ));
+            let view = View::of(&history);
+            let claims = view.sets()[0].claims();
+            let request = history.requests().next().expect("the request").event;
+            claims.hidden_binding(&claims.named("www-web-0")[0], request).is_some()
+        };
+        assert!(!hidden("www-web-0 bound") && !hidden("set replicas=1"));
+        assert!(hidden("gap persistentvolumeclaims; www-web-0 listed-again"));
+        assert!(!hidden("gap persistentvolumeclaims; www-web-0 listed-again; www-web-0 bound"));
     }
 
     #[test]

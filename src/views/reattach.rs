@@ -1,6 +1,6 @@
 //! Whether a pod that took another's place has the claims, and the volumes, that the other had.
 
-use super::{ClaimDeletions, ClaimLife, Doubt, PodLife, Set, View, trouble};
+use super::{ClaimDeletions, ClaimLife, Doubt, PodLife, Set, View, presence, trouble};
 use crate::history::Event;
 
 /// What the record shows of the claims of a pod and of the one that took its place.
@@ -37,8 +37,10 @@ pub fn reattached<'h>(
     let ready = pod.first_ready();
     let until = ready.or(pod.gone()).unwrap_or(view.history().ended());
     let mut events = vec![pod.birth()];
+    // What was so before this request was so for the pod that it ended.
+    let known = presence::ended_by(view, set, before).unwrap_or(before.birth());
     for (_, claim) in own {
-        match same_claim(set, deletions, claim, before.birth(), until) {
+        match same_claim(set, deletions, claim, [before.birth(), known, until]) {
             Ok(bound) => events.push(bound),
             Err(other) => return *other,
         }
@@ -75,8 +77,7 @@ fn same_claim<'h>(
     set: &Set<'h>,
     deletions: &ClaimDeletions<'_, 'h>,
     claim: &str,
-    since: &'h Event,
-    until: &'h Event,
+    [since, known, until]: [&'h Event; 3],
 ) -> Result<&'h Event, Box<Reattached<'h>>> {
     let name = set.key(claim);
     let unknown = |doubt, what, events| Err(Box::new(Reattached::Unknown(doubt, what, events)));
@@ -94,7 +95,7 @@ fn same_claim<'h>(
             let doubt = if gap.is_some() { Doubt::Gap } else { Doubt::NotReached };
             unknown(doubt, format!("the claim {name} was not seen"), vec![gap.unwrap_or(until)])
         }
-        [life] => same_volume(set, deletions, life),
+        [life] => same_volume(set, deletions, life, known),
         [first, .., last] => Err(Box::new(Reattached::Differs(
             format!("the claim {name} was replaced by a new one of that name"),
             vec![first.first().event, last.first().event],
@@ -106,6 +107,7 @@ fn same_volume<'h>(
     set: &Set<'h>,
     deletions: &ClaimDeletions<'_, 'h>,
     life: &ClaimLife<'h>,
+    known: &Event,
 ) -> Result<&'h Event, Box<Reattached<'h>>> {
     let name = set.key(life.name);
     let unknown = |doubt, what, event| Err(Box::new(Reattached::Unknown(doubt, what, vec![event])));
@@ -127,6 +129,10 @@ fn same_volume<'h>(
             life.last().event,
         );
     };
+    if let Some(gap) = set.claims().hidden_binding(life, known) {
+        let what = format!("which volume {name} was bound to before fell into a gap of the watch");
+        return unknown(Doubt::Gap, what, gap.shown_by);
+    }
     let last = life.last();
     match last.what.text("/status/phase") {
         Some("Bound") | None => Ok(bound.event),
@@ -253,6 +259,10 @@ mod tests {
         let again =
             "gap persistentvolumeclaims; www-web-0 listed-again; web-0 created; web-0 ready; completed";
         assert_found(came_back(again), "same");
+        let bound = "web-0 created; gap persistentvolumeclaims; www-web-0 listed-again; opened persistentvolumeclaims";
+        let before = BEFORE.replace("www-web-0 bound;", "");
+        let late = Notes::new().say(&before).say(bound).say("www-web-0 bound; web-0 ready; completed");
+        assert_found(late, "Gap: which volume www-web-0 was bound to before");
         let mut notes = came_back("web-0 created; web-0 ready");
         notes.modify(Resource::PersistentVolumeClaims, "www-web-0", |claim| {
             claim["status"]["phase"] = json!("Lost")

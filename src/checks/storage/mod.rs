@@ -15,6 +15,8 @@ mod scale_cycle_reattach;
 #[cfg(test)]
 mod healthy;
 #[cfg(test)]
+mod lying;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod variants;

@@ -2,10 +2,10 @@
 
 use super::say_reattached;
 use crate::{
-    checks::{Cause, Check, Findings},
+    checks::{Cause, Check, Findings, Say},
     history::{Event, Place},
     views::{
-        ClaimDeletions, Dimension, Doubt, PodLife, Return, Set, View,
+        ClaimDeletions, ClaimLife, Dimension, Doubt, PodLife, Return, Set, View,
         dimension::left_claim_key,
         reattach::reattached,
         tokens::{Read, ReadBack, Tokens, Write, runner_in_doubt},
@@ -79,22 +79,23 @@ impl<'h> Facts<'_, 'h> {
                 let what = format!("{pod} was scaled away, and its claim {name} was deleted or replaced");
                 say.broken(what, &[request, ended]);
             }
-            (None, _) => match (life.bound().zip(life.rebound()), self.set.claims().lost_sight(life)) {
-                (Some((bound, rebound)), _) => {
-                    let what = format!("the claim {name} was bound to another volume than before");
-                    say.broken(what, &[bound.event, rebound.event]);
-                }
-                (None, Some(gap)) => {
-                    let what = format!("what became of the claim {name} fell into a gap of the watch");
-                    say.blind(Cause::Gap, what, &[request, gap.shown_by]);
-                }
-                (None, None) => {
-                    if let Some((gone, later)) = self.signs_of_life(went) {
-                        let what = format!("{pod} was scaled away, and its claim {name} is kept");
-                        say.held(what, &[life.last().event, gone, later]);
-                    }
-                }
-            },
+            (None, _) => self.stays_as_it_is(say, life, went, request),
+        }
+    }
+
+    fn stays_as_it_is(&self, say: Say<'_>, life: &ClaimLife<'h>, went: &PodLife<'h>, request: &'h Event) {
+        let (claims, name, pod) = (self.set.claims(), self.set.key(life.name), self.set.key(went.name));
+        if let Some((bound, rebound)) = life.bound().zip(life.rebound()) {
+            let what = format!("the claim {name} was bound to another volume than before");
+            return say.broken(what, &[bound.event, rebound.event]);
+        }
+        if let Some(gap) = claims.lost_sight(life).or_else(|| claims.hidden_binding(life, request)) {
+            let what = format!("what became of the claim {name} and its volume fell into a gap of the watch");
+            return say.blind(Cause::Gap, what, &[request, gap.shown_by]);
+        }
+        if let Some((gone, later)) = self.signs_of_life(went) {
+            let what = format!("{pod} was scaled away, and its claim {name} is kept");
+            say.held(what, &[life.last().event, gone, later]);
         }
     }
 

@@ -172,6 +172,11 @@ pub(super) fn late(history: &History, watch: Watch, delay_us: u64) -> History {
     renumbered(history, kept)
 }
 
+/// The history without the events for which something holds.
+pub(super) fn without(history: &History, is_meant: impl Fn(&Event) -> bool) -> History {
+    renumbered(history, history.events.iter().filter(|event| !is_meant(event)).map(Kept::of).collect())
+}
+
 /// The history without each command, and with each command failed; with the pod and the purpose of the command.
 pub(super) fn without_answers(history: &History) -> Vec<(String, History)> {
     let execs: Vec<u64> = history.execs().map(|exec| exec.event.seq).collect();
@@ -180,8 +185,7 @@ pub(super) fn without_answers(history: &History) -> Vec<(String, History)> {
         let Observation::Exec(exec) = &history.event(seq).seen else { unreachable!("a command") };
         let name = format!("{:?} in {}", exec.purpose, exec.pod);
         let events = history.events.iter();
-        let kept = events.clone().filter(|event| event.seq != seq).map(Kept::of).collect();
-        all.push((format!("without {name}"), renumbered(history, kept)));
+        all.push((format!("without {name}"), without(history, |event| event.seq == seq)));
         all.push((
             format!("with a failed {name}"),
             renumbered(history, events.map(Kept::of).map(|it| it.failed(seq)).collect()),
@@ -220,7 +224,9 @@ fn renumbered(history: &History, kept: Vec<Kept>) -> History {
     let events = (0..).zip(kept).map(|(seq, kept)| {
         let mut event = Event { seq, ..kept.event };
         match &mut event.seen {
-            Observation::Step(Step::Answered(answered)) => answered.request = new[&answered.request],
+            Observation::Step(Step::Answered(answered)) => {
+                answered.request = new.get(&answered.request).copied().unwrap_or(seq);
+            }
             Observation::Step(Step::Waited { ended_by, .. }) => {
                 *ended_by = ended_by.and_then(|by| new.get(&by).copied());
             }
