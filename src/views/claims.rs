@@ -191,6 +191,13 @@ impl<'h> Claims<'h> {
         (!is_gone).then(|| self.hidden_after(claim.last(), self.history.last())).flatten()
     }
 
+    /// The gap that hides whether another incarnation had a claim's name before it, since the one before was gone or since an
+    /// event at which there must have been one.
+    pub fn hidden_before(&self, claim: &ClaimLife<'h>, since: &Event) -> Option<Gap<'h>> {
+        let before = self.predecessor(claim).and_then(ClaimLife::gone);
+        self.gap_between(before.unwrap_or(since), claim.first().event)
+    }
+
     /// The gap that hides which volume a claim was bound to before an event, where it was not seen to be bound before that.
     pub fn hidden_binding(&self, claim: &ClaimLife<'h>, before: &Event) -> Option<Gap<'h>> {
         let bound = claim.bound()?.event;
@@ -446,6 +453,19 @@ mod tests {
         assert!(!is_hidden(again) && !is_hidden(&format!("{again} www-web-1 bound; completed")));
         assert!(is_hidden(&format!("{again} gap persistentvolumeclaims")));
         assert!(!is_hidden("gap persistentvolumeclaims; www-web-0 unlisted"), "it is gone for certain");
+    }
+
+    #[test]
+    fn another_claim_of_that_name_may_have_come_and_gone_in_a_gap() {
+        let hidden = |claim: &str| {
+            let history = history(&format!("web-0 created; {claim}; completed"));
+            let view = View::of(&history);
+            let (claims, pod) = (view.sets()[0].claims(), view.sets()[0].pods()[0].birth());
+            claims.hidden_before(&claims.named("www-web-0")[0], pod).is_some()
+        };
+        assert!(!hidden("www-web-0 claimed; gap persistentvolumeclaims; www-web-0 listed-again"));
+        assert!(hidden("gap persistentvolumeclaims; www-web-1 listed; www-web-0 claimed"));
+        assert!(hidden("gap persistentvolumeclaims; www-web-0 listed"));
     }
 
     #[test]

@@ -95,6 +95,12 @@ fn same_claim<'h>(
             let doubt = if gap.is_some() { Doubt::Gap } else { Doubt::NotReached };
             unknown(doubt, format!("the claim {name} was not seen"), vec![gap.unwrap_or(until)])
         }
+        [life] if known.comes_before(life.first().event) => {
+            let gap = set.claims().hidden_before(life, since).map(|gap| gap.shown_by);
+            let doubt = if gap.is_some() { Doubt::Gap } else { Doubt::NoOrder };
+            let what = format!("whether the claim {name} was there before is not certain");
+            unknown(doubt, what, vec![gap.unwrap_or(known), life.first().event])
+        }
         [life] => same_volume(set, deletions, life, known),
         [first, .., last] => Err(Box::new(Reattached::Differs(
             format!("the claim {name} was replaced by a new one of that name"),
@@ -259,6 +265,20 @@ mod tests {
         let again =
             "gap persistentvolumeclaims; www-web-0 listed-again; web-0 created; web-0 ready; completed";
         assert_found(came_back(again), "same");
+        let hidden = BEFORE
+            .replace("www-web-0 claimed;", "")
+            .replace("www-web-0 bound;", "gap persistentvolumeclaims;");
+        let claim =
+            "opened persistentvolumeclaims; www-web-0 claimed; www-web-0 bound; web-0 created; web-0 ready";
+        assert_found(
+            Notes::new().say(&hidden).say(claim),
+            "Gap: whether the claim www-web-0 was there before",
+        );
+        let late = BEFORE.replace("www-web-0 claimed;", "").replace("www-web-0 bound;", "");
+        assert_found(
+            Notes::new().say(&late).say(claim),
+            "NoOrder: whether the claim www-web-0 was there before",
+        );
         let bound = "web-0 created; gap persistentvolumeclaims; www-web-0 listed-again; opened persistentvolumeclaims";
         let before = BEFORE.replace("www-web-0 bound;", "");
         let late = Notes::new().say(&before).say(bound).say("www-web-0 bound; web-0 ready; completed");

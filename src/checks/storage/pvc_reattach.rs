@@ -3,7 +3,7 @@
 use super::say_reattached;
 use crate::{
     checks::{Cause, Check, Findings},
-    history::Event,
+    history::{Event, Gap},
     views::{ClaimDeletions, ClaimLife, Dimension, PodLife, Set, View, claims, reattach::reattached},
 };
 
@@ -33,6 +33,14 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
+/// A gap that may hide what became of a claim, or that it is not the first of its name since there was a pod for it.
+fn hidden<'h>(set: &Set<'h>, claim: &ClaimLife<'h>) -> Option<Gap<'h>> {
+    let pod = set.claims().read(claim.name).map(|(_, ordinal)| format!("{}-{ordinal}", set.name));
+    let since = pod.and_then(|pod| Some(set.pods().named(&pod).next()?.birth()));
+    let before = since.and_then(|since| set.claims().hidden_before(claim, since));
+    set.claims().lost_sight(claim).or(before)
+}
+
 /// When the last pod of the set went. A claim that was there before that was tried.
 fn last_lost<'h>(view: &View<'h>, set: &Set<'h>) -> Option<&'h Event> {
     let gone = set.pods().iter().filter_map(PodLife::gone);
@@ -60,7 +68,7 @@ fn is_kept<'h>(
             let what = format!("the claim {name} was deleted or replaced, and nothing asked for that");
             say.broken(what, &[first, ended]);
         }
-        (None, _) => match (set.claims().lost_sight(claim), lost) {
+        (None, _) => match (hidden(set, claim), lost) {
             (Some(gap), _) => {
                 let what = format!("what became of the claim {name} fell into a gap of the watch");
                 say.blind(Cause::Gap, what, &[first, gap.shown_by]);
@@ -187,6 +195,14 @@ mod tests {
         let findings = judge(&CHECK, &notes.say("completed").history());
         assert_eq!((findings.held, findings.of_kind(Kind::Blind).count()), (0, 2), "{findings:#?}");
         assert!(findings.of_kind(Kind::Blind).all(|blind| blind.cause == Some(Cause::Gap)));
+    }
+
+    #[test]
+    fn a_claim_that_was_renewed_in_a_gap_does_not_pass() {
+        let renewed = "web-0 created; gap persistentvolumeclaims; web-0 ready; delete web-0; web-0 deleted; opened persistentvolumeclaims; \
+             www-web-0 claimed; www-web-0 bound; web-0 created; web-0 ready; completed";
+        let findings = judge(&CHECK, &Notes::new().say(renewed).history());
+        assert_eq!((findings.held, findings.of_kind(Kind::Blind).count()), (0, 2), "{findings:#?}");
     }
 
     #[test]

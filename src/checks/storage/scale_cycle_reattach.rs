@@ -89,9 +89,15 @@ impl<'h> Facts<'_, 'h> {
             let what = format!("the claim {name} was bound to another volume than before");
             return say.broken(what, &[bound.event, rebound.event]);
         }
-        if let Some(gap) = claims.lost_sight(life).or_else(|| claims.hidden_binding(life, request)) {
+        let hidden = claims.lost_sight(life).or_else(|| claims.hidden_binding(life, request));
+        if let Some(gap) = hidden.or_else(|| claims.hidden_before(life, went.birth())) {
             let what = format!("what became of the claim {name} and its volume fell into a gap of the watch");
             return say.blind(Cause::Gap, what, &[request, gap.shown_by]);
+        }
+        if request.comes_before(life.first().event) {
+            let what =
+                format!("whether the claim {name} was there before {pod} was scaled away is not certain");
+            return say.blind(Cause::NoOrder, what, &[request, life.first().event]);
         }
         if let Some((gone, later)) = self.signs_of_life(went) {
             let what = format!("{pod} was scaled away, and its claim {name} is kept");
