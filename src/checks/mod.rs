@@ -11,7 +11,7 @@ mod findings;
 #[cfg(any(test, feature = "notation"))]
 pub mod notation;
 // pub mod scaling;
-// pub mod storage;
+pub mod storage;
 pub mod topology;
 
 pub use findings::{Cause, Evidence, Finding, Findings, Kind, Measurement, Say, Subject};
@@ -29,7 +29,7 @@ pub struct Check {
 
 /// Every check, area by area.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    const AREAS: &[&[Check]] = &[topology::CHECKS];
+    const AREAS: &[&[Check]] = &[topology::CHECKS, storage::CHECKS];
     AREAS.iter().copied().flatten()
 }
 

@@ -103,7 +103,7 @@ impl History {
     }
 
     /// The lists that a watch is compared with.
-    pub(super) fn lists(&self, watch: Watch) -> impl DoubleEndedIterator<Item = &Event> {
+    pub fn lists(&self, watch: Watch) -> impl DoubleEndedIterator<Item = &Event> {
         self.of(Kind::List(watch))
     }
 

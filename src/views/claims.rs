@@ -1,9 +1,12 @@
-//! The watch of claims, folded into lives: one for each incarnation (uid) of each claim of a set's namespace.
+//! The watch of claims, folded into lives: one for each incarnation (uid) of each claim of a set's namespace; and what the
+//! set's templates call the claims of its pods.
+//!
+//! What is delivered after the end of the scenario is the clean-up: it ends no life.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{PodLife, Set};
-use crate::history::{Event, Gap, History, ObjectSeen, Resource, Seen, Watch};
+use super::{Doubt, PodLife, Set, View};
+use crate::history::{Change, Event, Gap, History, ObjectSeen, Resource, Seen, Watch, pod};
 
 /// One incarnation of a claim.
 #[derive(Debug)]
@@ -12,30 +15,21 @@ pub struct ClaimLife<'h> {
     pub name: &'h str,
     /// Its incarnation.
     pub uid: &'h str,
-    /// Every version that the watch delivered.
+    /// Every version that the watch delivered until the end of the scenario.
     pub versions: Vec<Seen<'h, ObjectSeen>>,
-    /// The first version in which it was on its way out, or its removal.
-    pub ended: Option<&'h Event>,
-    /// The first version in which it was bound.
-    pub bound: Option<Seen<'h, ObjectSeen>>,
-    /// The first version in which it was bound to another volume than at first.
-    pub rebound: Option<Seen<'h, ObjectSeen>>,
+    /// The event from which on another incarnation has its name.
+    replaced: Option<&'h Event>,
 }
 
 impl<'h> ClaimLife<'h> {
-    fn of(name: &'h str, uid: &'h str, versions: Vec<Seen<'h, ObjectSeen>>) -> Self {
-        let find = |is_it: &dyn Fn(&ObjectSeen) -> bool| versions.iter().copied().find(|v| is_it(v.what));
-        let ended = find(&|claim| claim.change.is_removal() || claim.is_terminating());
-        let bound = find(&|claim| claim.text("/status/phase") == Some("Bound"));
-        let volume = bound.and_then(|bound| bound.what.text("/spec/volumeName"));
-        let is_another = |now: &str| !now.is_empty() && volume.is_some_and(|volume| now != volume);
-        let rebound = find(&|claim| claim.text("/spec/volumeName").is_some_and(is_another));
-        Self { name, uid, ended: ended.map(|version| version.event), bound, rebound, versions }
-    }
-
     /// The version of its creation, or of its listing where a gap hid the creation.
     pub fn first(&self) -> Seen<'h, ObjectSeen> {
         self.versions[0]
+    }
+
+    /// Whether the watch saw it being created.
+    pub fn birth_was_seen(&self) -> bool {
+        self.first().change == Change::Added
     }
 
     /// The newest version.
@@ -43,14 +37,39 @@ impl<'h> ClaimLife<'h> {
         *self.versions.last().expect("a life begins with a version")
     }
 
-    /// Its removal, or the list that did not have it any more.
-    pub fn removed(&self) -> Option<&'h Event> {
-        Some(self.last()).filter(|last| last.change.is_removal()).map(|last| last.event)
+    fn find(&self, holds: impl Fn(&ObjectSeen) -> bool) -> Option<Seen<'h, ObjectSeen>> {
+        self.versions.iter().copied().find(|version| holds(version.what))
+    }
+
+    /// When its end began: the first version in which it was on its way out, or when it was gone.
+    pub fn ended(&self) -> Option<&'h Event> {
+        let terminating = self.find(ObjectSeen::is_terminating).map(|version| version.event);
+        terminating.into_iter().chain(self.gone()).min_by_key(|event| event.seq)
+    }
+
+    /// From when on it is certainly gone: its removal, the list that did not have it any more, or the appearance of the next
+    /// incarnation.
+    pub fn gone(&self) -> Option<&'h Event> {
+        let removed = Some(self.last()).filter(|last| last.change.is_removal()).map(|last| last.event);
+        removed.into_iter().chain(self.replaced).min_by_key(|event| event.seq)
+    }
+
+    /// The first version in which it was bound.
+    pub fn bound(&self) -> Option<Seen<'h, ObjectSeen>> {
+        self.find(|claim| claim.text("/status/phase") == Some("Bound"))
     }
 
     /// The volume that it was first bound to.
     pub fn volume(&self) -> Option<&'h str> {
-        self.bound?.what.text("/spec/volumeName")
+        self.bound()?.what.text("/spec/volumeName").filter(|volume| !volume.is_empty())
+    }
+
+    /// The first version in which it names another volume than the one that it was first bound to.
+    pub fn rebound(&self) -> Option<Seen<'h, ObjectSeen>> {
+        let (bound, volume) = (self.bound()?, self.volume()?);
+        let later = self.versions.iter().copied().filter(|version| bound.event.comes_before(version.event));
+        let other = |now: &str| !now.is_empty() && now != volume;
+        later.into_iter().find(|version| version.text("/spec/volumeName").is_some_and(other))
     }
 }
 
@@ -60,24 +79,29 @@ pub struct Claims<'h> {
     history: &'h History,
     watch: Watch,
     set: &'h str,
+    /// The first version of each incarnation of the set.
+    incarnations: Vec<Seen<'h, ObjectSeen>>,
     templates: Vec<String>,
     by_name: BTreeMap<&'h str, Vec<ClaimLife<'h>>>,
 }
 
 impl<'h> Claims<'h> {
     pub(super) fn of(set: &Set<'h>) -> Self {
-        let watch = set.watch_of(Resource::PersistentVolumeClaims);
-        let mut templates = set.claim_templates();
-        if templates.is_empty() {
-            templates = mounted_templates(set);
-        }
-        let history = set.history();
-        Self { history, watch, set: set.name, templates, by_name: fold(history, watch) }
+        let (history, watch) = (set.history(), set.watch_of(Resource::PersistentVolumeClaims));
+        let incarnations = incarnations(set);
+        let templates = templates(set, &incarnations);
+        Self { history, watch, set: set.name, incarnations, templates, by_name: fold(history, watch) }
     }
 
-    /// The names of the set's templates; those of the volumes that its pods mount, where the set itself was not seen.
+    /// The names of the templates of all incarnations of the set; those of the volumes that its pods mount, where neither the
+    /// set nor the request for it was seen.
     pub fn templates(&self) -> &[String] {
         &self.templates
+    }
+
+    /// The first version of each incarnation of the set.
+    pub fn incarnations(&self) -> &[Seen<'h, ObjectSeen>] {
+        &self.incarnations
     }
 
     /// The name that a template gives the claim of a pod (Kubernetes documentation, StatefulSets, "Stable Storage").
@@ -85,17 +109,39 @@ impl<'h> Claims<'h> {
         format!("{template}-{pod}")
     }
 
+    /// The incarnation of the set that made a pod; none where it was not seen.
+    pub fn maker(&self, pod: &PodLife<'h>) -> Option<Seen<'h, ObjectSeen>> {
+        match pod.versions[0].what.controller() {
+            Some(owner) => self.incarnations.iter().copied().find(|set| owner["uid"] == *set.uid.as_str()),
+            None => self.incarnations.first().copied().filter(|_| self.incarnations.len() == 1),
+        }
+    }
+
+    /// The claims that a pod must have: each template of the set that made it, with the claim's name. None where that set was
+    /// not seen.
+    pub fn expected(&self, pod: &PodLife<'h>) -> Option<Vec<(&'h str, String)>> {
+        let names = template_names(self.maker(pod)?.what).into_iter();
+        Some(names.map(|template| (template, self.name_for(template, pod.name))).collect())
+    }
+
     /// The template and the ordinal in a claim's name, if it is one that the set gives.
     pub fn read(&self, claim: &str) -> Option<(&str, u32)> {
         self.templates.iter().find_map(|template| {
             let pod = claim.strip_prefix(template.as_str())?.strip_prefix('-')?;
-            Some((template.as_str(), crate::history::pod::ordinal(self.set, pod)?))
+            Some((template.as_str(), pod::ordinal(self.set, pod)?))
         })
     }
 
     /// The lives of the claim of that name, in the order of their births.
     pub fn named(&self, claim: &str) -> &[ClaimLife<'h>] {
         self.by_name.get(claim).map_or(&[], Vec::as_slice)
+    }
+
+    /// The life of that claim before this one.
+    pub fn predecessor(&self, life: &ClaimLife<'h>) -> Option<&ClaimLife<'h>> {
+        let lives = self.named(life.name);
+        let place = lives.iter().position(|other| other.uid == life.uid)?;
+        lives.get(place.checked_sub(1)?)
     }
 
     /// All lives, name by name.
@@ -121,24 +167,116 @@ impl<'h> Claims<'h> {
         self.history.gaps(self.watch)
     }
 
+    /// Why a claim may have existed that the record does not have, if one may: the watch lost events, or the record ends before
+    /// everything that exists was listed.
+    pub fn not_all_seen(&self) -> Option<(Doubt, &'static str, &'h Event)> {
+        let gap = self.gaps().first().map(|gap| (Doubt::Gap, "the watch of claims has a gap", gap.shown_by));
+        let is_open = !self.history.is_completed();
+        gap.or_else(|| is_open.then(|| (Doubt::NotReached, "the record ends early", self.history.last())))
+    }
+
+    /// The last list of claims that the watch was compared with.
+    pub fn listed(&self) -> Option<&'h Event> {
+        self.history.lists(self.watch).next_back()
+    }
+
     /// The first gap of the watch of claims of which something lies between two events.
     pub fn gap_between(&self, earlier: &Event, later: &Event) -> Option<Gap<'h>> {
         self.history.gap_between(self.watch, earlier, later)
     }
 
-    /// The gap in which it may have become of a claim what nobody saw: one after its newest version.
+    /// The gap that hides what became of a claim that was not seen to go.
     pub fn lost_sight(&self, claim: &ClaimLife<'h>) -> Option<Gap<'h>> {
-        let last = claim.last();
-        let after = |gap: &Gap<'h>| gap.until.is_none_or(|until| last.event.comes_before(until));
-        self.gaps().into_iter().find(|gap| !last.change.is_removal() && after(gap))
+        let is_gone = claim.gone().is_some();
+        (!is_gone).then(|| self.hidden_after(claim.last(), self.history.last())).flatten()
+    }
+
+    /// The gap that hides whether another incarnation had a claim's name before it, since the one before was gone or since an
+    /// event at which there must have been one.
+    pub fn hidden_before(&self, claim: &ClaimLife<'h>, since: &Event) -> Option<Gap<'h>> {
+        let before = self.predecessor(claim).and_then(ClaimLife::gone);
+        self.gap_between(before.unwrap_or(since), claim.first().event)
+    }
+
+    /// The gap that hides which volume a claim was bound to before an event, where it was not seen to be bound before that.
+    pub fn hidden_binding(&self, claim: &ClaimLife<'h>, before: &Event) -> Option<Gap<'h>> {
+        let bound = claim.bound()?.event;
+        let all_seen = claim.birth_was_seen() && self.gap_between(claim.first().event, bound).is_none();
+        let gap = || self.gaps().into_iter().find(|gap| gap.from.comes_before(bound));
+        if all_seen || bound.comes_before(before) { None } else { gap() }
+    }
+
+    /// The gap that hides what became of a claim between one version of it and an event. A gap after which it was found again,
+    /// with the uid that it had, hides nothing: a uid does not come back.
+    pub fn hidden_after(&self, version: Seen<'h, ObjectSeen>, until: &Event) -> Option<Gap<'h>> {
+        let ends_with =
+            |gap: &Gap<'h>| gap.until.is_some() && version.change.is_listed() && gap.holds(version.event);
+        let hides = |gap: &Gap<'h>| {
+            let is_open = gap.until.is_none_or(|end| version.event.comes_before(end));
+            is_open && gap.from.seq <= until.seq
+        };
+        self.gaps().into_iter().find(|gap| hides(gap) && !ends_with(gap))
     }
 }
 
-/// The volumes that are mounted under a claim's name that begins with their own.
+/// The pods that a set made itself until the end of the scenario, in the order of their births. What the driver made under
+/// such a name is not the set's doing, even where the set adopts it.
+pub fn users<'v, 'h>(
+    view: &'v View<'h>,
+    set: &'v Set<'h>,
+) -> impl Iterator<Item = &'v PodLife<'h>> + use<'v, 'h> {
+    let ended = view.ended().seq;
+    let pods = set.pods();
+    let is_drivers = move |life: &PodLife<'h>| {
+        let before = pods.predecessor(life).map(PodLife::birth);
+        view.is_drivers_own(Resource::Pods, set.namespace, life.name, before, life.birth())
+    };
+    let own = pods.iter().filter(move |life| life.ordinal.is_some() && life.birth().seq <= ended);
+    own.filter(move |life| !is_drivers(life))
+}
+
+/// Whether somebody else may have made a claim: the driver asked for one of that name, or another set of the namespace gives
+/// that name too.
+pub fn may_be_others<'h>(view: &View<'h>, set: &Set<'h>, claim: &ClaimLife<'h>) -> bool {
+    let before = set.claims().predecessor(claim).map(|before| before.first().event);
+    let born = claim.first().event;
+    let is_other = |other: &&Set<'h>| other.namespace == set.namespace && other.name != set.name;
+    view.is_drivers_own(Resource::PersistentVolumeClaims, set.namespace, claim.name, before, born)
+        || view.sets().iter().filter(is_other).any(|other| other.claims().read(claim.name).is_some())
+}
+
+fn incarnations<'h>(set: &Set<'h>) -> Vec<Seen<'h, ObjectSeen>> {
+    let mut known = HashSet::new();
+    set.versions().iter().copied().filter(|version| known.insert(version.what.uid.as_str())).collect()
+}
+
+/// The names of a StatefulSet's volume claim templates.
+fn template_names(set: &ObjectSeen) -> Vec<&str> {
+    let templates = set.list("/spec/volumeClaimTemplates").iter();
+    templates.filter_map(|template| template["metadata"]["name"].as_str()).collect()
+}
+
+fn templates(set: &Set<'_>, incarnations: &[Seen<'_, ObjectSeen>]) -> Vec<String> {
+    let mut templates: Vec<String> = Vec::new();
+    for name in incarnations.iter().flat_map(|version| template_names(version.what)) {
+        if !templates.iter().any(|known| known == name) {
+            templates.push(name.to_owned());
+        }
+    }
+    if incarnations.is_empty() {
+        templates = set.claim_templates();
+    }
+    if incarnations.is_empty() && templates.is_empty() {
+        templates = mounted_templates(set);
+    }
+    templates
+}
+
+/// The volumes that pods mount under a claim's name that is their own and the pod's.
 fn mounted_templates(set: &Set<'_>) -> Vec<String> {
     let mut templates = Vec::new();
-    for pod in set.pods() {
-        for (volume, claim) in pod.claims() {
+    for life in set.pods() {
+        for (volume, claim) in life.claims() {
             let is_of_template = claim.strip_prefix(volume).is_some_and(|rest| rest.starts_with('-'));
             if is_of_template && !templates.iter().any(|known| known == volume) {
                 templates.push(volume.to_owned());
@@ -149,26 +287,50 @@ fn mounted_templates(set: &Set<'_>) -> Vec<String> {
 }
 
 fn fold<'h>(history: &'h History, watch: Watch) -> BTreeMap<&'h str, Vec<ClaimLife<'h>>> {
+    let ended = history.ended().seq;
     let mut births: Vec<(&str, &str, Vec<Seen<'_, ObjectSeen>>)> = Vec::new();
-    let mut by_uid = HashMap::new();
+    let (mut by_uid, mut delivered) = (HashMap::new(), HashSet::new());
     for version in history.objects(watch) {
         let claim = version.what;
-        let at = *by_uid.entry((&claim.name, &claim.uid)).or_insert(births.len());
-        if at == births.len() {
-            births.push((&claim.name, &claim.uid, Vec::new()));
+        let is_clean_up = version.event.seq > ended && (claim.change.is_removal() || claim.is_terminating());
+        if is_clean_up || !delivered.insert((&claim.uid, &claim.revision, claim.change)) {
+            continue;
         }
-        births[at].2.push(version);
+        if let Some(place) = by_uid.get(&claim.uid) {
+            let (_, _, versions): &mut (_, _, Vec<_>) = &mut births[*place];
+            versions.push(version);
+        } else if !claim.change.is_removal() {
+            by_uid.insert(&claim.uid, births.len());
+            births.push((&claim.name, &claim.uid, vec![version]));
+        }
     }
+    by_name(births)
+}
+
+type Birth<'h> = (&'h str, &'h str, Vec<Seen<'h, ObjectSeen>>);
+
+/// The lives of each name, in the order of their births: where a new incarnation appears, the one before it is gone.
+fn by_name(births: Vec<Birth<'_>>) -> BTreeMap<&str, Vec<ClaimLife<'_>>> {
     let mut by_name: BTreeMap<&str, Vec<ClaimLife<'_>>> = BTreeMap::new();
     for (name, uid, versions) in births {
-        by_name.entry(name).or_default().push(ClaimLife::of(name, uid, versions));
+        let lives = by_name.entry(name).or_default();
+        if let Some(before) = lives.last_mut() {
+            before.replaced = Some(versions[0].event);
+        }
+        lives.push(ClaimLife { name, uid, versions, replaced: None });
     }
     by_name
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{checks::notation::history, views::View};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        checks::notation::{Notes, history},
+        history::Verb,
+    };
 
     #[test]
     fn claims_are_read_by_the_sets_own_templates() {
@@ -181,6 +343,46 @@ mod tests {
         assert_eq!(claims.name_for("www", "web-3"), "www-web-3");
         assert_eq!((claims.own().count(), claims.all().count()), (1, 2));
         assert_eq!(claims.of_pod(&view.sets()[0].pods()[0]), [("www", "www-web-0")]);
+        assert!(claims.expected(&view.sets()[0].pods()[0]).is_none(), "the set was not seen");
+    }
+
+    #[test]
+    fn a_set_without_templates_gives_no_names_to_what_its_pods_mount() {
+        let mut notes = Notes::new();
+        let set = json!({"metadata": {"name": "web", "uid": "uid-set"}, "spec": {"replicas": 1}});
+        notes.object(Resource::StatefulSets, Change::Added, set);
+        let history = notes.say("web-0 created").history();
+        let view = View::of(&history);
+        let set = &view.sets()[0];
+        assert!(set.claims().templates().is_empty());
+        assert_eq!(set.claims().expected(&set.pods()[0]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_pod_has_the_claims_of_the_set_that_made_it() {
+        let mut notes = Notes::new().say("set replicas=1; web-0 created");
+        let templates = |names: &[&str]| {
+            json!(names.iter().map(|name| json!({"metadata": {"name": name}})).collect::<Vec<_>>())
+        };
+        let mut set = notes.present(Resource::StatefulSets, "web");
+        notes.object(Resource::StatefulSets, Change::Deleted, set.clone());
+        set["metadata"]["uid"] = json!("uid-second");
+        set["spec"]["volumeClaimTemplates"] = templates(&["data", "log"]);
+        notes.object(Resource::StatefulSets, Change::Added, set);
+        let mut pod = notes.present(Resource::Pods, "web-0");
+        pod["metadata"]["uid"] = json!("uid-pod");
+        pod["metadata"]["ownerReferences"][0]["uid"] = json!("uid-second");
+        notes.object(Resource::Pods, Change::Added, pod);
+        let history = notes.history();
+        let view = View::of(&history);
+        let (set, claims) = (&view.sets()[0], view.sets()[0].claims());
+        let expected = |place: usize| {
+            let all = claims.expected(&set.pods()[place]).unwrap_or_default();
+            all.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(expected(0), ["www-web-0"]);
+        assert_eq!(expected(1), ["data-web-0", "log-web-0"]);
+        assert_eq!(claims.templates(), ["www", "data", "log"]);
     }
 
     #[test]
@@ -192,15 +394,103 @@ mod tests {
         let claims = view.sets()[0].claims();
         let [first, second] = claims.named("www-web-0") else { panic!("two lives") };
         assert_eq!((first.volume(), second.volume()), (Some("a"), Some("b")));
-        assert!(first.removed().is_some() && second.ended.is_none());
+        assert!(first.gone().is_some() && second.ended().is_none());
+        assert_eq!(claims.predecessor(second).map(|life| life.uid), Some(first.uid));
+        assert!(claims.predecessor(first).is_none());
+    }
+
+    #[test]
+    fn a_claim_that_was_replaced_in_a_gap_is_gone() {
+        let history = history(
+            "web-0 created; www-web-0 claimed; gap persistentvolumeclaims; www-web-0 listed; completed",
+        );
+        let view = View::of(&history);
+        let [first, second] = view.sets()[0].claims().named("www-web-0") else { panic!("two lives") };
+        assert_eq!(first.gone().map(|event| event.seq), Some(second.first().event.seq));
+        assert!(!second.birth_was_seen() && second.gone().is_none());
+    }
+
+    #[test]
+    fn a_claim_names_the_volume_that_it_was_first_bound_to() {
+        let history = history(
+            "web-0 created; www-web-0 claimed; www-web-0 bound a; www-web-0 bound a; www-web-0 bound b; \
+             www-web-0 bound a",
+        );
+        let view = View::of(&history);
+        let life = &view.sets()[0].claims().named("www-web-0")[0];
+        assert_eq!(life.volume(), Some("a"));
+        assert_eq!(life.rebound().and_then(|version| version.what.text("/spec/volumeName")), Some("b"));
+    }
+
+    #[test]
+    fn duplicate_deliveries_are_dropped_and_the_clean_up_ends_no_life() {
+        let mut noted = history("web-0 created; www-web-0 claimed; www-web-0 bound");
+        let again = Event { seq: noted.last().seq + 1, ..noted.last().clone() };
+        noted.events.push(again);
+        let view = View::of(&noted);
+        assert_eq!(view.sets()[0].claims().named("www-web-0")[0].versions.len(), 2);
+        let cleaned = history(
+            "web-0 created; www-web-0 claimed; completed; www-web-0 claim-terminating; www-web-0 unclaimed",
+        );
+        let view = View::of(&cleaned);
+        assert!(view.sets()[0].claims().named("www-web-0")[0].ended().is_none());
+    }
+
+    /// Whether what became of www-web-0 is hidden.
+    fn is_hidden(statements: &str) -> bool {
+        let history = history(&format!("web-0 created; www-web-0 claimed; www-web-1 claimed; {statements}"));
+        let view = View::of(&history);
+        let claims = view.sets()[0].claims();
+        claims.lost_sight(&claims.named("www-web-0")[0]).is_some()
     }
 
     #[test]
     fn what_became_of_a_claim_may_have_fallen_into_a_gap() {
-        let history =
-            history("web-0 created; www-web-0 claimed; www-web-1 claimed; gap persistentvolumeclaims");
+        assert!(is_hidden("gap persistentvolumeclaims"));
+        assert!(is_hidden("error persistentvolumeclaims; set replicas=1"));
+        assert!(!is_hidden("gap pods; completed") && !is_hidden("completed"));
+        let again = "gap persistentvolumeclaims; www-web-0 listed-again; www-web-1 listed-again;";
+        assert!(!is_hidden(again) && !is_hidden(&format!("{again} www-web-1 bound; completed")));
+        assert!(is_hidden(&format!("{again} gap persistentvolumeclaims")));
+        assert!(!is_hidden("gap persistentvolumeclaims; www-web-0 unlisted"), "it is gone for certain");
+    }
+
+    #[test]
+    fn another_claim_of_that_name_may_have_come_and_gone_in_a_gap() {
+        let hidden = |claim: &str| {
+            let history = history(&format!("web-0 created; {claim}; completed"));
+            let view = View::of(&history);
+            let (claims, pod) = (view.sets()[0].claims(), view.sets()[0].pods()[0].birth());
+            claims.hidden_before(&claims.named("www-web-0")[0], pod).is_some()
+        };
+        assert!(!hidden("www-web-0 claimed; gap persistentvolumeclaims; www-web-0 listed-again"));
+        assert!(hidden("gap persistentvolumeclaims; www-web-1 listed; www-web-0 claimed"));
+        assert!(hidden("gap persistentvolumeclaims; www-web-0 listed"));
+    }
+
+    #[test]
+    fn which_volume_a_claim_was_bound_to_first_may_have_fallen_into_a_gap() {
+        let hidden = |binding: &str| {
+            let history = history(&format!(
+                "web-0 created; www-web-0 claimed; {binding}; delete web-0; www-web-0 bound; completed"
+            ));
+            let view = View::of(&history);
+            let claims = view.sets()[0].claims();
+            let request = history.requests().next().expect("the request").event;
+            claims.hidden_binding(&claims.named("www-web-0")[0], request).is_some()
+        };
+        assert!(!hidden("www-web-0 bound") && !hidden("set replicas=1"));
+        assert!(hidden("gap persistentvolumeclaims; www-web-0 listed-again"));
+        assert!(!hidden("gap persistentvolumeclaims; www-web-0 listed-again; www-web-0 bound"));
+    }
+
+    #[test]
+    fn pods_of_the_driver_are_not_the_sets() {
+        let mut notes = Notes::new().say("web-0 created");
+        notes.request(Verb::Create, Resource::Pods, Some("web-7"), None, json!({}));
+        let history = notes.say("web-7 created; completed; web-1 created").history();
         let view = View::of(&history);
-        let claims = view.sets()[0].claims();
-        assert!(claims.lost_sight(&claims.named("www-web-0")[0]).is_some());
+        let names: Vec<&str> = users(&view, &view.sets()[0]).map(|life| life.name).collect();
+        assert_eq!(names, ["web-0"]);
     }
 }

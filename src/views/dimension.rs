@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, Set, View};
+use super::{Doing, Set, View, claims};
 use crate::history::{Event, Step, Wait};
 
 /// Something that a record has several of.
@@ -36,6 +36,10 @@ pub enum Dimension {
     ScaledAway,
     /// The claims that the templates of each set give the pods that were ever ready.
     Claim,
+    /// The pods that were scaled away and asked for again, each return by itself.
+    Returned,
+    /// The claims of the pods that were scaled away, each time by itself.
+    LeftClaim,
     /// The waits for a set's status to catch up, in order.
     Rest,
 }
@@ -55,6 +59,8 @@ impl Dimension {
             Dimension::ScaleDown => "scale-down",
             Dimension::ScaledAway => "scaled-away",
             Dimension::Claim => "claim",
+            Dimension::Returned => "returned",
+            Dimension::LeftClaim => "left-claim",
             Dimension::Rest => "rest",
         }
     }
@@ -83,7 +89,9 @@ impl Dimension {
                 let downs = set.scale_downs(view);
                 downs.iter().flat_map(|down| down.pairs().map(|(a, b)| down.pair_key(a, b))).collect()
             }),
-            Dimension::Claim => of_sets(view, claims),
+            Dimension::Claim => of_sets(view, |set| claims_of_ready(view, set)),
+            Dimension::Returned => of_sets(view, |set| returned(view, set)),
+            Dimension::LeftClaim => of_sets(view, |set| left_claims(view, set)),
             Dimension::Rest => rests(view).into_iter().map(|(key, _)| key).collect(),
         }
     }
@@ -115,16 +123,36 @@ pub fn deletions<'v, 'h>(
     numbered.map(|(place, (doing, pods))| (format!("deletion {}", place + 1), doing, pods))
 }
 
-/// The pods that a request took away and that were still asked for when they were next disturbed.
+/// The pods that a request took away and that were still asked for when they were next disturbed: those that the watch had told
+/// of, and those that a wait had found ready before, whatever became of the watch.
 fn recreated<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
-    let deletions = view.pod_deletions(set);
-    let pods = deletions.iter().flat_map(|(doing, pods)| pods.iter().map(move |pod| (doing, *pod)));
-    let comes_back = |(doing, pod): &(&Doing<'_>, &str)| {
-        let until = view.window(doing.event, set, pod).until;
-        let wanted = set.wanted_at(event_before(view, until));
-        wanted.iter().any(|name| name == pod)
-    };
-    pods.filter(comes_back).map(|(_, pod)| pod.to_owned()).collect()
+    let waits = ready_by_wait(view);
+    let mut recreated = Vec::new();
+    for doing in view.doings().iter().filter(|doing| doing.event.comes_before(view.ended())) {
+        let known = waits.partition_point(|(at, _)| *at < doing.event.seq);
+        let waited = waits[..known].last().into_iter().flat_map(|(_, pods)| pods.iter());
+        let waited = waited.filter_map(|key| set.names(key));
+        let there = set.pods().at(doing.event).into_iter().map(|life| life.name);
+        let names: BTreeSet<&str> = there.chain(waited).filter(|pod| doing.deletes_pod(set, pod)).collect();
+        recreated
+            .extend(names.into_iter().filter(|pod| comes_back(view, set, doing, pod)).map(str::to_owned));
+    }
+    recreated
+}
+
+fn comes_back<'h>(view: &View<'h>, set: &Set<'h>, doing: &Doing<'h>, pod: &str) -> bool {
+    let until = view.window(doing.event, set, pod).until;
+    let wanted = set.wanted_at(event_before(view, until));
+    wanted.iter().any(|name| name == pod)
+}
+
+/// The waits that found pods ready, each with its number and their keys.
+fn ready_by_wait<'h>(view: &View<'h>) -> Vec<(u64, &'h [String])> {
+    let waited = view.history().steps().filter_map(|step| match step.what {
+        Step::Waited { wait: Wait::PodsReady(pods), .. } => Some((step.event.seq, pods.as_slice())),
+        _ => None,
+    });
+    waited.collect()
 }
 
 /// The event right before that one: what was asked for until then.
@@ -147,12 +175,79 @@ pub fn survivor_key(pod: &str, deletion: &str) -> String {
     format!("{pod} in {deletion}")
 }
 
-fn claims(set: &Set<'_>) -> Vec<String> {
+/// The claims that the set's templates give its pods that were ever ready; those that such a pod mounts, where the set that
+/// made it was not seen. Where the watch of pods has a gap, any pod that was ever asked for may have been ready in it.
+fn claims_of_ready<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let ready = claims::users(view, set).filter(|life| life.first_ready().is_some());
+    let expected = ready.flat_map(|life| match set.claims().expected(life) {
+        Some(expected) => expected.into_iter().map(|(_, claim)| claim).collect(),
+        None => mounted(set, life),
+    });
+    let mut all: Vec<String> = expected.collect();
+    let hidden = set.pods().gaps().iter().any(|gap| gap.from.seq <= view.ended().seq);
+    let asked = set.asked().iter().filter(|asked| hidden && asked.event.seq <= view.ended().seq);
+    all.extend(asked.flat_map(|asked| set.wanted_at(asked.event)).flat_map(|pod| named(set, &pod)));
+    all
+}
+
+/// The names that the set's templates give the claims of a pod.
+fn named(set: &Set<'_>, pod: &str) -> Vec<String> {
     let claims = set.claims();
-    let ready = set.pods().iter().filter(|life| life.first_ready().is_some() && life.ordinal.is_some());
-    let named = ready
-        .flat_map(|life| claims.templates().iter().map(move |template| claims.name_for(template, life.name)));
-    named.collect()
+    claims.templates().iter().map(|template| claims.name_for(template, pod)).collect()
+}
+
+fn mounted<'h>(set: &Set<'h>, life: &super::PodLife<'h>) -> Vec<String> {
+    set.claims().of_pod(life).into_iter().map(|(_, claim)| claim.to_owned()).collect()
+}
+
+/// The claims of the pods that went because fewer replicas were asked for.
+fn left_claims<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let ended = view.ended().seq;
+    let mut left = Vec::new();
+    for down in set.scale_downs(view) {
+        let went = down.condemned.iter().filter(|life| life.gone().is_some_and(|gone| gone.seq <= ended));
+        left.extend(
+            went.flat_map(|life| mounted(set, life)).map(|claim| left_claim_key(&claim, &down.key())),
+        );
+    }
+    let hidden = hidden_from_view(view, set).flat_map(|(pod, _)| named(set, &pod));
+    left.extend(hidden.map(|claim| left_claim_key(&claim, HIDDEN)));
+    left
+}
+
+/// The pods that were scaled away and had to come back.
+fn returned<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let seen = set.returns(view).into_iter().map(|it| it.key);
+    let is_wanted = |pod: &str, from: &Event| {
+        let later = set.asked().iter().filter(|asked| from.comes_before(asked.event));
+        later.into_iter().any(|asked| set.wanted_at(asked.event).iter().any(|wanted| wanted == pod))
+    };
+    let hidden = hidden_from_view(view, set).filter(|(pod, request)| is_wanted(pod, request));
+    seen.chain(hidden.map(|(pod, _)| format!("{pod} after {HIDDEN}"))).collect()
+}
+
+/// How a request for fewer replicas is named that was made while nobody saw which pods there were.
+const HIDDEN: &str = "a scale-down in a gap";
+
+/// The pods that were asked for no longer by a request that lies in a gap of the watch of pods, each with the request: which of
+/// them were there is not known.
+fn hidden_from_view<'v, 'h>(
+    view: &'v View<'h>,
+    set: &'v Set<'h>,
+) -> impl Iterator<Item = (String, &'h Event)> + use<'v, 'h> {
+    let pairs = set.asked().iter().zip(set.asked().iter().skip(1));
+    let hidden = pairs
+        .filter(|(_, next)| next.event.seq <= view.ended().seq && set.pods().gap_at(next.event).is_some());
+    hidden.flat_map(|(before, next)| {
+        let kept = set.wanted_at(next.event);
+        let all = set.wanted_at(before.event).into_iter().filter(move |pod| !kept.contains(pod));
+        all.map(|pod| (pod, next.event))
+    })
+}
+
+/// How evidence names a claim whose pod was scaled away.
+pub fn left_claim_key(claim: &str, scale_down: &str) -> String {
+    format!("{claim} in {scale_down}")
 }
 
 /// The waits for a set's status, each with its key and its event.
@@ -203,6 +298,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_that_a_wait_had_found_ready_had_to_come_back_although_the_watch_lost_it() {
+        let lost = "set replicas=2; web-0 created; web-0 ready; waited pods-ready 0 1; delete all; web-0 deleted; completed";
+        assert_eq!(members(Dimension::Recreated, lost), ["web-0", "web-1"]);
+        let one = lost.replace("delete all", "delete web-0");
+        assert_eq!(members(Dimension::Recreated, &one), ["web-0"]);
+    }
+
+    #[test]
     fn a_pod_that_was_scaled_away_after_its_deletion_had_not_to_come_back() {
         let gone = format!("{THREE} scale 2; delete web-2; completed");
         assert_eq!(members(Dimension::Recreated, &gone), Vec::<String>::new());
@@ -227,6 +330,23 @@ mod tests {
     fn claims_are_those_of_pods_that_were_ready() {
         let claims = members(Dimension::Claim, "web-0 created; web-0 ready; web-1 created");
         assert_eq!(claims, ["www-web-0"]);
+        assert_eq!(members(Dimension::Claim, &format!("set replicas=3; {THREE}")).len(), 3);
+    }
+
+    #[test]
+    fn pods_that_were_scaled_away_leave_claims_and_may_return() {
+        let down =
+            format!("{THREE} scale 1; web-2 terminating; web-2 deleted; web-1 terminating; web-1 deleted;");
+        let left = ["www-web-1 in scale-down 1 to 1", "www-web-2 in scale-down 1 to 1"];
+        assert_eq!(members(Dimension::LeftClaim, &format!("{down} completed")), left);
+        assert_eq!(members(Dimension::Returned, &format!("{down} completed")), Vec::<String>::new());
+        let back = format!("{down} scale 2; web-1 created; completed");
+        assert_eq!(members(Dimension::Returned, &back), ["web-1 after scale-down 1 to 1"]);
+        assert_eq!(members(Dimension::LeftClaim, &back), left);
+        assert_eq!(
+            members(Dimension::LeftClaim, &format!("{THREE} scale 1; completed")),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

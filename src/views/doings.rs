@@ -3,7 +3,7 @@
 //! A window goes from a request of the driver to its next disturbance of the same object. There is one definition of both,
 //! and it is here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Set, View};
 use crate::history::{Event, ExecSeen, History, Observation, Purpose, Requested, Resource, Seen, Step, Verb};
@@ -173,7 +173,41 @@ fn refused(history: &History) -> BTreeSet<u64> {
     refused
 }
 
+/// The requests of the driver that made an object, by resource, namespace and name.
+pub(super) type Made<'h> = HashMap<(&'h str, &'h str, &'h str), Vec<u64>>;
+
+fn made(history: &History) -> Made<'_> {
+    let own = history.started().namespace.as_str();
+    let mut made = Made::new();
+    let requests = history.requests().filter(|request| {
+        let makes = matches!(request.verb, Verb::Apply | Verb::Create);
+        makes && request.subresource.is_none() && !request.dry_run
+    });
+    for Seen { event, what } in requests {
+        let Some(name) = what.name.as_deref() else { continue };
+        let namespace = what.namespace.as_deref().unwrap_or(own);
+        made.entry((what.resource.as_str(), namespace, name)).or_default().push(event.seq);
+    }
+    made
+}
+
 impl<'h> View<'h> {
+    /// Whether the driver itself asked for an object of that name before an event (and after another, where the name stood for
+    /// something else before): then it need not be the set's.
+    pub fn is_drivers_own(
+        &self,
+        resource: Resource,
+        namespace: &str,
+        name: &str,
+        after: Option<&Event>,
+        before: &Event,
+    ) -> bool {
+        let made = self.made.get_or_init(|| made(self.history()));
+        let requests = made.get(&(resource.plural(), namespace, name)).map_or(&[][..], Vec::as_slice);
+        let latest = requests[..requests.partition_point(|seq| *seq < before.seq)].last();
+        latest.is_some_and(|seq| after.is_none_or(|after| after.seq < *seq))
+    }
+
     /// The window of a doing for one pod of a set: until the driver next disturbs that pod, or to the end of the scenario.
     pub fn window(&self, doing: &Event, set: &Set<'_>, pod: &str) -> Window<'h> {
         self.window_until(doing, |next| next.disturbs_pod(set, pod))
@@ -261,6 +295,21 @@ mod tests {
         assert!(!patched(json!({"spec": {"template": {"spec": {"image": "a"}}}})));
         assert!(!patched(json!({"metadata": {"annotations": {"note": "1"}}})));
         assert!(patched(json!({"spec": {"updateStrategy": {"type": "OnDelete"}}})));
+    }
+
+    #[test]
+    fn what_the_driver_made_itself_is_known_by_its_name_and_time() {
+        let mut notes = Notes::new().say("web-0 created");
+        notes.request(Verb::Apply, Resource::PersistentVolumeClaims, Some("www-web-0"), None, json!({}));
+        let history = notes.say("www-web-0 claimed; www-web-0 unclaimed; www-web-0 claimed").history();
+        let view = View::of(&history);
+        let [first, second] = view.sets()[0].claims().named("www-web-0") else { panic!("two lives") };
+        let claims = Resource::PersistentVolumeClaims;
+        let own = |name, after, before| view.is_drivers_own(claims, "ns", name, after, before);
+        assert!(own("www-web-0", None, first.first().event));
+        assert!(!own("www-web-0", Some(first.first().event), second.first().event), "the second is not");
+        assert!(!own("www-web-0", None, &history.events[0]) && !own("www-web-1", None, first.first().event));
+        assert!(!view.is_drivers_own(claims, "other", "www-web-0", None, first.first().event));
     }
 
     #[test]

@@ -4,39 +4,61 @@
 //! A [`View`] is made once for each history and handed to every check, so that what one check has found out the next one
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
+mod claim_deletions;
 pub mod claims;
 pub mod controller;
 pub mod dimension;
 mod doings;
 pub mod order;
 mod pods;
+pub mod presence;
+pub mod reattach;
 mod scale_down;
 pub mod sets;
+pub mod tokens;
 pub mod trace;
+pub mod trouble;
 
 use std::{ops::Deref, sync::OnceLock};
 
+pub use claim_deletions::{ClaimDeletion, ClaimDeletions};
 pub use claims::{ClaimLife, Claims};
 pub use dimension::Dimension;
 pub use doings::{Doing, Window};
 pub use pods::{PodLife, Pods};
-pub use scale_down::ScaleDown;
+pub use scale_down::{Return, ScaleDown};
 pub use sets::Set;
 
 use crate::history::{Event, Gap, History, Resource};
+
+/// Why something cannot be told from a record, for whoever has to say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// A watch lost events, or may have.
+    Gap,
+    /// A command was not answered.
+    NoAnswer,
+    /// What two observers saw is too close together to have an order.
+    NoOrder,
+    /// Nothing of it happened, or the promise was not to be kept.
+    NotReached,
+    /// A container, a node or the scheduler stood in the way.
+    Surroundings,
+}
 
 /// A history with what follows from it.
 #[derive(Debug)]
 pub struct View<'h> {
     history: &'h History,
     doings: OnceLock<Vec<Doing<'h>>>,
+    made: OnceLock<doings::Made<'h>>,
     sets: OnceLock<Vec<Set<'h>>>,
 }
 
 impl<'h> View<'h> {
     /// The view of a history, with nothing found out yet.
     pub fn of(history: &'h History) -> Self {
-        Self { history, doings: OnceLock::new(), sets: OnceLock::new() }
+        Self { history, doings: OnceLock::new(), made: OnceLock::new(), sets: OnceLock::new() }
     }
 
     /// The history itself, for as long as it lives.

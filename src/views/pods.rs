@@ -147,7 +147,7 @@ pub(super) fn is_ready(pod: &ObjectSeen) -> bool {
 /// How a container of a pod ended or why it cannot run, with its name and the pod's node; none where all is well.
 ///
 /// A container that ends is its own fault or the node's, and not the set's.
-fn container_trouble(pod: &ObjectSeen) -> Option<String> {
+pub(super) fn container_trouble(pod: &ObjectSeen) -> Option<String> {
     let node = pod.text("/spec/nodeName").unwrap_or("no node");
     pod.list("/status/containerStatuses").iter().find_map(|status| {
         let name = status["name"].as_str().unwrap_or_default();

@@ -42,7 +42,48 @@ impl<'h> ScaleDown<'h> {
     }
 }
 
+/// A pod that a request for fewer replicas took away and that was asked for again.
+#[derive(Debug)]
+pub struct Return<'h> {
+    /// How evidence names it.
+    pub key: String,
+    /// The incarnation that went.
+    pub went: PodLife<'h>,
+    /// The request that asked for the pod again.
+    pub request: &'h Event,
+    /// The incarnation that came back, if one did.
+    pub back: Option<PodLife<'h>>,
+}
+
 impl<'h> Set<'h> {
+    /// The pods that had to come back after they had been scaled away: those that went, and that were asked for until the end
+    /// of the scenario or until they were there again.
+    pub fn returns(&self, view: &View<'h>) -> Vec<Return<'h>> {
+        let mut returns = Vec::new();
+        for down in self.scale_downs(view) {
+            returns.extend(down.condemned.iter().filter_map(|went| self.return_of(view, &down, went)));
+        }
+        returns
+    }
+
+    fn return_of(&self, view: &View<'h>, down: &ScaleDown<'h>, went: &PodLife<'h>) -> Option<Return<'h>> {
+        let later =
+            &self.asked()[self.asked().partition_point(|asked| asked.event.seq <= down.request.seq)..];
+        let is_wanted = |event: &Event, replicas: u32| {
+            let start = self.start_at(event);
+            went.ordinal.is_some_and(|ordinal| (start..start.saturating_add(replicas)).contains(&ordinal))
+        };
+        let request = later.iter().find(|asked| is_wanted(asked.event, asked.replicas))?.event;
+        went.terminating().filter(|event| event.seq <= view.ended().seq)?;
+        let until = view.window(request, self, went.name).until;
+        let is_return =
+            |back: &&PodLife<'h>| request.comes_before(back.birth()) && back.birth().seq <= until.seq;
+        let back = self.pods().successor(went).filter(is_return).cloned();
+        let had_to = back.is_some() || until.seq == view.ended().seq;
+        let key = format!("{} after {}", went.name, down.key());
+        had_to.then(|| Return { key, went: went.clone(), request, back })
+    }
+
     /// Every request for fewer replicas than there were pods, in order.
     pub fn scale_downs(&self, view: &View<'h>) -> Vec<ScaleDown<'h>> {
         let asked = self.asked();
@@ -88,6 +129,40 @@ mod tests {
         assert_eq!(names(&downs[0].condemned), ["web-2", "web-1"]);
         assert_eq!(names(&downs[0].kept), ["web-0"]);
         assert!(downs[0].until.seq > downs[0].condemned[1].deleted().expect("it went").seq);
+    }
+
+    /// The pods that had to come back, each with whether it did.
+    fn returns(statements: &str) -> Vec<(String, bool)> {
+        let three = "set replicas=3; web-0 created; web-1 created; web-2 created;";
+        let history = history(&format!("{three} {statements}; completed"));
+        let view = View::of(&history);
+        let returns = view.sets()[0].returns(&view);
+        returns.into_iter().map(|it| (it.key, it.back.is_some())).collect()
+    }
+
+    #[test]
+    fn pods_return_that_are_asked_for_again() {
+        let down = "scale 1; web-2 terminating; web-2 deleted; web-1 terminating; web-1 deleted;";
+        let back = |key: &str, is_there| (key.to_owned(), is_there);
+        assert_eq!(
+            returns(&format!("{down} scale 2; web-1 created")),
+            [back("web-1 after scale-down 1 to 1", true)]
+        );
+        assert_eq!(returns(&format!("{down} scale 2")), [back("web-1 after scale-down 1 to 1", false)]);
+        assert_eq!(returns(down), []);
+        let twice = format!(
+            "{down} scale 2; web-1 created; scale 1; web-1 terminating; web-1 deleted; scale 2; web-1 created"
+        );
+        assert_eq!(
+            returns(&twice),
+            [back("web-1 after scale-down 1 to 1", true), back("web-1 after scale-down 2 to 1", true)]
+        );
+    }
+
+    #[test]
+    fn a_pod_that_never_went_or_was_scaled_away_again_need_not_return() {
+        assert_eq!(returns("scale 2; scale 3"), []);
+        assert_eq!(returns("scale 2; web-2 terminating; web-2 deleted; scale 3; scale 2"), []);
     }
 
     #[test]

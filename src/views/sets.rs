@@ -202,6 +202,18 @@ impl<'h> Set<'h> {
     }
 }
 
+impl<'h> Set<'h> {
+    /// The name of the pod of the set that such a key is for (see [`Set::key`]), if it is for one.
+    pub fn names<'k>(&self, key: &'k str) -> Option<&'k str> {
+        let (namespace, name) = match key.split_once('/') {
+            Some((namespace, name)) => (namespace, name),
+            None => (self.history.started().namespace.as_str(), key),
+        };
+        let is_own = namespace == self.namespace && crate::history::pod::ordinal(self.name, name).is_some();
+        is_own.then_some(name)
+    }
+}
+
 /// The sets of a record, in the order in which they appear.
 pub(super) fn sets<'h>(view: &View<'h>) -> Vec<Set<'h>> {
     let history = view.history();
@@ -320,6 +332,18 @@ mod tests {
         assert_eq!(set.claim_templates(), ["data", "log"]);
         assert_eq!(set.selector(), [("app".to_owned(), "db".to_owned())]);
         assert_eq!(set.wanted_at(history.last()), ["db-5", "db-6"]);
+    }
+
+    #[test]
+    fn keys_of_pods_are_read_back() {
+        let history = history("web-0 created; in other; web-0 created");
+        let view = View::of(&history);
+        let [own, other] = view.sets() else { panic!("two sets") };
+        assert_eq!(
+            (own.names("web-0"), own.names("other/web-0"), own.names("db-0")),
+            (Some("web-0"), None, None)
+        );
+        assert_eq!((other.names("web-0"), other.names(&other.key("web-0"))), (None, Some("web-0")));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | `web-0 created` · `listed` | ADDED (a new uid each time) · found after a gap |
 //! | `web-0 scheduled` · `running` · `ready` · `unready` · `terminating` · `failed` · `deleted` | the next version of that pod |
 //! | `web-0 address 10.0.0.7` · `web-0 label k=v` · `web-0 unlabel k` | a version with that changed |
-//! | `www-web-0 claimed` · `bound [pv-x]` · `claim-terminating` · `unclaimed` | versions of a PersistentVolumeClaim |
+//! | `www-web-0 claimed` · `bound [pv-x]` · `claim-terminating` · `unclaimed` | versions of a PersistentVolumeClaim; also `listed`, `listed-again` and `unlisted` |
 //! | `set replicas=3 ready=2 current=3 updated=3 available=2 observed=1 generation=1` | a version of the StatefulSet; what is left out stays |
 //! | `set revision=web-7` | likewise, its current and its update revision |
 //! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
@@ -25,6 +25,7 @@
 //! | `web-0 unlisted` · `web-0 listed-again` | not found by the list after a gap · found with the uid that it had |
 //! | `in other` · `in ns` | what follows is in that namespace |
 //! | `wait 5s` · `wait 300ms` | the clock goes on |
+//! | `dated` | pods and claims carry the date of their creation from now on |
 //!
 //! What it cannot say is added with [`Notes::object`], [`Notes::requested`], [`Notes::see`] and [`Notes::step`].
 
@@ -71,6 +72,8 @@ pub struct Notes {
     births: u64,
     /// The number of the namespace in which things happen now.
     namespace: u8,
+    /// Whether new objects carry the date of their creation.
+    dates: bool,
 }
 
 type Key = (Resource, u8, String);
@@ -92,6 +95,7 @@ impl Notes {
             delivered_us: BTreeMap::new(),
             births: 0,
             namespace: 0,
+            dates: false,
         };
         let started = Started { namespace: namespace.to_owned(), ..started() };
         notes.step(Step::Started(started.into()));

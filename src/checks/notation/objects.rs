@@ -9,7 +9,7 @@ impl Notes {
     fn new_pod(&mut self, name: &str) -> Value {
         self.births += 1;
         let claim = format!("{CLAIM_TEMPLATE}-{name}");
-        json!({
+        self.dated(json!({
             "metadata": {
                 "name": name, "namespace": self.namespace_name(), "uid": format!("uid-{}", self.births),
                 "labels": {
@@ -26,7 +26,30 @@ impl Notes {
                 "containers": [{"name": "nginx", "image": "nginx"}],
             },
             "status": {"phase": "Pending"},
-        })
+        }))
+    }
+
+    fn new_claim(&mut self, name: &str) -> Value {
+        self.births += 1;
+        self.dated(json!({
+            "metadata": {
+                "name": name, "namespace": self.namespace_name(), "uid": format!("uid-{}", self.births),
+                "labels": {"app": "nginx"},
+            },
+            "spec": claim_spec(),
+            "status": {"phase": "Pending"},
+        }))
+    }
+
+    /// A new object with the date of its creation, where the history has dates.
+    fn dated(&self, mut raw: Value) -> Value {
+        if self.dates {
+            let secs = self.clock_us / 1_000_000;
+            let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+            raw["metadata"]["creationTimestamp"] =
+                json!(format!("2026-01-01T{hours:02}:{minutes:02}:{secs:02}Z"));
+        }
+        raw
     }
 
     pub(super) fn pod(&mut self, name: &str, what: &str, rest: &[&str]) -> bool {
@@ -62,17 +85,13 @@ impl Notes {
     pub(super) fn claim(&mut self, name: &str, what: &str, rest: &[&str]) -> bool {
         let claims = Resource::PersistentVolumeClaims;
         match (what, rest) {
-            ("claimed", []) => {
-                self.births += 1;
-                let raw = json!({
-                    "metadata": {
-                        "name": name, "namespace": self.namespace_name(), "uid": format!("uid-{}", self.births),
-                        "labels": {"app": "nginx"},
-                    },
-                    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-                    "status": {"phase": "Pending"},
-                });
-                self.object(claims, Change::Added, raw);
+            ("claimed" | "listed", []) => {
+                let raw = self.new_claim(name);
+                self.object(claims, if what == "claimed" { Change::Added } else { Change::Listed }, raw);
+            }
+            ("listed-again", []) => {
+                let raw = self.present(claims, name);
+                self.object(claims, Change::Listed, raw);
             }
             ("bound", volume) => {
                 let volume = volume.first().map_or_else(|| format!("pv-{name}"), ToString::to_string);
@@ -86,9 +105,13 @@ impl Notes {
                     claim["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
                 });
             }
-            ("unclaimed", []) => {
+            ("unclaimed" | "unlisted", []) => {
                 let raw = self.present(claims, name);
-                self.object(claims, Change::Deleted, raw);
+                self.object(
+                    claims,
+                    if what == "unclaimed" { Change::Deleted } else { Change::Unlisted },
+                    raw,
+                );
             }
             _ => return false,
         }
@@ -165,9 +188,16 @@ impl Notes {
 fn new_set(namespace: &str) -> Value {
     json!({
         "metadata": {"name": SET, "namespace": namespace, "uid": SET_UID, "generation": 1},
-        "spec": {"replicas": 0, "serviceName": SERVICE, "selector": {"matchLabels": {"app": "nginx"}}},
+        "spec": {
+            "replicas": 0, "serviceName": SERVICE, "selector": {"matchLabels": {"app": "nginx"}},
+            "volumeClaimTemplates": [{"metadata": {"name": CLAIM_TEMPLATE}, "spec": claim_spec()}],
+        },
         "status": {},
     })
+}
+
+fn claim_spec() -> Value {
+    json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})
 }
 
 fn change_pod(pod: &mut Value, name: &str, what: &str, rest: &[&str]) -> bool {

@@ -13,6 +13,7 @@ impl Notes {
     pub(super) fn statement(&mut self, words: &[&str]) -> bool {
         match words {
             ["wait", time] => self.wait(time),
+            ["dated"] => self.dates = true,
             ["in", namespace] => self.enter(namespace),
             ["gap" | "error" | "opened" | "bookmark" | "list", resource] => self.of_watch(words[0], resource),
             ["scale", replicas] => self.scale(replicas),

@@ -1,65 +1,80 @@
 //! `data-survives-recreate`: what a pod wrote to its volume is read back by the pod that replaces it, and by no other.
 
-use super::tokens::{self, Read, Write, Writes};
 use crate::{
-    checks::{Check, Findings},
-    history::{History, Place},
+    checks::{Cause, Check, Findings},
+    history::Place,
+    views::{
+        ClaimDeletions, Dimension, Set, View,
+        tokens::{Read, ReadBack, Tokens, Write, runner_in_doubt},
+    },
 };
 
 /// Judges `specs/storage/data-survives-recreate.yaml`.
 pub(super) const CHECK: Check = Check { id: "data-survives-recreate", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let writes = tokens::writes(history, Place::Volume);
-    for read in tokens::reads(history, Place::Volume) {
-        is_read_back(findings, &writes, &read);
+/// Each recreated pod finds what an earlier incarnation of it wrote.
+const READ_BACK: &str = "read-back";
+/// Each pod finds nothing that another wrote.
+const NOBODY_ELSES: &str = "nobody-elses";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets() {
+        let (tokens, deletions) = (Tokens::of(view, set, Place::Volume), ClaimDeletions::of(view, set));
+        for read in tokens.reads() {
+            is_read_back(view, set, findings, (&tokens, &deletions), read);
+        }
     }
 }
 
 /// One look at a volume, against what was written there before.
-fn is_read_back(findings: &mut Findings, writes: &Writes<'_>, read: &Read<'_>) {
-    let pod = read.pod;
-    if read.found.is_none() {
-        return findings.blind(format!("what is on the volume of {pod} could not be read"), &[read.event]);
-    }
-    if let Some(sibling) = writes.of_siblings(read) {
-        return findings.broken(
-            format!("{pod} finds on its volume what {} wrote", sibling.pod),
-            &[sibling.event, read.event],
-        );
-    }
-    let own = writes.own(read).filter(|own| own.checksum.is_some());
-    let Some(own) = own else {
-        return findings
-            .blind(format!("what {pod} wrote before is not known, so it cannot be compared"), &[read.event]);
-    };
-    let (events, is_another) = ([own.event, read.event], own.uid != read.uid);
-    match difference(own, read) {
-        Some(difference) => findings.broken(format!("{pod} {}: {difference}", since(is_another)), &events),
-        None if is_another => findings.held(
-            format!("{pod} was recreated and finds the token and the file that its predecessor wrote"),
-            &events,
-        ),
-        None => {}
-    }
-}
-
-fn since(is_another: bool) -> &'static str {
-    if is_another { "was recreated and has lost data" } else { "was not recreated and has lost data" }
-}
-
-/// What differs between what was written and what is found.
-fn difference(own: &Write<'_>, read: &Read<'_>) -> Option<String> {
-    let Some(found) = tokens::found_as_own(read) else {
-        return Some("its token is not on the volume".to_owned());
-    };
-    if found.token != own.token {
-        return Some(format!("it wrote the token {} and finds `{}`", own.token, found.token));
-    }
-    match found.checksum {
-        Some(checksum) if Some(checksum) == own.checksum => None,
-        Some(_) => Some("the file beside its token has another checksum than when it was written".to_owned()),
-        None => Some("the file beside its token is not there".to_owned()),
+fn is_read_back<'h>(
+    view: &View<'h>,
+    set: &Set<'h>,
+    findings: &mut Findings,
+    (tokens, deletions): (&Tokens<'h>, &ClaimDeletions<'_, 'h>),
+    read: &Read<'h>,
+) {
+    let pod = set.key(read.pod);
+    let look = tokens.read_back(read);
+    let taken = |write: &Write<'h>| deletions.unsettled_for(&[read.uid, write.uid], write.event, read.event);
+    let clause = if matches!(look, ReadBack::OfSibling(_)) { NOBODY_ELSES } else { READ_BACK };
+    let say = findings.on(clause).of(Dimension::Recreated, pod.as_str()).pod(pod.as_str());
+    match look {
+        ReadBack::Unknown(doubt, why) => say.blind(doubt.into(), why, &[read.event]),
+        ReadBack::OfSibling(write) | ReadBack::Changed(write, _) if taken(write).is_some() => {
+            let deletion = taken(write).expect("just seen");
+            let what = format!("the volume of {pod} may be another one: {}", deletion.why());
+            say.blind(Cause::NotReached, what, &[deletion.event, read.event]);
+        }
+        ReadBack::OfSibling(write) => {
+            let what = format!("{pod} finds on its volume what {} wrote", set.key(write.pod));
+            say.broken(what, &[write.event, read.event]);
+        }
+        ReadBack::Changed(write, difference) => {
+            let since = if write.uid == read.uid { "was not recreated" } else { "was recreated" };
+            say.broken(format!("{pod} {since} and has lost data: {difference}"), &[write.event, read.event]);
+        }
+        ReadBack::Same(write) => {
+            let doubt = runner_in_doubt(view, set, write.uid, write.event);
+            match doubt {
+                _ if write.uid == read.uid => {}
+                Some((doubt, event)) => {
+                    let what =
+                        format!("which incarnation of {pod} wrote the token that it finds is not certain");
+                    say.blind(doubt.into(), what, &[write.event, event]);
+                }
+                None => {
+                    let what = format!(
+                        "{pod} was recreated and finds the token and the file that its predecessor wrote"
+                    );
+                    say.held(what, &[write.event, read.event]);
+                }
+            }
+            if tokens.has_siblings(read) {
+                let what = format!("{pod} finds nothing on its volume that another pod wrote");
+                findings.on(NOBODY_ELSES).pod(pod.as_str()).held(what, &[read.event]);
+            }
+        }
     }
 }
 
@@ -68,14 +83,15 @@ mod tests {
     use super::CHECK;
     use crate::{
         checks::{
-            Kind,
+            Cause, Kind,
             notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
         },
         history::{Place, Purpose},
+        views::Dimension,
     };
 
     const BEFORE: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; \
-         token web-0 volume a; token web-1 volume b; web-0 deleted; web-0 created; web-0 ready; ";
+         token web-0 volume a; token web-1 volume b; delete web-0; web-0 deleted; web-0 created; web-0 ready; ";
 
     fn after(statements: &str) -> String {
         format!("{BEFORE}{statements}")
@@ -83,15 +99,15 @@ mod tests {
 
     #[test]
     fn only_the_pod_that_was_recreated_is_evidence() {
-        assert_held(&CHECK, &after("tokens web-0 volume -> web-0 a; tokens web-1 volume -> web-1 b"), 1);
+        assert_held(&CHECK, &after("tokens web-0 volume -> web-0 a; tokens web-1 volume -> web-1 b"), 3);
     }
 
     #[test]
     fn a_second_recreation_counts_again() {
         let history = after(
-            "tokens web-0 volume -> web-0 a; web-0 deleted; web-0 created; tokens web-0 volume -> web-0 a",
+            "tokens web-0 volume -> web-0 a; delete web-0; web-0 deleted; web-0 created; tokens web-0 volume -> web-0 a",
         );
-        assert_held(&CHECK, &history, 2);
+        assert_held(&CHECK, &history, 4);
     }
 
     #[test]
@@ -136,11 +152,89 @@ mod tests {
 
     #[test]
     fn nothing_was_written_before() {
-        assert_blind(&CHECK, "web-0 created; tokens web-0 volume -> web-0 a", "is not known");
+        assert_blind(&CHECK, "web-0 created; tokens web-0 volume -> web-0 a", "wrote no token before");
     }
 
     #[test]
     fn tokens_in_the_container_are_another_matter() {
         assert_silent(&CHECK, "web-0 created; token web-0 container a; tokens web-0 container ->");
+    }
+
+    #[test]
+    fn a_write_whose_result_is_not_known_leaves_later_looks_open() {
+        let mut notes = Notes::new().say("web-0 created; web-0 ready; token web-0 volume a");
+        let purpose = Purpose::WriteToken { place: Place::Volume, token: "lost".to_owned() };
+        notes.run("web-0", purpose, "fails");
+        let recreated = notes.say("delete web-0; web-0 deleted; web-0 created; web-0 ready");
+        for found in ["web-0 a", "web-0 lost", ""] {
+            let findings =
+                judge(&CHECK, &recreated.clone().say(&format!("tokens web-0 volume -> {found}")).history());
+            let blind = findings.of_kind(Kind::Blind).next().and_then(|blind| blind.cause);
+            assert_eq!(
+                (blind, findings.findings.len()),
+                (Some(Cause::NoAnswer), 1),
+                "{found}: {findings:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn data_on_a_claim_that_the_scenario_deleted_had_not_to_survive() {
+        let gone = "web-1 created; web-1 ready; www-web-0 claimed; web-0 created; web-0 ready; token web-0 volume a; \
+             delete www-web-0; www-web-0 claim-terminating; delete web-0; web-0 deleted; www-web-0 unclaimed; \
+             www-web-0 claimed; web-0 created; web-0 ready; tokens web-0 volume ->";
+        assert_blind(
+            &CHECK,
+            gone,
+            "the volume of web-0 may be another one: the scenario itself deleted the claim",
+        );
+        let before = gone.replace("token web-0 volume a; ", "tokens web-0 volume ->; ").replace(
+            "web-0 created; web-0 ready; tokens web-0 volume ->",
+            "web-0 created; web-0 ready; token web-0 volume a; tokens web-0 volume ->",
+        );
+        assert_broken(&CHECK, &before, "has lost data");
+    }
+
+    #[test]
+    fn a_gap_hides_who_wrote() {
+        let hidden = "web-0 created; web-0 ready; gap pods; token web-0 volume a; web-0 unlisted; web-0 listed; web-0 ready; \
+             tokens web-0 volume -> web-0 a; completed";
+        assert_blind(&CHECK, hidden, "which incarnation of web-0 wrote");
+    }
+
+    #[test]
+    fn who_wrote_before_an_end_that_nothing_explains_is_not_certain() {
+        let evicted = "web-0 created; web-0 ready; token web-0 volume a; web-0 deleted; web-0 created; tokens web-0 volume -> web-0 a";
+        assert_blind(&CHECK, evicted, "is not certain");
+    }
+
+    #[test]
+    fn evidence_is_for_the_pods_that_were_recreated() {
+        let findings = judge(
+            &CHECK,
+            &Notes::new()
+                .say(&after("tokens web-0 volume -> web-0 a; tokens web-1 volume -> web-1 b"))
+                .history(),
+        );
+        let of = |clause| {
+            let of_clause = findings.evidence.iter().filter(move |it| it.clause == clause);
+            of_clause.filter_map(|it| it.of.get(&Dimension::Pod).cloned()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(super::READ_BACK), ["web-0"]);
+        assert_eq!(of(super::NOBODY_ELSES), ["web-0", "web-1"]);
+    }
+
+    #[test]
+    fn another_namespace_has_data_of_its_own() {
+        let both = after(
+            "in other; web-0 created; web-0 ready; token web-0 volume x; delete web-0; web-0 deleted; web-0 created; \
+             tokens web-0 volume -> web-0 x; in ns; tokens web-0 volume -> web-0 a",
+        );
+        assert_held(&CHECK, &both, 3);
+        assert_broken(
+            &CHECK,
+            &both.replace("-> web-0 x", "-> web-0 a"),
+            "other/web-0 was recreated and has lost data",
+        );
     }
 }

@@ -1,92 +1,130 @@
 //! `preflight-storage`: the throw-away claim is bound, and a pod writes and reads its volume.
 
 use crate::{
-    checks::{Check, Findings},
-    history::{Event, History, ObjectSeen, Phase, Resource, Seen},
+    checks::{Cause, Check, Findings},
+    history::{Event, GivenUp, ObjectSeen, Phase, Resource, Seen, Wait},
+    views::{View, trouble},
 };
 
 /// Judges `specs/storage/preflight-storage.yaml`.
 pub(super) const CHECK: Check = Check { id: "preflight-storage", judge };
 
-/// The name of the claim and of the pod that uses it.
+/// The name of the claim and of the pod that uses it (`manifests/instrumented/storage-probe.yaml`).
 const PROBE: &str = "storage-probe";
 
-fn judge(history: &History, findings: &mut Findings) {
-    let bound = probes(history, Resource::PersistentVolumeClaims)
+/// The claim was bound.
+const BOUND: &str = "bound";
+/// The pod wrote its volume and read it.
+const WRITTEN: &str = "written";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    let bound = probes(view, Resource::PersistentVolumeClaims)
         .find(|claim| claim.text("/status/phase") == Some("Bound"));
-    let ready = probes(history, Resource::Pods).find(|pod| Phase::of(pod) == Phase::Ready);
-    match (bound, ready) {
-        (Some(claim), Some(pod)) => findings.held(
+    match bound {
+        Some(claim) => findings.on(BOUND).held(
             format!(
-                "the claim {PROBE} was bound to {}, and a pod wrote its volume and read it",
+                "the claim {PROBE} was bound to {}",
                 claim.text("/spec/volumeName").unwrap_or("a volume")
             ),
-            &[claim.event, pod.event],
+            &[claim.event],
         ),
-        _ => missing(history, findings),
+        None => missing(view, findings, BOUND, "was not bound"),
+    }
+    match probes(view, Resource::Pods).find(|pod| Phase::of(pod) == Phase::Ready) {
+        Some(pod) => {
+            findings.on(WRITTEN).held(format!("the pod {PROBE} wrote its volume and read it"), &[pod.event]);
+        }
+        None => missing(view, findings, WRITTEN, "was not written and read by its pod"),
     }
 }
 
 /// The versions of the claim or of the pod.
-fn probes(history: &History, resource: Resource) -> impl Iterator<Item = Seen<'_, ObjectSeen>> {
-    history.objects(resource).filter(|object| object.name == PROBE)
+fn probes<'h>(view: &View<'h>, resource: Resource) -> impl DoubleEndedIterator<Item = Seen<'h, ObjectSeen>> {
+    view.history().objects(resource).filter(|object| object.name == PROBE)
 }
 
 /// A wait for one of the two was given up. Without that nothing is known: the scenario did not come so far.
-fn missing(history: &History, findings: &mut Findings) {
-    let waits = ["claim-bound storage-probe", "pod-ready storage-probe"];
-    let Some((gave_up, _, missing)) = waits.iter().find_map(|wait| history.timed_out(wait).next()) else {
-        return;
-    };
-    let pod = probes(history, Resource::Pods).last();
-    if let Some((pod, message)) = pod.and_then(unschedulable).filter(|(_, message)| !names_storage(message)) {
-        return findings.blind(
-            format!("the pod {PROBE} found no node, which is not storage's: {message}"),
-            &[pod, gave_up],
-        );
+fn missing(view: &View<'_>, findings: &mut Findings, clause: &'static str, what: &str) {
+    let is_meant =
+        |wait: &Wait| matches!(wait, Wait::ClaimBound(name) | Wait::PodReady(name) if name == PROBE);
+    let Some(gave_up) = view.history().given_up(is_meant).next() else { return };
+    let class = view.started().storage_class.as_deref().unwrap_or("without a name");
+    let fact = format!("the claim {PROBE}, of the StorageClass {class}, {what}");
+    let say = findings.on(clause);
+    if let Some((cause, why, event)) = not_storages(view, &gave_up) {
+        return say.blind(cause, format!("{fact}: {why}"), &[event, gave_up.event]);
     }
-    let class = history.started().storage_class.unwrap_or_else(|| "without a name".to_owned());
-    let (warning, said) = last_warning(history).unzip();
-    let said = said.map(|said| format!("; {said}")).unwrap_or_default();
-    let events: Vec<&Event> = warning.into_iter().chain([gave_up]).collect();
-    findings.broken(format!("{missing}, with the StorageClass {class}{said}"), &events);
+    let (warning, said) = warnings(view).next_back().map(|warning| (warning.event, words(warning))).unzip();
+    let said = said.unwrap_or_else(|| gave_up.missing.to_owned());
+    let events: Vec<&Event> = warning.into_iter().chain([gave_up.event]).collect();
+    say.broken(format!("{fact}: {said}"), &events);
 }
 
-/// Why the pod finds no node, if it is still looking for one.
-fn unschedulable(pod: Seen<'_, ObjectSeen>) -> Option<(&Event, String)> {
-    let conditions = pod.what.list("/status/conditions").iter();
-    let scheduled = conditions.into_iter().find(|condition| condition["type"] == "PodScheduled")?;
-    let message = scheduled["message"].as_str().unwrap_or("the scheduler gave no reason");
-    (scheduled["status"] == "False").then(|| (pod.event, message.to_owned()))
+/// What else than storage may have kept the pod from writing its volume.
+fn not_storages<'h>(view: &View<'h>, gave_up: &GivenUp<'h>) -> Option<(Cause, String, &'h Event)> {
+    let (first, until) = (&view.history().events[0], gave_up.event);
+    let watched = [Resource::PersistentVolumeClaims, Resource::Pods, Resource::Events];
+    for resource in watched {
+        if let Some(gap) = view.history().gap_between(resource, first, until) {
+            return Some((Cause::Gap, format!("the watch of {} has a gap", resource.plural()), gap.shown_by));
+        }
+    }
+    let Some(pod) = probes(view, Resource::Pods).rfind(|pod| pod.event.comes_before(until)) else {
+        return Some((Cause::NotReached, "its pod was never created".to_owned(), until));
+    };
+    let why = of_pod(pod.what).or_else(|| of_warnings(view, pod.what))?;
+    Some((Cause::Surroundings, format!("its pod {why}"), pod.event))
 }
 
-/// Whether the scheduler's message has to do with volumes.
-fn names_storage(message: &str) -> bool {
-    let message = message.to_lowercase().replace("ephemeral-storage", "");
-    message.contains("volume") || message.contains("storage")
+fn of_pod(pod: &ObjectSeen) -> Option<String> {
+    if pod.change.is_removal() || pod.is_terminating() {
+        return Some("was deleted".to_owned());
+    }
+    let trouble = trouble::of_pod(pod);
+    trouble.filter(|_| !trouble::unschedulable(pod).is_some_and(trouble::is_for_want_of_volumes))
 }
 
-fn last_warning(history: &History) -> Option<(&Event, String)> {
-    let mut warnings = history.objects(Resource::Events).filter(|event| {
+/// The node could not start the pod, and said so.
+fn of_warnings(view: &View<'_>, pod: &ObjectSeen) -> Option<String> {
+    let runs =
+        pod.list("/status/containerStatuses").iter().any(|status| !status["state"]["running"].is_null());
+    let last = warnings(view).rfind(|event| event.text("/involvedObject/kind") == Some("Pod"))?;
+    let is_probes = last.text("/reason") == Some("Unhealthy");
+    let words = words(last);
+    let is_nodes = match is_probes {
+        // A probe that failed could not write; one that ended in an error was not run.
+        true => words.contains("errored"),
+        false => !runs && !trouble::is_about_storage(&words),
+    };
+    is_nodes.then(|| format!("was not started: {words}"))
+}
+
+fn warnings<'h>(view: &View<'h>) -> impl DoubleEndedIterator<Item = Seen<'h, ObjectSeen>> {
+    let events = view.history().objects(Resource::Events);
+    events.filter(|event| {
         event.text("/type") == Some("Warning") && event.text("/involvedObject/name") == Some(PROBE)
-    });
-    let last = warnings.next_back()?;
-    let of = |pointer| last.what.text(pointer).unwrap_or_default();
-    Some((last.event, format!("{}: {}", of("/reason"), of("/message"))))
+    })
+}
+
+fn words(event: Seen<'_, ObjectSeen>) -> String {
+    let of = |pointer| event.what.text(pointer).unwrap_or_default();
+    format!("{}: {}", of("/reason"), of("/message"))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{CHECK, PROBE};
+    use super::{BOUND, CHECK, PROBE, WRITTEN};
     use crate::{
         checks::{
-            Kind,
+            Cause, Finding, Kind,
             notation::{Notes, judge},
         },
         history::{Change, Resource},
     };
+
+    const GIVEN_UP: &str = "timed-out claim-bound storage-probe; aborted";
 
     /// A history with the claim in this phase, and then these statements.
     fn noted(phase: &str, statements: &str) -> Notes {
@@ -98,66 +136,124 @@ mod tests {
         notes.say(statements)
     }
 
-    fn unschedulable(mut notes: Notes, message: &str) -> Notes {
+    fn with_status(mut notes: Notes, key: &str, value: Value) -> Notes {
         notes.modify(Resource::Pods, PROBE, |pod| {
-            pod["status"]["conditions"] =
-                json!([{"type": "PodScheduled", "status": "False", "message": message}]);
+            pod["spec"]["nodeName"] = json!("node-0");
+            pod["status"][key] = value;
         });
-        notes.say("timed-out claim-bound storage-probe; aborted")
+        notes
     }
 
-    fn assert_says(notes: Notes, kind: Kind, words: &str) {
+    fn unschedulable(notes: Notes, message: &str) -> Notes {
+        let condition = json!([{"type": "PodScheduled", "status": "False", "message": message}]);
+        with_status(notes, "conditions", condition).say(GIVEN_UP)
+    }
+
+    fn warned(mut notes: Notes, about: &str, reason: &str, message: &str) -> Notes {
+        let name = format!("e{}", notes.clone().history().events.len());
+        let (kind, about) = about.split_once('/').expect("kind and name");
+        let event = json!({
+            "metadata": {"name": name, "uid": name}, "type": "Warning", "reason": reason, "message": message,
+            "involvedObject": {"kind": kind, "name": about},
+        });
+        notes.object(Resource::Events, Change::Added, event);
+        notes
+    }
+
+    fn on_clause(notes: Notes, clause: &str) -> Finding {
         let findings = judge(&CHECK, &notes.history());
-        let all = &findings.findings;
-        assert!(all.len() == 1 && all[0].kind == kind && all[0].what.contains(words), "{all:#?}");
-        assert!(!all[0].events.is_empty());
+        let mut of_clause = findings.findings.iter().filter(|finding| finding.clause == clause);
+        let found = of_clause.next().unwrap_or_else(|| panic!("nothing of {clause}: {findings:#?}")).clone();
+        assert!(of_clause.next().is_none() && !found.events.is_empty(), "{findings:#?}");
+        found
+    }
+
+    fn assert_says(notes: Notes, clause: &str, kind: Kind, words: &str) {
+        let found = on_clause(notes, clause);
+        assert!(found.kind == kind && found.what.contains(words), "{found:#?}");
     }
 
     #[test]
     fn bound_and_written() {
         let notes = noted("Bound", "storage-probe created; storage-probe running; storage-probe ready");
-        assert_says(notes, Kind::Held, "bound to pv-1");
+        assert_says(notes.clone(), BOUND, Kind::Held, "bound to pv-1");
+        assert_says(notes, WRITTEN, Kind::Held, "wrote its volume and read it");
     }
 
     #[test]
     fn never_bound() {
-        let mut notes = noted("Pending", "storage-probe created");
-        let warning = json!({
-            "metadata": {"name": "e1"}, "type": "Warning", "involvedObject": {"name": PROBE},
-            "reason": "ProvisioningFailed", "message": "no such pool",
-        });
-        notes.object(Resource::Events, Change::Added, warning);
-        let notes = notes.say("timed-out claim-bound storage-probe; aborted");
-        assert_says(notes, Kind::Broken, "ProvisioningFailed: no such pool");
+        let notes = warned(
+            noted("Pending", "storage-probe created"),
+            "PersistentVolumeClaim/storage-probe",
+            "ProvisioningFailed",
+            "no such pool",
+        );
+        let notes = notes.say(GIVEN_UP);
+        assert_says(notes.clone(), BOUND, Kind::Broken, "ProvisioningFailed: no such pool");
+        assert_says(notes, WRITTEN, Kind::Broken, "of the StorageClass standard, was not written");
     }
 
     #[test]
     fn the_warning_that_is_told_is_the_claims_own() {
         let mut notes = noted("Pending", "storage-probe created");
-        let event = |name: &str, kind: &str, about: &str, reason: &str| {
-            json!({
-                "metadata": {"name": name}, "type": kind, "involvedObject": {"name": about},
-                "reason": reason, "message": "it says so",
-            })
-        };
-        for (name, kind, about, reason) in [
-            ("e1", "Warning", PROBE, "ProvisioningFailed"),
-            ("e2", "Normal", PROBE, "Provisioning"),
-            ("e3", "Warning", "other", "BackOff"),
-        ] {
-            notes.object(Resource::Events, Change::Added, event(name, kind, about, reason));
-        }
-        let notes = notes.say("timed-out claim-bound storage-probe; aborted");
-        assert_says(notes, Kind::Broken, "ProvisioningFailed: it says so");
+        notes = warned(notes, "PersistentVolumeClaim/storage-probe", "ProvisioningFailed", "it says so");
+        notes = warned(notes, "Pod/other", "BackOff", "it says so");
+        let normal = json!({
+            "metadata": {"name": "e"}, "type": "Normal", "involvedObject": {"name": PROBE}, "reason": "Provisioning",
+        });
+        notes.object(Resource::Events, Change::Added, normal);
+        assert_says(notes.say(GIVEN_UP), BOUND, Kind::Broken, "ProvisioningFailed: it says so");
     }
 
     #[test]
     fn bound_and_not_writable() {
-        let notes = noted(
-            "Bound",
-            "storage-probe created; storage-probe running; timed-out pod-ready storage-probe; aborted",
+        let notes = noted("Bound", "storage-probe created; storage-probe running");
+        let given_up = "timed-out pod-ready storage-probe; aborted";
+        assert_says(notes.clone().say(given_up), WRITTEN, Kind::Broken, "of the StorageClass standard");
+        assert_says(notes.clone().say(given_up), BOUND, Kind::Held, "bound");
+        let failed = warned(
+            notes,
+            "Pod/storage-probe",
+            "Unhealthy",
+            "Readiness probe failed: sh: Read-only file system",
         );
-        assert_says(notes, Kind::Broken, "with the StorageClass standard");
+        assert_says(failed.say(given_up), WRITTEN, Kind::Broken, "Read-only file system");
+    }
+
+    #[test]
+    fn a_container_in_back_off_says_nothing_of_storage() {
+        let statuses = json!([{
+            "name": "probe", "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 128, "reason": "StartError"}},
+        }]);
+        let notes = with_status(noted("Bound", "storage-probe created"), "containerStatuses", statuses);
+        let notes = notes.say("timed-out pod-ready storage-probe; aborted");
+        assert_says(notes.clone(), BOUND, Kind::Held, "bound to pv-1");
+        let found = on_clause(notes, WRITTEN);
+        assert_eq!((found.kind, found.cause), (Kind::Blind, Some(Cause::Surroundings)), "{found:#?}");
+        for named in ["container probe", "exit code 128", "node-0"] {
+            assert!(found.what.contains(named), "`{}` does not name {named}", found.what);
+        }
+    }
+
+    #[test]
+    fn what_the_node_could_not_start_says_nothing_of_storage() {
+        let starting = || {
+            let statuses = json!([{"name": "probe", "state": {"waiting": {"reason": "ContainerCreating"}}}]);
+            with_status(noted("Bound", "storage-probe created"), "containerStatuses", statuses)
+        };
+        let given_up = "timed-out pod-ready storage-probe; aborted";
+        let sandbox = warned(starting(), "Pod/storage-probe", "FailedCreatePodSandBox", "no network");
+        assert_says(sandbox.say(given_up), WRITTEN, Kind::Blind, "FailedCreatePodSandBox: no network");
+        let mount =
+            warned(starting(), "Pod/storage-probe", "FailedMount", "timed out waiting for the device");
+        assert_says(mount.say(given_up), WRITTEN, Kind::Broken, "FailedMount");
+        let errored =
+            warned(starting(), "Pod/storage-probe", "Unhealthy", "Readiness probe errored: rpc error");
+        assert_says(errored.say(given_up), WRITTEN, Kind::Blind, "errored");
+        let image = json!([{"name": "probe", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]);
+        let image = with_status(noted("Bound", "storage-probe created"), "containerStatuses", image);
+        assert_says(image.say(given_up), WRITTEN, Kind::Blind, "ImagePullBackOff");
     }
 
     #[test]
@@ -166,16 +262,42 @@ mod tests {
             noted("Pending", "storage-probe created"),
             "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
         );
-        assert_says(notes, Kind::Broken, "StorageClass");
+        assert_says(notes, BOUND, Kind::Broken, "StorageClass");
     }
 
     #[test]
     fn a_full_cluster_says_nothing_of_storage() {
-        let notes = unschedulable(
-            noted("Pending", "storage-probe created"),
+        for message in [
             "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient ephemeral-storage.",
-        );
-        assert_says(notes, Kind::Blind, "Insufficient cpu");
+            "0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) had volume node affinity conflict.",
+        ] {
+            let notes = unschedulable(noted("Pending", "storage-probe created"), message);
+            assert_says(notes, BOUND, Kind::Blind, message);
+        }
+    }
+
+    #[test]
+    fn a_pod_that_was_taken_away_or_never_came_says_nothing_of_storage() {
+        let gone = noted("Pending", "storage-probe created; storage-probe deleted").say(GIVEN_UP);
+        assert_says(gone, BOUND, Kind::Blind, "was deleted");
+        assert_says(noted("Pending", GIVEN_UP), BOUND, Kind::Blind, "never created");
+    }
+
+    #[test]
+    fn a_gap_hides_the_binding_and_what_stood_in_its_way() {
+        for resource in ["persistentvolumeclaims", "pods", "events"] {
+            let notes = noted("Pending", &format!("storage-probe created; gap {resource}; {GIVEN_UP}"));
+            assert_eq!(on_clause(notes, BOUND).cause, Some(Cause::Gap), "{resource}");
+        }
+    }
+
+    #[test]
+    fn what_is_delivered_after_the_wait_counts() {
+        let mut notes = noted("Pending", "storage-probe created; timed-out claim-bound storage-probe");
+        notes.modify(Resource::PersistentVolumeClaims, PROBE, |claim| {
+            claim["status"]["phase"] = json!("Bound")
+        });
+        assert_says(notes.say("storage-probe ready; completed"), BOUND, Kind::Held, "bound");
     }
 
     #[test]

@@ -1,135 +1,274 @@
 //! `pvc-before-pod`: a pod is created only after its claim.
 //!
-//! Claims and pods come over two watches, so their order is read from spans and, where the API server dated the two in
-//! different seconds, from its dates.
+//! Claims and pods come over two watches, which have no order. What tells, for each pod and each of its claims: a request of
+//! the driver that lies between the two; deliveries so far apart that neither watch can have been that late; and the dates
+//! that the API server gave, where they are of different seconds.
 
-use super::claims::{self, ClaimLife};
+use std::collections::HashMap;
+
 use crate::{
-    checks::{Check, Findings},
-    history::{CLAIM_TEMPLATE, Change, Event, History, ObjectSeen, PodLife},
-    limits,
+    checks::{Cause, Check, Findings, Say},
+    history::{Event, ObjectSeen, Resource},
+    views::{ClaimDeletions, ClaimLife, Dimension, PodLife, Set, View, claims, order, presence},
 };
 
 /// Judges `specs/storage/pvc-before-pod.yaml`.
 pub(super) const CHECK: Check = Check { id: "pvc-before-pod", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let claims = claims::fold(history);
-    for pod in history.pods().iter().filter(|pod| pod.ordinal.is_some() && pod.birth_was_seen()) {
-        let used = pod.claims().into_iter().find(|(volume, _)| *volume == CLAIM_TEMPLATE);
-        let Some((_, name)) = used else { continue };
-        match claims.get(name) {
-            Some(lives) => was_there(findings, pod, lives),
-            None => never_came(history, findings, pod, name),
+/// Each recreated pod was created when its claim was there; of pods that are created for the first time too, where it shows.
+const RECREATED: &str = "recreated";
+/// Each pod that came back after it had been scaled away likewise.
+const RETURNED: &str = "returned";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets() {
+        let returns = set.returns(view);
+        let returned = returns.iter().filter_map(|it| Some((it.back.as_ref()?.uid, it.key.as_str())));
+        let returned: HashMap<&str, &str> = returned.collect();
+        let facts = Facts { view, set, deletions: ClaimDeletions::of(view, set), refusals: refusals(set) };
+        for pod in claims::users(view, set) {
+            let say = match returned.get(pod.uid) {
+                Some(key) => findings.on(RETURNED).of(Dimension::Returned, set.key(key)),
+                None => findings.on(RECREATED).of(Dimension::Recreated, set.key(pod.name)),
+            };
+            facts.has_its_claims(say, pod);
         }
     }
 }
 
-/// There is no claim of that name in the whole record.
-fn never_came(history: &History, findings: &mut Findings, pod: &PodLife<'_>, name: &str) {
-    let text = format!("{} was created, and the claim {name} that it uses never was", pod.name);
-    match claims::unseen(history) {
-        Some(unseen) => findings.blind(format!("{text} seen"), &[pod.birth(), unseen]),
-        None if history.last().span.until_us < pod.birth().span.until_us + limits::WATCH_LAG.wait_us() => {
-            findings.blind(format!("{text} before the record ends"), &[pod.birth()]);
-        }
-        None => findings.broken(text, &[pod.birth()]),
-    }
+/// What the order of a pod and its claims is read from.
+struct Facts<'v, 'h> {
+    view: &'v View<'h>,
+    set: &'v Set<'h>,
+    deletions: ClaimDeletions<'v, 'h>,
+    /// The first time that the server refused a claim, by the claim's name.
+    refusals: HashMap<&'h str, &'h Event>,
 }
 
-/// What is known of the order of a pod's birth and its claim's.
-enum Order {
-    ClaimFirst,
-    PodFirst(&'static str),
-    /// Not known, and nothing speaks against the promise.
+/// What is known of a pod's birth and one of its claims.
+enum Order<'h> {
+    /// The claim was there.
+    ClaimFirst(&'h Event),
+    /// It was not: why that is certain, with the events that show it.
+    PodFirst(String, Vec<&'h Event>),
+    /// It cannot be told, and something speaks against the promise or is hidden.
+    Doubtful(Cause, String, Vec<&'h Event>),
+    /// It cannot be told, and nothing speaks against the promise.
     Unknown,
-    /// Not known: something speaks against it that proves nothing by itself.
-    Doubtful,
 }
 
-fn was_there(findings: &mut Findings, pod: &PodLife<'_>, lives: &[ClaimLife<'_>]) {
-    let birth = pod.birth();
-    // The incarnation that can have been there: the newest that did not certainly come after the pod.
-    let before = lives.partition_point(|claim| !well_before(birth, claim.first().event));
-    let claim = &lives[before.saturating_sub(1)];
-    let (name, born) = (claim.name, claim.first());
-    if let Some(removed) = claim.removed().filter(|removed| well_before(removed, birth)) {
-        return findings.broken(
-            format!("{} was created after its claim {name} was removed", pod.name),
-            &[removed, birth],
-        );
-    }
-    let events = [born.event, birth];
-    match order(pod, claim) {
-        Order::ClaimFirst => findings.held(format!("{name} was there before {}", pod.name), &events),
-        Order::PodFirst(how) => {
-            findings.broken(format!("{} was created before {name}: {how}", pod.name), &events)
+impl<'h> Facts<'_, 'h> {
+    /// A pod was created: each of its claims must have been there. That holds only where it does for all of them.
+    fn has_its_claims(&self, say: Say<'_>, pod: &PodLife<'h>) {
+        let (birth, name) = (pod.birth(), self.set.key(pod.name));
+        if !pod.birth_was_seen() {
+            if !self.set.claims().of_pod(pod).is_empty() {
+                let what = format!("the creation of {name} fell into a gap of the watch of pods");
+                say.blind(Cause::Gap, what, &[birth]);
+            }
+            return;
         }
-        Order::Doubtful => findings.blind(
-            format!(
-                "which of {} and {name} was created first: dates, watches and revisions disagree",
-                pod.name
-            ),
-            &events,
-        ),
-        Order::Unknown => {}
+        let claims: Vec<&str> = self.set.claims().of_pod(pod).into_iter().map(|(_, claim)| claim).collect();
+        let orders: Vec<Order<'h>> = claims.iter().map(|claim| self.order(pod, claim)).collect();
+        let mut events = vec![birth];
+        let mut all_first = !orders.is_empty();
+        for order in &orders {
+            match order {
+                Order::ClaimFirst(event) => events.push(event),
+                Order::PodFirst(what, events) => return say.broken(what.as_str(), events),
+                Order::Doubtful(..) | Order::Unknown => all_first = false,
+            }
+        }
+        let doubt = orders.iter().find_map(|order| match order {
+            Order::Doubtful(cause, what, events) => Some((cause, what, events)),
+            _ => None,
+        });
+        if let Some((cause, what, events)) = doubt {
+            say.blind(*cause, what.as_str(), events);
+        } else if all_first {
+            say.held(format!("{} was there before {name}", claims.join(", ")), &events);
+        }
+    }
+
+    fn order(&self, pod: &PodLife<'h>, claim: &str) -> Order<'h> {
+        let lives = self.set.claims().named(claim);
+        if lives.is_empty() {
+            return self.never_came(pod, claim);
+        }
+        let may_be_it = |life: &&ClaimLife<'h>| {
+            !self.is_after(pod, life) && !life.gone().is_some_and(|gone| self.certainly(gone, pod.birth()))
+        };
+        let there: Vec<&ClaimLife<'h>> = lives.iter().filter(may_be_it).collect();
+        match there[..] {
+            [] => self.was_not_there(pod, claim, lives),
+            [life] => self.order_with(pod, life),
+            _ => {
+                let mut orders = there.into_iter().map(|life| self.order_with(pod, life));
+                orders.find(|order| matches!(order, Order::ClaimFirst(_))).unwrap_or(Order::Unknown)
+            }
+        }
+    }
+
+    fn certainly(&self, first: &Event, then: &Event) -> bool {
+        order::certainly_before(self.view.history(), first, then)
+    }
+
+    /// Whether a claim came to be after the pod, for certain.
+    fn is_after(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> bool {
+        claim.birth_was_seen()
+            && (self.certainly(pod.birth(), claim.first().event)
+                || (dates(pod, claim).is_some_and(|(pod, claim)| pod < claim)
+                    && revisions(pod, claim).is_some_and(|(pod, claim)| pod < claim)))
+    }
+
+    /// The one claim that can have been there.
+    fn order_with(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> Order<'h> {
+        let (birth, first, name) = (pod.birth(), claim.first().event, self.set.key(claim.name));
+        let pod_name = self.set.key(pod.name);
+        let is_certain = self.certainly(first, birth) || self.a_request_between(pod, claim);
+        let is_older = is_certain || dates(pod, claim).is_some_and(|(pod, claim)| claim < pod);
+        if !is_certain && speaks_against(pod, claim) {
+            let what = format!(
+                "which of {pod_name} and {name} was created first: revisions, dates and watches disagree"
+            );
+            return Order::Doubtful(Cause::NoOrder, what, vec![first, birth]);
+        }
+        if !is_older && !claim.birth_was_seen() {
+            let what = format!("the creation of {name}, which {pod_name} uses, fell into a gap of the watch");
+            return Order::Doubtful(Cause::Gap, what, vec![first, birth]);
+        }
+        if !is_older {
+            return Order::Unknown;
+        }
+        if let Some(gap) = self.set.claims().lost_sight(claim) {
+            let what = format!(
+                "whether {name} was still there when {pod_name} was created fell into a gap of the watch"
+            );
+            return Order::Doubtful(Cause::Gap, what, vec![gap.shown_by, birth]);
+        }
+        if claim.gone().is_some_and(|gone| !self.went_later(pod, claim, gone)) {
+            return Order::Unknown;
+        }
+        Order::ClaimFirst(first)
+    }
+
+    /// Whether a claim went after the pod had been created: long after, or because of a request that was made after that.
+    fn went_later(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>, gone: &Event) -> bool {
+        let asked_later =
+            |deletion: crate::views::ClaimDeletion<'_>| pod.birth().comes_before(deletion.event);
+        self.certainly(pod.birth(), gone) || self.deletions.explain(claim).is_some_and(asked_later)
+    }
+
+    /// Whether the claim had been delivered before a request that ended the pod's predecessor, so that the pod came later.
+    fn a_request_between(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> bool {
+        let before = self.set.pods().predecessor(pod);
+        let request = before.and_then(|before| presence::ended_by(self.view, self.set, before));
+        request.is_some_and(|request| claim.first().event.comes_before(request))
+    }
+
+    /// All claims of that name came later or went before.
+    fn was_not_there(&self, pod: &PodLife<'h>, claim: &str, lives: &[ClaimLife<'h>]) -> Order<'h> {
+        let (birth, name, pod_name) = (pod.birth(), self.set.key(claim), self.set.key(pod.name));
+        if let Some(gap) = self.set.claims().gaps().first() {
+            let what =
+                format!("whether {name} was there when {pod_name} was created fell into a gap of the watch");
+            return Order::Doubtful(Cause::Gap, what, vec![gap.shown_by, birth]);
+        }
+        let went =
+            lives.iter().rev().find(|life| life.gone().is_some_and(|gone| self.certainly(gone, birth)));
+        let Some((went, gone)) = went.and_then(|life| Some((life, life.gone()?))) else {
+            let first = lives[0].first().event;
+            let mut events = vec![birth, first];
+            let refused = self.refused(claim, &mut events);
+            return Order::PodFirst(format!("{pod_name} was created before {name}{refused}"), events);
+        };
+        let what = format!("{pod_name} was created after its claim {name} was removed");
+        match self.deletions.explain(went) {
+            // It creates the claim and then the pod, from what it knows: a claim that somebody else takes away may be gone by then.
+            Some(deletion) => {
+                let what = format!("{what}, which the controller may not have known: {}", deletion.why());
+                Order::Doubtful(Cause::ControllerLag, what, vec![deletion.event, gone, birth])
+            }
+            None => Order::PodFirst(what, vec![gone, birth]),
+        }
+    }
+
+    /// There is no claim of that name in the whole record. A list of everything after the pod's birth shows that there was none,
+    /// because a watch may be silent, unless one can have been deleted before that.
+    fn never_came(&self, pod: &PodLife<'h>, claim: &str) -> Order<'h> {
+        let (birth, claims, history) = (pod.birth(), self.set.claims(), self.view.history());
+        let (name, pod_name) = (self.set.key(claim), self.set.key(pod.name));
+        let what = format!("{pod_name} was created, and the claim {name} that it uses never was");
+        let doubtful = |cause, why: &str, event| {
+            Order::Doubtful(cause, format!("{what} seen: {why}"), vec![birth, event])
+        };
+        if let Some(gap) = claims.gaps().first() {
+            return doubtful(Cause::Gap, "the watch of claims has a gap", gap.shown_by);
+        }
+        let Some(list) = claims.listed().filter(|list| birth.span.until_us <= list.span.from_us) else {
+            return doubtful(Cause::NotReached, "claims were not listed after that", history.last());
+        };
+        if let Some(deletion) = self.deletions.unsettled(claim, birth, list) {
+            return doubtful(Cause::NotReached, deletion.why(), deletion.event);
+        }
+        let mut events = vec![birth, list];
+        let refused = self.refused(claim, &mut events);
+        Order::PodFirst(format!("{what}{refused}"), events)
+    }
+
+    /// That the server refused the claim, for a person to read, with the event that tells it.
+    fn refused(&self, claim: &str, events: &mut Vec<&'h Event>) -> &'static str {
+        let refusal = self.refusals.get(claim);
+        events.extend(refusal);
+        if refusal.is_some() { ", which the server had refused" } else { "" }
     }
 }
 
-fn order(pod: &PodLife<'_>, claim: &ClaimLife<'_>) -> Order {
-    let (born, first) = (claim.first(), pod.versions[0]);
-    if well_before(born.event, first.event) {
-        return Order::ClaimFirst;
+/// The claims that the server refused to make for the set, as its controller told (Kubernetes source,
+/// pkg/controller/statefulset/stateful_pod_control.go, recordClaimEvent).
+fn refusals<'h>(set: &Set<'h>) -> HashMap<&'h str, &'h Event> {
+    let events = set.history().objects(set.watch_of(Resource::Events));
+    let refused = events.filter(|event| event.text("/reason") == Some("FailedCreate"));
+    let mut first = HashMap::new();
+    for event in refused {
+        let words = event.what.text("/message").and_then(|message| message.strip_prefix("create Claim "));
+        if let Some(claim) = words.and_then(|words| words.split_whitespace().next()) {
+            first.entry(claim).or_insert(event.event);
+        }
     }
-    let dates = created(born.what).zip(created(first.what));
-    if dates.is_some_and(|(claim, pod)| claim < pod) {
-        return Order::ClaimFirst;
-    }
-    if born.change != Change::Added {
-        return Order::Unknown;
-    }
-    let revisions = revision(born.what).zip(revision(first.what));
-    // No two objects have one revision.
-    let revisions_say_pod = revisions.map(|(claim, pod)| pod <= claim);
-    let how = if well_before(first.event, born.event) {
-        Some("it was delivered long before the claim can have come to be")
-    } else {
-        let earlier = dates.is_some_and(|(claim, pod)| pod < claim);
-        earlier.then_some("the API server dated it in an earlier second")
-    };
-    match (how, revisions_say_pod) {
-        (Some(how), Some(true) | None) => Order::PodFirst(how),
-        (Some(_), Some(false)) | (None, Some(true)) => Order::Doubtful,
-        (None, Some(false) | None) => Order::Unknown,
-    }
+    first
 }
 
-/// Whether one delivery lies so long before another, on another watch, that neither can have been held up on its way.
-fn well_before(first: &Event, then: &Event) -> bool {
-    first.span.until_us + limits::WATCH_LAG.wait_us() < then.span.from_us
+/// The dates of creation of a pod and a claim. The API server writes UTC in one form, which sorts as text.
+fn dates<'h>(pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> Option<(&'h str, &'h str)> {
+    let created = |object: &'h ObjectSeen| object.text("/metadata/creationTimestamp");
+    created(pod.versions[0].what).zip(created(claim.first().what))
 }
 
-/// The date of creation. The API server writes UTC in one form, which sorts as text.
-fn created(object: &ObjectSeen) -> Option<&str> {
-    object.text("/metadata/creationTimestamp")
+/// Whether the dates or the revisions of creation put the pod first. No two objects have one revision. The date is in every
+/// version, the revision of the creation only in the first.
+fn speaks_against(pod: &PodLife<'_>, claim: &ClaimLife<'_>) -> bool {
+    let by_revision = revisions(pod, claim).is_some_and(|(pod, claim)| pod <= claim);
+    dates(pod, claim).is_some_and(|(pod, claim)| pod < claim) || (claim.birth_was_seen() && by_revision)
 }
 
-/// The resource version at creation, as a number where it is one; otherwise nothing is doubted.
-fn revision(object: &ObjectSeen) -> Option<u64> {
-    object.revision.parse().ok()
+/// The first revisions of a pod and a claim, where they are numbers.
+fn revisions(pod: &PodLife<'_>, claim: &ClaimLife<'_>) -> Option<(u64, u64)> {
+    let number = |object: &ObjectSeen| object.revision.parse().ok();
+    number(pod.versions[0].what).zip(number(claim.first().what))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::CHECK;
+    use super::{CHECK, RECREATED, RETURNED};
     use crate::{
         checks::{
             Findings, Kind,
             notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
         },
-        history::{Change, Event, History, Observation, Observer, Resource, Span},
+        history::{Change, Event, History, Observation, Observer, Resource, Span, Verb},
     };
 
     /// web-0 and its claim, created in these seconds, in the same span of time, the one delivered first that is named
@@ -186,9 +325,14 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_second_decides_whatever_is_delivered_first() {
-        assert_eq!(kinds(&at_one_time(("web-0", 8), ("www-web-0", 7))), [Kind::Held]);
+    fn an_earlier_second_decides_where_the_revisions_agree() {
+        assert_eq!(kinds(&at_one_time(("www-web-0", 7), ("web-0", 8))), [Kind::Held]);
         assert_eq!(kinds(&at_one_time(("web-0", 7), ("www-web-0", 8))), [Kind::Broken]);
+    }
+
+    #[test]
+    fn dates_and_revisions_that_disagree_decide_nothing() {
+        assert_eq!(kinds(&at_one_time(("web-0", 8), ("www-web-0", 7))), [Kind::Blind]);
     }
 
     #[test]
@@ -217,26 +361,34 @@ mod tests {
 
     #[test]
     fn the_claim_that_counts_is_the_newest_before_the_pod() {
-        let again = "www-web-0 claimed; www-web-0 unclaimed; www-web-0 claimed; wait 6s; web-0 created";
+        let again = "www-web-0 claimed; www-web-0 unclaimed; www-web-0 claimed; wait 6s; bookmark pods; web-0 created; completed";
         assert_held(&CHECK, again, 1);
     }
 
     #[test]
     fn how_far_apart_two_watches_must_be_to_have_an_order() {
-        assert_silent(&CHECK, "www-web-0 claimed; wait 5s; web-0 created; completed");
-        assert_held(&CHECK, "www-web-0 claimed; wait 5.1s; web-0 created; completed", 1);
+        assert_silent(&CHECK, "www-web-0 claimed; wait 4.9s; bookmark pods; web-0 created; completed");
+        assert_held(&CHECK, "www-web-0 claimed; wait 5s; bookmark pods; web-0 created; completed", 1);
+        assert_silent(&CHECK, "www-web-0 claimed; wait 60s; web-0 created; completed");
     }
 
     #[test]
     fn the_claim_never_came() {
-        assert_broken(&CHECK, "web-0 created; wait 6s; aborted", "never was");
-        assert_broken(&CHECK, "web-0 created; wait 4.9s; aborted", "never was");
-        assert_blind(&CHECK, "web-0 created; wait 4.8s; aborted", "before the record ends");
+        assert_broken(&CHECK, "web-0 created; wait 1s; completed", "never was");
+        assert_broken(&CHECK, "web-0 created; wait 1s; list persistentvolumeclaims; aborted", "never was");
+    }
+
+    #[test]
+    fn a_claims_watch_that_is_silent_all_the_time_makes_nothing_broken() {
+        assert_blind(&CHECK, "web-0 created; wait 60s; aborted", "claims were not listed after that");
+        let mut notes = Notes::new().say("set replicas=1; web-0 created; web-0 ready; wait 1s");
+        notes.request(Verb::DeleteCollection, Resource::PersistentVolumeClaims, None, None, json!({}));
+        assert_blind_in(notes.say("completed"), "never was seen: the scenario itself deleted the claim");
     }
 
     #[test]
     fn a_record_that_ends_at_once_cannot_tell() {
-        assert_blind(&CHECK, "web-0 created; aborted", "before the record ends");
+        assert_blind(&CHECK, "web-0 created; aborted", "claims were not listed after that");
     }
 
     #[test]
@@ -246,7 +398,154 @@ mod tests {
 
     #[test]
     fn births_in_a_gap_are_not_counted() {
-        assert_silent(&CHECK, "www-web-0 claimed; gap pods; web-0 listed; completed");
-        assert_silent(&CHECK, "gap pods; web-0 listed; wait 6s; www-web-0 claimed; completed");
+        let words = "the creation of web-0 fell into a gap";
+        assert_blind(&CHECK, "www-web-0 claimed; gap pods; web-0 listed; completed", words);
+        assert_blind(&CHECK, "gap pods; web-0 listed; wait 6s; www-web-0 claimed; completed", words);
+        let claim = "dated; web-0 created; gap persistentvolumeclaims; www-web-0 listed; completed";
+        assert_blind(&CHECK, claim, "the creation of www-web-0, which web-0 uses, fell into a gap");
+        let later = claim.replace("gap", "wait 3s; gap");
+        assert_blind(&CHECK, &later, "revisions, dates and watches disagree");
+        let recreated = "www-web-0 claimed; web-0 created; delete web-0; gap pods; web-0 unlisted; web-0 listed; completed";
+        assert_blind(&CHECK, recreated, "the creation of web-0 fell into a gap");
+    }
+
+    const DELETED: &str =
+        "www-web-0 claimed; web-0 created; www-web-0 bound; web-0 ready; delete web-0; web-0 deleted;";
+
+    #[test]
+    fn a_request_between_the_two_gives_them_an_order() {
+        assert_held(&CHECK, &format!("{DELETED} web-0 created; completed"), 1);
+        let scaled = DELETED.replace("delete web-0", "scale 0");
+        assert_held(&CHECK, &format!("{scaled} scale 1; web-0 created; completed"), 1);
+        // Nothing tells that the pod was gone because of the request: it may have been gone before.
+        let by_itself = DELETED.replace("delete web-0; web-0 deleted;", "web-0 deleted;");
+        assert_silent(&CHECK, &format!("{by_itself} web-0 created; completed"));
+        let late = "web-0 created; web-0 ready; delete web-0; web-0 deleted; web-0 created; www-web-0 claimed; completed";
+        assert!(
+            kinds(&judge(&CHECK, &Notes::new().say(late).history())).iter().all(|kind| *kind == Kind::Blind)
+        );
+    }
+
+    #[test]
+    fn evidence_is_told_apart_by_how_the_pod_came_back() {
+        let of = |statements: &str| {
+            let findings = judge(&CHECK, &Notes::new().say(statements).history());
+            findings
+                .evidence
+                .into_iter()
+                .map(|it| (it.clause, it.of.into_values().collect::<String>()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&format!("{DELETED} web-0 created; completed")), [(RECREATED, "web-0".to_owned())]);
+        let scaled = format!("set replicas=1; {DELETED} scale 1; web-0 created; completed")
+            .replace("delete web-0", "scale 0");
+        assert_eq!(of(&scaled), [(RETURNED, "web-0 after scale-down 1 to 0".to_owned())]);
+    }
+
+    #[test]
+    fn a_mute_claims_watch_does_not_pass() {
+        let mut notes = Notes::new().say(DELETED);
+        notes.forget(Resource::PersistentVolumeClaims, "www-web-0");
+        assert_blind_in(notes.say("web-0 created; completed"), "still there");
+        let replaced = format!(
+            "{DELETED} gap persistentvolumeclaims; www-web-0 unlisted; www-web-0 listed; web-0 created; completed"
+        );
+        assert!(!kinds(&judge(&CHECK, &Notes::new().say(&replaced).history())).contains(&Kind::Held));
+        let same =
+            format!("{DELETED} gap persistentvolumeclaims; www-web-0 listed-again; web-0 created; completed");
+        assert_held(&CHECK, &same, 1);
+    }
+
+    fn assert_blind_in(notes: Notes, words: &str) {
+        let findings = judge(&CHECK, &notes.history());
+        let blind: Vec<&str> = findings.of_kind(Kind::Blind).map(|finding| finding.what.as_str()).collect();
+        assert!(blind.len() == 1 && blind[0].contains(words) && findings.held == 0, "{findings:#?}");
+    }
+
+    #[test]
+    fn a_late_claims_watch_fails_nothing() {
+        for wait in ["500ms", "2s", "4s"] {
+            let late = format!("web-0 created; web-0 ready; wait {wait}; www-web-0 claimed; completed");
+            let findings = judge(&CHECK, &Notes::new().say(&late).history());
+            assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{wait}: {findings:#?}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_the_scenario_deleted_may_be_gone_before_the_controller_knows() {
+        let deleted = "www-web-0 claimed; web-0 created; delete www-web-0; delete web-0; web-0 deleted; www-web-0 unclaimed; \
+             wait 6s; bookmark pods; web-0 created; completed";
+        assert_blind(&CHECK, deleted, "which the controller may not have known: the scenario itself");
+        let afterwards =
+            format!("{DELETED} web-0 created; web-0 ready; delete www-web-0; www-web-0 unclaimed; completed");
+        assert_held(&CHECK, &afterwards, 1);
+    }
+
+    fn refused(notes: &mut Notes, claim: &str) {
+        let message =
+            format!("create Claim {claim} Pod web-0 in StatefulSet web failed error: exceeded quota");
+        let event = json!({
+            "metadata": {"name": "web.1", "uid": "uid-event"}, "type": "Warning", "reason": "FailedCreate", "message": message,
+        });
+        notes.object(Resource::Events, Change::Added, event);
+    }
+
+    #[test]
+    fn a_pod_that_comes_while_its_claim_is_refused() {
+        let mut notes = Notes::new().say("set replicas=1");
+        refused(&mut notes, "www-web-0");
+        let findings = judge(&CHECK, &notes.clone().say("web-0 created; completed").history());
+        let broken = findings.of_kind(Kind::Broken).next().expect("the claim never came");
+        assert!(
+            broken.what.contains("never was, which the server had refused") && broken.events.len() == 3,
+            "{broken:#?}"
+        );
+        let later = "dated; web-0 created; wait 9s; www-web-0 claimed; web-0 ready; completed";
+        let findings = judge(&CHECK, &notes.clone().say(later).history());
+        let broken = findings.of_kind(Kind::Broken).next().expect("the pod came first");
+        assert!(broken.what.contains("before www-web-0, which the server had refused"), "{broken:#?}");
+        let right =
+            "wait 9s; dated; www-web-0 claimed; web-0 created; www-web-0 bound; web-0 ready; completed";
+        assert_eq!(judge(&CHECK, &notes.say(right).history()).of_kind(Kind::Broken).count(), 0);
+    }
+
+    #[test]
+    fn all_claims_of_a_pod_count() {
+        let templates = json!([{"metadata": {"name": "www"}}, {"metadata": {"name": "log"}}]);
+        let set = json!({"metadata": {"name": "web", "uid": "uid-set"}, "spec": {"replicas": 1, "volumeClaimTemplates": templates}});
+        let with = |claims: &str| {
+            let mut notes = Notes::new();
+            notes.object(Resource::StatefulSets, Change::Added, set.clone());
+            notes = notes.say(claims).say("web-0 created");
+            let mut pod = notes.present(Resource::Pods, "web-0");
+            notes.object(Resource::Pods, Change::Deleted, pod.clone());
+            for uid in ["uid-a", "uid-b"] {
+                pod["metadata"]["uid"] = json!(uid);
+                pod["spec"]["volumes"] = json!(["www", "log"].map(|name| {
+                    json!({"name": name, "persistentVolumeClaim": {"claimName": format!("{name}-web-0")}})
+                }));
+                notes.object(Resource::Pods, Change::Added, pod.clone());
+                if uid == "uid-a" {
+                    notes = notes.say("web-0 ready; delete web-0; web-0 deleted");
+                }
+            }
+            judge(&CHECK, &notes.say("completed").history())
+        };
+        assert_eq!(with("www-web-0 claimed; log-web-0 claimed").held, 1);
+        let findings = with("www-web-0 claimed");
+        assert!(
+            findings.held == 0 && findings.of_kind(Kind::Broken).any(|f| f.what.contains("log-web-0")),
+            "{findings:#?}"
+        );
+    }
+
+    #[test]
+    fn another_namespace_has_claims_of_its_own() {
+        let both = format!("{DELETED} web-0 created; in other; web-0 created; completed");
+        assert_broken(
+            &CHECK,
+            &both,
+            "other/web-0 was created, and the claim other/www-web-0 that it uses never was",
+        );
     }
 }
