@@ -7,6 +7,7 @@
 pub mod claims;
 pub mod controller;
 pub mod dimension;
+pub mod dns;
 mod doings;
 pub mod endpoints;
 pub mod hosts;
@@ -34,12 +35,13 @@ pub struct View<'h> {
     history: &'h History,
     doings: OnceLock<Vec<Doing<'h>>>,
     sets: OnceLock<Vec<Set<'h>>>,
+    services: OnceLock<Vec<dns::Service<'h>>>,
 }
 
 impl<'h> View<'h> {
     /// The view of a history, with nothing found out yet.
     pub fn of(history: &'h History) -> Self {
-        Self { history, doings: OnceLock::new(), sets: OnceLock::new() }
+        Self { history, doings: OnceLock::new(), sets: OnceLock::new(), services: OnceLock::new() }
     }
 
     /// The history itself, for as long as it lives.
@@ -55,6 +57,12 @@ impl<'h> View<'h> {
     /// The StatefulSets of the record, in the order in which they appear.
     pub fn sets(&self) -> &[Set<'h>] {
         self.sets.get_or_init(|| sets::sets(self))
+    }
+
+    /// The Services of the record, in the order of their namespaces and names; those that a set names also where nothing else
+    /// tells of them.
+    pub fn services(&self) -> &[dns::Service<'h>] {
+        self.services.get_or_init(|| dns::service::services(self))
     }
 
     /// The first gap of the watch of a resource in a namespace of which something lies between two events.

@@ -10,6 +10,7 @@
 //! | `www-web-0 claimed` · `bound [pv-x]` · `claim-terminating` · `unclaimed` | versions of a PersistentVolumeClaim |
 //! | `set replicas=3 ready=2 current=3 updated=3 available=2 observed=1 generation=1` | a version of the StatefulSet; what is left out stays |
 //! | `set revision=web-7` | likewise, its current and its update revision |
+//! | `service` · `service publish` · `service vip` | a version of the headless Service `nginx`: it selects `app=nginx` and has the port 80, `web`; one that publishes unready pods; one with a virtual address |
 //! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
 //! | `endpoints web-0=10.0.0.7 web-1=10.0.0.8!` | the same as the older object `nginx` |
 //! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute); `dns @node-0 …` is asked on that node, over UDP |
@@ -100,7 +101,7 @@ pub fn started() -> Started {
         server_version: "v1.37.1".to_owned(),
         zone: Some(ZONE.to_owned()),
         backends: vec![endpoint("a", "10.9.0.1"), endpoint("b", "10.9.0.2")],
-        probes: vec![endpoint("node-0", "10.9.1.1")],
+        probes: vec![endpoint("node-0", "probe-node-0")],
         storage_class: Some("standard".to_owned()),
         dns_stale_secs: 60.0,
         ..Started::default()
@@ -125,6 +126,14 @@ impl Notes {
     /// The history so far.
     pub fn history(self) -> History {
         self.history
+    }
+
+    /// Changes what the driver knew when the scenario began.
+    pub fn started(&mut self, change: impl FnOnce(&mut Started)) {
+        let Observation::Step(Step::Started(started)) = &mut self.history.events[0].seen else {
+            unreachable!("a history begins with its start")
+        };
+        change(started);
     }
 
     /// Records anything, a tenth of a second after the last event.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CLAIM_TEMPLATE, NAMESPACE, Notes, SERVICE, SET, SET_UID};
+use super::{CLAIM_TEMPLATE, Notes, SERVICE, SET, SET_UID};
 use crate::history::{Change, Resource};
 
 impl Notes {
@@ -120,6 +120,27 @@ impl Notes {
         self.object(Resource::StatefulSets, change, raw);
     }
 
+    pub(super) fn service(&mut self, what: &[&str]) {
+        let known = self.find(Resource::Services, SERVICE).is_some();
+        let (mut publishes, mut addresses) = (false, json!(["None"]));
+        for word in what {
+            match *word {
+                "publish" => publishes = true,
+                "vip" => addresses = json!(["10.96.3.4"]),
+                other => panic!("the notation does not know `service {other}`"),
+            }
+        }
+        let raw = json!({
+            "metadata": {"name": SERVICE, "namespace": self.namespace_name(), "uid": "uid-service"},
+            "spec": {
+                "clusterIP": addresses[0], "clusterIPs": addresses, "ipFamilies": ["IPv4"],
+                "selector": {"app": "nginx"}, "publishNotReadyAddresses": publishes,
+                "ports": [{"name": "web", "port": 80, "protocol": "TCP", "targetPort": 80}],
+            },
+        });
+        self.object(Resource::Services, if known { Change::Modified } else { Change::Added }, raw);
+    }
+
     pub(super) fn slice(&mut self, endpoints: &[&str]) {
         let name = "nginx-abcde";
         let known = self.find(Resource::EndpointSlices, name).is_some();
@@ -130,12 +151,12 @@ impl Notes {
             json!({
                 "addresses": [address.trim_end_matches('!')], "hostname": pod,
                 "conditions": {"ready": ready},
-                "targetRef": {"kind": "Pod", "name": pod, "namespace": NAMESPACE, "uid": uid},
+                "targetRef": {"kind": "Pod", "name": pod, "namespace": self.namespace_name(), "uid": uid},
             })
         };
         let raw = json!({
             "metadata": {
-                "name": name, "namespace": NAMESPACE, "uid": "uid-slice",
+                "name": name, "namespace": self.namespace_name(), "uid": "uid-slice",
                 "labels": {"kubernetes.io/service-name": SERVICE},
             },
             "addressType": "IPv4",
@@ -154,10 +175,10 @@ impl Notes {
             let place = if address.ends_with('!') { "notReadyAddresses" } else { "addresses" };
             subset[place].as_array_mut().expect("a list").push(json!({
                 "ip": address.trim_end_matches('!'), "hostname": pod,
-                "targetRef": {"kind": "Pod", "name": pod, "namespace": NAMESPACE, "uid": uid},
+                "targetRef": {"kind": "Pod", "name": pod, "namespace": self.namespace_name(), "uid": uid},
             }));
         }
-        let raw = json!({"metadata": {"name": SERVICE, "namespace": NAMESPACE, "uid": "uid-endpoints"}, "subsets": [subset]});
+        let raw = json!({"metadata": {"name": SERVICE, "namespace": self.namespace_name(), "uid": "uid-endpoints"}, "subsets": [subset]});
         self.object(Resource::Endpoints, if known { Change::Modified } else { Change::Added }, raw);
     }
 }

@@ -41,6 +41,7 @@ impl Notes {
                 });
             }
             ["set", fields @ ..] => self.set(fields),
+            ["service", what @ ..] => self.service(what),
             ["slice", endpoints @ ..] => self.slice(endpoints),
             ["endpoints", addresses @ ..] => self.endpoints(addresses),
             ["dns", asked, kind, name, "->", answer @ ..] => self.dns(asked, kind, name, answer),

@@ -1,0 +1,237 @@
+//! How EndpointSlices or Endpoints list each pod over time, compared with how the pod itself says it is.
+//!
+//! Two watches tell of it, and there is no order between them. So a stretch in which they differ has two lengths: the one
+//! between the deliveries, and the one that it certainly had, whichever of the two watches was late.
+
+use std::collections::BTreeMap;
+
+use super::{
+    service::{self, Family, Service, canonical},
+    timeline::Told,
+};
+use crate::{
+    history::{Event, ObjectSeen, Observation, Observer, Resource, Watch, pod},
+    views::{View, endpoints::ListVersion},
+};
+
+/// How a pod is told to be: ready at these addresses; none stands for one that is not ready, or not listed.
+pub type Account<'h> = Option<Told<'h>>;
+
+/// One incarnation of a pod, as it says that it is and as it is listed.
+#[derive(Debug)]
+pub struct Listing<'h> {
+    /// The pod's name.
+    pub pod: &'h str,
+    /// The incarnation.
+    pub uid: &'h str,
+    /// The stretches between the moments at which one of the two accounts changed.
+    pub stretches: Vec<Stretch<'h>>,
+}
+
+/// A stretch in which neither of the two accounts changed.
+#[derive(Debug, Clone)]
+pub struct Stretch<'h> {
+    /// The event that began it.
+    pub from: &'h Event,
+    /// The event that ended it: the next change of one of the accounts, or the end of the scenario.
+    pub until: &'h Event,
+    /// Whether it was the pod's account that changed when it began.
+    pub began_by_pod: bool,
+    /// What the pod says.
+    pub by_pod: Account<'h>,
+    /// What is listed.
+    pub by_list: Account<'h>,
+    /// Where the two differ, since when the list was to follow: since the pod last changed, or the list left the truth.
+    /// Where they agree, since when they had differed until then.
+    pub since: &'h Event,
+    /// Until when it certainly lasted, in microseconds.
+    pub certain_until_us: u64,
+    /// Whether it lasted to the end of the scenario.
+    pub is_last: bool,
+}
+
+impl Stretch<'_> {
+    /// Whether the pod is listed as it says it is.
+    pub fn agrees(&self) -> bool {
+        self.by_pod == self.by_list
+    }
+
+    /// How long the two differed, or had differed, from delivery to delivery, in microseconds.
+    pub fn lasted_us(&self) -> u64 {
+        let until = if self.agrees() { self.from } else { self.until };
+        until.span.until_us.saturating_sub(self.since.span.until_us)
+    }
+
+    /// How long the two certainly differed, in microseconds.
+    pub fn certainly_lasted_us(&self) -> u64 {
+        self.certain_until_us.saturating_sub(self.since.span.until_us)
+    }
+}
+
+/// One of the two accounts changed.
+struct Turn<'h> {
+    event: &'h Event,
+    by_pod: bool,
+    account: Account<'h>,
+}
+
+/// Every pod that a Service selected or that its lists had, in the order of names and uids. What comes after the end of the
+/// scenario is the clean-up.
+pub fn listings<'h>(
+    view: &View<'h>,
+    service: &Service<'h>,
+    resource: Resource,
+    lists: &[ListVersion<'h>],
+) -> Vec<Listing<'h>> {
+    let ended = view.history().ended();
+    let mut turns = turns_of_pods(service, resource);
+    turns_of_lists(lists, &mut turns);
+    let watches = [Resource::Pods, resource].map(|of| Known::of(view, service.watch_of(of)));
+    let listing = |((pod, uid), mut turns): ((&'h str, &'h str), Vec<Turn<'h>>)| {
+        turns.retain(|turn| turn.event.seq < ended.seq);
+        turns.sort_by_key(|turn| turn.event.seq);
+        Listing { pod, uid, stretches: stretches(&turns, ended, &watches) }
+    };
+    turns.into_iter().map(listing).collect()
+}
+
+/// Turns by pod and uid.
+type Turns<'h> = BTreeMap<(&'h str, &'h str), Vec<Turn<'h>>>;
+
+fn turns_of_pods<'h>(service: &Service<'h>, resource: Resource) -> Turns<'h> {
+    let mut turns = Turns::new();
+    let mut say = |event: &'h Event, pod: &'h ObjectSeen, account: Account<'h>| {
+        let of_pod = turns.entry((&pod.name, &pod.uid)).or_default();
+        if account != of_pod.last().and_then(|turn| turn.account.clone()) {
+            of_pod.push(Turn { event, by_pod: true, account });
+        }
+    };
+    let mut present: BTreeMap<&str, &ObjectSeen> = BTreeMap::new();
+    let pods = service.history.objects(service.watch_of(Resource::Pods)).map(|pod| (pod, true));
+    let own = service.versions().iter().map(|version| (*version, false));
+    let mut versions: Vec<_> = pods.chain(own).collect();
+    versions.sort_by_key(|(version, _)| version.event.seq);
+    // A Service that is told of late was there all the same.
+    let mut spec = service.versions().first().map(|version| version.what);
+    for (version, is_pod) in versions {
+        if !is_pod {
+            spec = Some(version.what).filter(|service| !service.change.is_removal());
+            present.values().for_each(|pod| say(version.event, pod, account(spec, pod, resource)));
+            continue;
+        }
+        let pod = version.what;
+        if let Some(replaced) = present.get(pod.name.as_str()).filter(|before| before.uid != pod.uid) {
+            say(version.event, replaced, None);
+        }
+        say(version.event, pod, account(spec, pod, resource));
+        if pod.change.is_removal() {
+            present.remove(pod.name.as_str());
+        } else {
+            present.insert(&pod.name, pod);
+        }
+    }
+    turns
+}
+
+/// How a pod is to be listed: EndpointSlices have its addresses of all of the Service's families, Endpoints one of the first.
+fn account<'h>(spec: Option<&'h ObjectSeen>, pod: &'h ObjectSeen, resource: Resource) -> Account<'h> {
+    let spec = spec.filter(|spec| service::publishes(spec, pod))?;
+    let (families, addresses) = (service::families(spec), pod::addresses(pod));
+    let is_served =
+        |ip: &&str| families.is_empty() || Family::of(ip).is_some_and(|of| families.contains(&of));
+    let told: Told<'h> = if resource == Resource::Endpoints {
+        let first = |ip: &&str| families.first().is_none_or(|first| Family::of(ip) == Some(*first));
+        addresses.into_iter().find(first).map(canonical).into_iter().collect()
+    } else {
+        addresses.into_iter().filter(is_served).map(canonical).collect()
+    };
+    (!told.is_empty()).then_some(told)
+}
+
+fn turns_of_lists<'h>(lists: &[ListVersion<'h>], turns: &mut Turns<'h>) {
+    let mut before: BTreeMap<(&str, &str), Told<'h>> = BTreeMap::new();
+    for version in lists {
+        let mut now: BTreeMap<(&str, &str), Told<'h>> = BTreeMap::new();
+        for endpoint in version.listed.iter().filter(|endpoint| endpoint.ready) {
+            let told = now.entry((endpoint.pod, endpoint.uid)).or_default();
+            told.extend(endpoint.addresses.iter().map(|ip| canonical(ip)));
+        }
+        let gone = before.keys().filter(|key| !now.contains_key(*key)).map(|key| (*key, None));
+        let changed = now.iter().filter(|(key, told)| before.get(*key) != Some(told));
+        for (key, account) in gone.chain(changed.map(|(key, told)| (*key, Some(told.clone())))) {
+            turns.entry(key).or_default().push(Turn { event: version.event, by_pod: false, account });
+        }
+        before = now;
+    }
+}
+
+fn stretches<'h>(turns: &[Turn<'h>], ended: &'h Event, watches: &[Known; 2]) -> Vec<Stretch<'h>> {
+    let (mut by_pod, mut by_list): (Account<'h>, Account<'h>) = (None, None);
+    let mut since: Option<&'h Event> = None;
+    let mut stretches = Vec::new();
+    for (place, turn) in turns.iter().enumerate() {
+        let differed = by_pod != by_list;
+        if turn.by_pod {
+            by_pod = turn.account.clone()
+        } else {
+            by_list = turn.account.clone()
+        }
+        let differs = by_pod != by_list;
+        if differs && (turn.by_pod || !differed) {
+            since = Some(turn.event);
+        }
+        let rest = &turns[place + 1..];
+        let next = |of_pod: bool| rest.iter().find(|next| next.by_pod == of_pod).map(|next| next.event);
+        let certain = [(true, watches[0]), (false, watches[1])]
+            .map(|(of_pod, known)| next(of_pod).map_or(known.until_us, |next| next.span.from_us));
+        stretches.push(Stretch {
+            from: turn.event,
+            until: rest.first().map_or(ended, |next| next.event),
+            began_by_pod: turn.by_pod,
+            by_pod: by_pod.clone(),
+            by_list: by_list.clone(),
+            since: since.filter(|_| differs || differed).unwrap_or(turn.event),
+            certain_until_us: certain[0].min(certain[1]),
+            is_last: rest.is_empty(),
+        });
+    }
+    stretches
+}
+
+/// Until when it is known that a watch had told everything.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    until_us: u64,
+}
+
+impl Known {
+    /// The list at the end of the scenario shows that nothing was missing until it was asked for; without one, the last
+    /// delivery shows it.
+    fn of(view: &View<'_>, watch: Watch) -> Self {
+        let history = view.history();
+        let delivered = history.told_by(Observer::Watch(watch)).rev();
+        let is_delivery =
+            |event: &&Event| matches!(event.seen, Observation::Object(_) | Observation::Bookmark { .. });
+        let last_us = delivered.filter(is_delivery).map(|event| event.span.until_us).next().unwrap_or(0);
+        let listed = history.last_list(watch).map_or(0, |list| list.span.from_us);
+        Self { until_us: last_us.max(listed) }
+    }
+}
+
+/// The first event of a stretch at which no gap of these watches hides anything; none where a gap hides all of it.
+pub fn first_certain<'h>(
+    view: &View<'h>,
+    watches: &[Watch],
+    from: &'h Event,
+    until: &Event,
+) -> Option<&'h Event> {
+    let mut seq = from.seq;
+    let mut gaps: Vec<_> = watches.iter().flat_map(|watch| view.history().gaps(*watch)).collect();
+    gaps.sort_by_key(|gap| gap.from.seq);
+    for gap in gaps {
+        if gap.from.seq < seq {
+            seq = seq.max(gap.until.map_or(u64::MAX, |until| until.seq));
+        }
+    }
+    (seq < until.seq).then(|| view.history().event(seq))
+}

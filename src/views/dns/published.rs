@@ -1,0 +1,356 @@
+//! What a Service publishes over time: under its own name, under its pods' names, and as SRV records of its ports.
+//!
+//! The Service's name stands for the addresses of all pods that it selects and publishes, whichever set they are of; a pod's
+//! name below it for that pod's addresses, in the families of the Service (Kubernetes DNS-based service discovery
+//! specification, sections 2.4.1 and 2.4.2; Kubernetes source, k8s.io/endpointslice/util, ShouldSetHostname).
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{
+    service::{self, Family, Service, canonical},
+    timeline::{Bounds, Timeline, Told},
+};
+use crate::{
+    history::{Event, ObjectSeen, Resource, Seen, pod},
+    views::endpoints::ListVersion,
+};
+
+/// What a Service publishes over time.
+#[derive(Debug)]
+pub struct Published<'h> {
+    bounds: Bounds<'h>,
+    nothing: Timeline<'h>,
+    service: BTreeMap<Family, Timeline<'h>>,
+    pods: BTreeMap<String, BTreeMap<Family, Timeline<'h>>>,
+    /// By the port's name and protocol, as [`port_key`] joins them.
+    ports: BTreeMap<String, Timeline<'h>>,
+    /// Whose each address was, over time.
+    owners: BTreeMap<String, Vec<Owned<'h>>>,
+    /// The most addresses that its name ever stood for.
+    largest: usize,
+    /// Whether it ever published a pod that has no name of its own.
+    has_unnamed: bool,
+}
+
+/// A stretch in which a pod had an address.
+#[derive(Debug, Clone, Copy)]
+struct Owned<'h> {
+    pod: &'h str,
+    uid: &'h str,
+    from_us: u64,
+    until_us: u64,
+}
+
+/// A pod as a Service publishes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Endpoint<'h> {
+    /// The label of its own name; none where it has no name below the Service.
+    label: Option<&'h str>,
+    addresses: Vec<(Family, Cow<'h, str>)>,
+    /// The number of each of the Service's named ports on the pod, with the port's name and protocol.
+    ports: Vec<(&'h str, String, i64)>,
+}
+
+impl<'h> Published<'h> {
+    /// How far answers may be behind or ahead.
+    pub fn bounds(&self) -> &Bounds<'h> {
+        &self.bounds
+    }
+
+    /// What the Service's own name stands for.
+    pub fn service(&self, family: Family) -> &Timeline<'h> {
+        self.service.get(&family).unwrap_or(&self.nothing)
+    }
+
+    /// What the name of a pod below the Service stands for.
+    pub fn pod(&self, label: &str, family: Family) -> &Timeline<'h> {
+        self.pods.get(label).and_then(|families| families.get(&family)).unwrap_or(&self.nothing)
+    }
+
+    /// The pods, with their port's number, that the SRV records of a port name.
+    pub fn port(&self, name: &str, protocol: &str) -> &Timeline<'h> {
+        self.ports.get(&port_key(name, protocol)).unwrap_or(&self.nothing)
+    }
+
+    /// The families in which it ever published something.
+    pub fn families(&self) -> Vec<Family> {
+        self.service.keys().copied().collect()
+    }
+
+    /// The most addresses that its name ever stood for.
+    pub fn largest(&self) -> usize {
+        self.largest
+    }
+
+    /// The pods, with their port's number, that the SRV records of an answer name. A record whose target is no name below the
+    /// Service stays as it is, which no pod is called.
+    pub fn targets(&self, service: &str, records: &BTreeSet<&str>) -> Told<'h> {
+        let mut unnamed = 0;
+        let target = |record: &&str| {
+            let fields: Vec<&str> = record.split_whitespace().collect();
+            let [_, _, port, name] = fields[..] else { return Cow::Owned((*record).to_owned()) };
+            let label = name.strip_suffix(service).and_then(|label| label.strip_suffix('.'));
+            match (label, port.parse()) {
+                (Some(label), Ok(port)) if self.has_unnamed && !self.pods.contains_key(label) => {
+                    unnamed += 1;
+                    unnamed_target(unnamed, port)
+                }
+                (Some(label), Ok(port)) => target(label, port),
+                _ => Cow::Owned((*record).to_owned()),
+            }
+        };
+        records.iter().map(target).collect()
+    }
+
+    /// Whose address this was at a time, for a person to read; nothing where no pod of the namespace ever had it.
+    pub fn owner(&self, address: &str, us: u64) -> String {
+        let owned = self.owners.get(address).map_or(&[][..], Vec::as_slice);
+        let now: BTreeSet<&str> =
+            owned.iter().filter(|o| o.from_us <= us && us < o.until_us).map(|o| o.pod).collect();
+        let ever: BTreeSet<&str> = owned.iter().map(|o| o.pod).collect();
+        match (now.is_empty(), ever.is_empty()) {
+            (false, _) => format!(" (the address of {})", words(&now)),
+            (true, false) => format!(" (an address of {} at another time)", words(&ever)),
+            (true, true) => String::new(),
+        }
+    }
+}
+
+fn words(texts: &BTreeSet<&str>) -> String {
+    texts.iter().copied().collect::<Vec<_>>().join(", ")
+}
+
+/// What a Service publishes, by the watches of Services and of pods.
+pub(super) fn published<'h>(service: &Service<'h>) -> Published<'h> {
+    let watches = [service.watch_of(Resource::Pods), service.watch_of(Resource::Services)];
+    let mut fold = Fold::of(service, Bounds::of(service.history, &watches));
+    let pods = service.history.objects(watches[0]).map(|pod| (pod, false));
+    let own = service.versions().iter().map(|version| (*version, true));
+    let mut versions: Vec<(Seen<'h, ObjectSeen>, bool)> = pods.chain(own).collect();
+    versions.sort_by_key(|(version, _)| version.event.seq);
+    for (version, is_service) in versions {
+        if is_service { fold.service_changed(version) } else { fold.pod_changed(version) }
+    }
+    fold.published
+}
+
+/// What a Service publishes, by what its EndpointSlices list.
+pub fn published_by_lists<'h>(service: &Service<'h>, lists: &[ListVersion<'h>]) -> Published<'h> {
+    let watches = [service.watch_of(Resource::EndpointSlices)];
+    let mut fold = Fold::of(service, Bounds::of(service.history, &watches));
+    for list in lists {
+        let ready = list.listed.iter().filter(|endpoint| endpoint.ready);
+        let endpoints = ready.map(|listed| Endpoint {
+            label: Some(listed.hostname).filter(|label| !label.is_empty()),
+            addresses: listed
+                .addresses
+                .iter()
+                .filter_map(|ip| Some((Family::of(ip)?, canonical(ip))))
+                .collect(),
+            ports: Vec::new(),
+        });
+        fold.endpoints =
+            endpoints.enumerate().map(|(place, endpoint)| (place.to_string().into(), endpoint)).collect();
+        fold.turn_all(list.event);
+    }
+    fold.published
+}
+
+/// The watches, folded.
+struct Fold<'v, 'h> {
+    service: &'v Service<'h>,
+    spec: Option<&'h ObjectSeen>,
+    /// The pods that exist, by name.
+    present: BTreeMap<&'h str, &'h ObjectSeen>,
+    /// Those that are published.
+    endpoints: BTreeMap<Cow<'h, str>, Endpoint<'h>>,
+    published: Published<'h>,
+}
+
+impl<'v, 'h> Fold<'v, 'h> {
+    fn of(service: &'v Service<'h>, bounds: Bounds<'h>) -> Self {
+        let published = Published {
+            bounds,
+            nothing: Timeline::nothing(&service.history.events[0]),
+            service: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            largest: 0,
+            has_unnamed: false,
+        };
+        Self { service, spec: None, present: BTreeMap::new(), endpoints: BTreeMap::new(), published }
+    }
+
+    fn service_changed(&mut self, version: Seen<'h, ObjectSeen>) {
+        self.spec = Some(version.what).filter(|service| !service.change.is_removal());
+        let present = self.present.iter();
+        self.endpoints =
+            present.filter_map(|(name, pod)| Some((Cow::Borrowed(*name), self.endpoint(pod)?))).collect();
+        self.turn_all(version.event);
+    }
+
+    fn pod_changed(&mut self, version: Seen<'h, ObjectSeen>) {
+        let (event, pod) = (version.event, version.what);
+        let name = pod.name.as_str();
+        let before = self.present.get(name).copied();
+        if pod.change.is_removal() {
+            if before.is_none_or(|before| before.uid != pod.uid) {
+                return;
+            }
+            self.present.remove(name);
+        } else {
+            self.present.insert(name, pod);
+        }
+        self.own(event, before, pod);
+        let endpoint = self.endpoint(pod);
+        let old = self.endpoints.get(name).cloned();
+        if old == endpoint {
+            return;
+        }
+        match endpoint.clone() {
+            Some(endpoint) => self.endpoints.insert(Cow::Borrowed(name), endpoint),
+            None => self.endpoints.remove(name),
+        };
+        let labels: BTreeSet<&str> = [old, endpoint].into_iter().flatten().filter_map(|e| e.label).collect();
+        self.turn(event, &labels);
+    }
+
+    /// Notes from when to when pods had their addresses.
+    fn own(&mut self, event: &'h Event, before: Option<&'h ObjectSeen>, pod: &'h ObjectSeen) {
+        let us = event.span.until_us;
+        let has: BTreeSet<Cow<'_, str>> = match pod.change.is_removal() {
+            true => BTreeSet::new(),
+            false => pod::addresses(pod).into_iter().map(canonical).collect(),
+        };
+        let had = before.map(pod::addresses).unwrap_or_default().into_iter().map(canonical);
+        for address in had {
+            let owned = self.published.owners.get_mut(&*address).and_then(|all| all.last_mut());
+            let is_same = before.is_some_and(|before| before.uid == pod.uid) && has.contains(&address);
+            if let Some(owned) = owned.filter(|owned| !is_same && before.is_some_and(|b| b.uid == owned.uid))
+            {
+                owned.until_us = us;
+            }
+        }
+        for address in has {
+            let all = self.published.owners.entry(address.into_owned()).or_default();
+            if all.last().is_none_or(|last| last.uid != pod.uid || last.until_us < us) {
+                all.push(Owned { pod: &pod.name, uid: &pod.uid, from_us: us, until_us: u64::MAX });
+            }
+        }
+    }
+
+    /// A pod as the Service publishes it, if it does.
+    fn endpoint(&self, pod: &'h ObjectSeen) -> Option<Endpoint<'h>> {
+        let spec = self.spec.filter(|spec| service::publishes(spec, pod))?;
+        let families = service::families(spec);
+        let addresses =
+            pod::addresses(pod).into_iter().filter_map(|ip| Some((Family::of(ip)?, canonical(ip))));
+        let served = addresses.filter(|(family, _)| families.is_empty() || families.contains(family));
+        let addresses: Vec<(Family, Cow<'h, str>)> = served.collect();
+        let ports = spec.list("/spec/ports").iter().filter_map(|port| {
+            Some((port["name"].as_str()?, service::protocol(port), service::target_port(port, pod)?))
+        });
+        let label = self.label(pod);
+        (!addresses.is_empty()).then(|| Endpoint { label, addresses, ports: ports.collect() })
+    }
+
+    /// The label of the pod's own name. A pod of a set that the Service governs has it by right, whatever its fields say.
+    fn label(&self, pod: &'h ObjectSeen) -> Option<&'h str> {
+        let owner = pod.controller().filter(|owner| owner["kind"] == "StatefulSet");
+        let set = owner.and_then(|owner| owner["name"].as_str());
+        if set.is_some_and(|set| self.service.sets.contains(&set)) {
+            return Some(&pod.name);
+        }
+        let names = pod.text("/spec/subdomain") == Some(&self.service.name);
+        pod.text("/spec/hostname").filter(|hostname| names && !hostname.is_empty())
+    }
+
+    /// Everything may have changed.
+    fn turn_all(&mut self, event: &'h Event) {
+        let known: BTreeSet<String> = self.published.pods.keys().cloned().collect();
+        let now: BTreeSet<String> =
+            self.endpoints.values().filter_map(|e| Some(e.label?.to_owned())).collect();
+        let labels: BTreeSet<&str> = known.union(&now).map(String::as_str).collect();
+        self.turn(event, &labels);
+    }
+
+    /// The names of these pods, and of the Service, may have changed.
+    fn turn(&mut self, event: &'h Event, labels: &BTreeSet<&str>) {
+        let published = &mut self.published;
+        for family in Family::ALL {
+            let all = told(self.endpoints.values(), family);
+            published.largest = published.largest.max(all.len());
+            turn(&mut published.service, family, event, all, &published.nothing);
+            for label in labels {
+                let own = told(self.endpoints.values().filter(|e| e.label == Some(label)), family);
+                let families = published.pods.entry((*label).to_owned()).or_default();
+                turn(families, family, event, own, &published.nothing);
+            }
+        }
+        self.turn_ports(event);
+    }
+
+    fn turn_ports(&mut self, event: &'h Event) {
+        let known = self.published.ports.keys().map(|key| (key.clone(), Vec::new()));
+        let mut ports: BTreeMap<String, Vec<(Option<&str>, i64)>> = known.collect();
+        for endpoint in self.endpoints.values() {
+            self.published.has_unnamed |= endpoint.label.is_none();
+            for (name, protocol, number) in &endpoint.ports {
+                ports.entry(port_key(name, protocol)).or_default().push((endpoint.label, *number));
+            }
+        }
+        for (key, pods) in ports {
+            turn(&mut self.published.ports, key, event, targets(&pods), &self.published.nothing);
+        }
+    }
+}
+
+/// How a port's name and protocol are joined to one key.
+fn port_key(name: &str, protocol: &str) -> String {
+    format!("{name}/{protocol}")
+}
+
+fn targets<'h>(pods: &[(Option<&str>, i64)]) -> Told<'h> {
+    let mut unnamed = 0;
+    let target = |(label, port): &(Option<&str>, i64)| match label {
+        Some(label) => target(label, *port),
+        None => {
+            unnamed += 1;
+            unnamed_target(unnamed, *port)
+        }
+    };
+    pods.iter().map(target).collect()
+}
+
+/// How a pod and its port are told in the place of an SRV record.
+fn target<'h>(label: &str, port: i64) -> Cow<'h, str> {
+    Cow::Owned(format!("{label}:{port}"))
+}
+
+/// The same of a pod that has no name of its own, for which each DNS server makes one up.
+fn unnamed_target<'h>(number: usize, port: i64) -> Cow<'h, str> {
+    Cow::Owned(format!("unnamed pod {number}:{port}"))
+}
+
+fn told<'e, 'h: 'e>(endpoints: impl Iterator<Item = &'e Endpoint<'h>>, family: Family) -> Told<'h> {
+    let addresses = endpoints.flat_map(|endpoint| &endpoint.addresses);
+    addresses.filter(|(of, _)| *of == family).map(|(_, address)| address.clone()).collect()
+}
+
+fn turn<'h, K: Ord>(
+    timelines: &mut BTreeMap<K, Timeline<'h>>,
+    key: K,
+    event: &'h Event,
+    value: Told<'h>,
+    nothing: &Timeline<'h>,
+) {
+    match timelines.get_mut(&key) {
+        Some(timeline) => timeline.turn(event, value),
+        None if value.is_empty() => {}
+        None => timelines.entry(key).or_insert_with(|| nothing.clone()).turn(event, value),
+    }
+}
