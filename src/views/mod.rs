@@ -4,6 +4,7 @@
 //! A [`View`] is made once for each history and handed to every check, so that what one check has found out the next one
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
+pub mod addresses;
 pub mod claims;
 pub mod controller;
 pub mod dimension;

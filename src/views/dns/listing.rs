@@ -88,7 +88,7 @@ pub fn listings<'h>(
     turns_of_lists(lists, &mut turns);
     let watches = [Resource::Pods, resource].map(|of| Known::of(view, service.watch_of(of)));
     let listing = |((pod, uid), mut turns): ((&'h str, &'h str), Vec<Turn<'h>>)| {
-        turns.retain(|turn| turn.event.seq < ended.seq);
+        turns.retain(|turn| turn.event.seq <= ended.seq);
         turns.sort_by_key(|turn| turn.event.seq);
         Listing { pod, uid, stretches: stretches(&turns, ended, &watches) }
     };
@@ -218,20 +218,18 @@ impl Known {
     }
 }
 
-/// The first event of a stretch at which no gap of these watches hides anything; none where a gap hides all of it.
-pub fn first_certain<'h>(
-    view: &View<'h>,
-    watches: &[Watch],
-    from: &'h Event,
-    until: &Event,
-) -> Option<&'h Event> {
-    let mut seq = from.seq;
-    let mut gaps: Vec<_> = watches.iter().flat_map(|watch| view.history().gaps(*watch)).collect();
-    gaps.sort_by_key(|gap| gap.from.seq);
-    for gap in gaps {
-        if gap.from.seq < seq {
-            seq = seq.max(gap.until.map_or(u64::MAX, |until| until.seq));
+impl<'h> Stretch<'h> {
+    /// The first event of the stretch at which no gap of these watches hides anything; none where a gap hides all of it.
+    pub fn first_certain(&self, view: &View<'h>, watches: &[Watch]) -> Option<&'h Event> {
+        let mut gaps: Vec<_> = watches.iter().flat_map(|watch| view.history().gaps(*watch)).collect();
+        gaps.sort_by_key(|gap| gap.from.seq);
+        let mut seq = self.from.seq;
+        for gap in gaps.iter().filter(|gap| gap.until.is_none_or(|until| self.from.comes_before(until))) {
+            if gap.from.seq < seq {
+                seq = seq.max(gap.until.map_or(u64::MAX, |until| until.seq));
+            }
         }
+        let is_in_it = seq < self.until.seq || (self.is_last && seq == self.until.seq);
+        is_in_it.then(|| view.history().event(seq))
     }
-    (seq < until.seq).then(|| view.history().event(seq))
 }

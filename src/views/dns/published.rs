@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    questions::Subject,
     service::{self, Family, Service, canonical},
     timeline::{Bounds, Timeline, Told},
 };
@@ -75,6 +76,16 @@ impl<'h> Published<'h> {
         self.ports.get(&port_key(name, protocol)).unwrap_or(&self.nothing)
     }
 
+    /// What a name stands for, in records of that type.
+    pub fn timeline(&self, subject: Subject<'_>, record_type: &str) -> &Timeline<'h> {
+        let family = Family::of_record_type(record_type).unwrap_or(Family::Ipv4);
+        match subject {
+            Subject::Service => self.service(family),
+            Subject::Pod(label) => self.pod(label, family),
+            Subject::Port { name, protocol } => self.port(name, protocol),
+        }
+    }
+
     /// The families in which it ever published something.
     pub fn families(&self) -> Vec<Family> {
         self.service.keys().copied().collect()
@@ -103,6 +114,16 @@ impl<'h> Published<'h> {
             }
         };
         records.iter().map(target).collect()
+    }
+
+    /// Whether a pod ever had its name by this label.
+    pub fn knows(&self, label: &str) -> bool {
+        self.pods.contains_key(label)
+    }
+
+    /// Whether the pod of that uid ever had an address.
+    pub fn had(&self, uid: &str, address: &str) -> bool {
+        self.owners.get(&*canonical(address)).is_some_and(|owned| owned.iter().any(|owned| owned.uid == uid))
     }
 
     /// Whose address this was at a time, for a person to read; nothing where no pod of the namespace ever had it.
@@ -254,19 +275,8 @@ impl<'v, 'h> Fold<'v, 'h> {
         let ports = spec.list("/spec/ports").iter().filter_map(|port| {
             Some((port["name"].as_str()?, service::protocol(port), service::target_port(port, pod)?))
         });
-        let label = self.label(pod);
+        let label = self.service.label_of(pod);
         (!addresses.is_empty()).then(|| Endpoint { label, addresses, ports: ports.collect() })
-    }
-
-    /// The label of the pod's own name. A pod of a set that the Service governs has it by right, whatever its fields say.
-    fn label(&self, pod: &'h ObjectSeen) -> Option<&'h str> {
-        let owner = pod.controller().filter(|owner| owner["kind"] == "StatefulSet");
-        let set = owner.and_then(|owner| owner["name"].as_str());
-        if set.is_some_and(|set| self.service.sets.contains(&set)) {
-            return Some(&pod.name);
-        }
-        let names = pod.text("/spec/subdomain") == Some(&self.service.name);
-        pod.text("/spec/hostname").filter(|hostname| names && !hostname.is_empty())
     }
 
     /// Everything may have changed.

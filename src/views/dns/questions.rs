@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     history::{DnsOutcome, DnsSeen, Event, Seen, Transport, Vantage},
-    views::View,
+    views::{Dimension, View},
 };
 
 /// The most endpoints that one EndpointSlice lists (kube-controller-manager, `--max-endpoints-per-slice`). What several slices
@@ -60,14 +60,12 @@ pub struct Question<'v, 'h> {
     pub answer: Arc<Answer<'h>>,
     /// How it compares; none where there is no answer.
     pub fit: Option<Fit<'h>>,
+    /// Whether whoever was asked has to follow what changes: a backend that was asked by itself. A node's nameserver may be
+    /// one more cache; it has to follow where no backend can be asked.
+    pub is_followed: bool,
 }
 
 impl<'h> Question<'_, 'h> {
-    /// Whether one backend was asked by itself, and not a node's nameserver.
-    pub fn is_of_backend(&self) -> bool {
-        matches!(self.dns.vantage, Vantage::Backend { .. })
-    }
-
     /// Whether the answer named anything.
     pub fn is_positive(&self) -> bool {
         matches!(&*self.answer, Ok(told) if !told.is_empty())
@@ -80,7 +78,7 @@ impl<'h> Question<'_, 'h> {
 
     /// What the name stood for over time.
     pub fn timeline(&self) -> &Timeline<'h> {
-        timeline(self.service, self.subject, &self.dns.record_type)
+        self.service.published().timeline(self.subject, &self.dns.record_type)
     }
 
     /// What should have been answered, as far as that had been told when the question was asked.
@@ -120,6 +118,11 @@ impl<'h> Question<'_, 'h> {
     }
 }
 
+/// Whether one backend was asked by itself, and not a node's nameserver.
+fn is_of_backend(dns: &DnsSeen) -> bool {
+    matches!(dns.vantage, Vantage::Backend { .. })
+}
+
 /// Who was asked, and how, for a person to read.
 pub fn server(dns: &DnsSeen) -> String {
     format!("{} ({})", dns.vantage, transport(dns.transport))
@@ -130,21 +133,6 @@ pub const fn transport(transport: Transport) -> &'static str {
     match transport {
         Transport::Udp => "udp",
         Transport::Tcp => "tcp",
-    }
-}
-
-/// What a name stood for over time.
-pub fn timeline<'v, 'h>(
-    service: &'v Service<'h>,
-    subject: Subject<'_>,
-    record_type: &str,
-) -> &'v Timeline<'h> {
-    let published = service.published();
-    let family = Family::of_record_type(record_type).unwrap_or(Family::Ipv4);
-    match subject {
-        Subject::Service => published.service(family),
-        Subject::Pod(label) => published.pod(label, family),
-        Subject::Port { name, protocol } => published.port(name, protocol),
     }
 }
 
@@ -162,15 +150,14 @@ impl<'v, 'h> Names<'v, 'h> {
         Self { zone: view.history().started().zone.as_deref(), services: services.collect() }
     }
 
-    /// What follows `svc.<zone>.` is cut off from a name that ends so.
-    pub fn below_services<'n>(&self, name: &'n str) -> Option<&'n str> {
-        let below = name.strip_suffix('.')?.strip_suffix(self.zone?)?;
-        below.strip_suffix(".svc.")
+    /// The Service that an absolute name is of, and what it stands for there; none where the name is of no Service of the
+    /// record.
+    pub fn find<'n>(&self, name: &'n str) -> Option<(&'v Service<'h>, Subject<'n>)> {
+        self.find_absolute(name.strip_suffix('.')?)
     }
 
-    /// The Service that a name is of, and what it stands for there; none where the name is of no Service of the record.
-    pub fn find<'n>(&self, name: &'n str) -> Option<(&'v Service<'h>, Subject<'n>)> {
-        let labels: Vec<&str> = self.below_services(name)?.split('.').collect();
+    fn find_absolute<'n>(&self, name: &'n str) -> Option<(&'v Service<'h>, Subject<'n>)> {
+        let labels: Vec<&str> = name.strip_suffix(self.zone?)?.strip_suffix(".svc.")?.split('.').collect();
         let (subject, service, namespace) = match labels[..] {
             [service, namespace] => (Subject::Service, service, namespace),
             [label, service, namespace] => (Subject::Pod(label), service, namespace),
@@ -181,6 +168,11 @@ impl<'v, 'h> Names<'v, 'h> {
             _ => return None,
         };
         Some((*self.services.get(&(namespace, service))?, subject))
+    }
+
+    /// The same for the host part of a URL, which may have no trailing dot.
+    pub fn find_host<'n>(&self, host: &'n str) -> Option<(&'v Service<'h>, Subject<'n>)> {
+        self.find_absolute(host.trim_end_matches('.'))
     }
 
     /// What a question is about: a name of a Service, with the type of records that such a name has.
@@ -203,6 +195,7 @@ pub fn questions<'v, 'h>(
     is_meant: impl Fn(&'v Service<'h>, Subject<'h>, &'h DnsSeen) -> bool,
 ) -> Vec<Question<'v, 'h>> {
     let names = Names::of(view);
+    let has_backends = !Dimension::Backend.members(view).is_empty();
     let mut keys = BTreeMap::new();
     let mut told = HashMap::new();
     let ask = |Seen { event, what: dns }: Seen<'h, DnsSeen>| {
@@ -218,12 +211,10 @@ pub fn questions<'v, 'h>(
         });
         let (service, subject, key, answer) = told.as_ref()?;
         let (service, subject, key, answer) = (*service, *subject, *key, Arc::clone(answer));
-        let fit = answer
-            .as_ref()
-            .as_ref()
-            .ok()
-            .map(|told| fit(service.published(), service, subject, dns, event, told));
-        Some(Question { event, dns, service, subject, key, answer, fit })
+        let fit =
+            answer.as_ref().as_ref().ok().map(|told| fit(service.published(), subject, dns, event, told));
+        let is_followed = is_of_backend(dns) || !has_backends;
+        Some(Question { event, dns, service, subject, key, answer, fit, is_followed })
     };
     let mut asked: Vec<Question<'v, 'h>> = view.history().dns().filter_map(ask).collect();
     let mut places = vec![0; keys.len()];
@@ -234,18 +225,16 @@ pub fn questions<'v, 'h>(
 
 fn fit<'h>(
     published: &Published<'h>,
-    service: &Service<'h>,
     subject: Subject<'_>,
     dns: &DnsSeen,
     event: &Event,
     told: &Told<'h>,
 ) -> Fit<'h> {
-    let fit = timeline(service, subject, &dns.record_type).fit(published.bounds(), event.span, told);
+    let fit = published.timeline(subject, &dns.record_type).fit(published.bounds(), event.span, told);
     let is_of_all = !matches!(subject, Subject::Pod(_));
+    let is_of_several_slices = is_of_all && published.largest() > ENDPOINTS_PER_SLICE;
     match fit {
-        Fit::Wrong | Fit::Outdated { .. } if is_of_all && published.largest() > ENDPOINTS_PER_SLICE => {
-            Fit::Possible
-        }
+        Fit::Wrong | Fit::Outdated { .. } if is_of_several_slices => Fit::Possible,
         fit => fit,
     }
 }

@@ -129,6 +129,18 @@ impl<'h> Service<'h> {
         named.filter(|(name, _)| !name.is_empty()).collect()
     }
 
+    /// The label of a pod's own name below it, if the pod has one. A pod of a set that the Service governs has it by right,
+    /// whatever its fields say.
+    pub fn label_of(&self, pod: &'h ObjectSeen) -> Option<&'h str> {
+        let owner = pod.controller().filter(|owner| owner["kind"] == "StatefulSet");
+        let set = owner.and_then(|owner| owner["name"].as_str());
+        if set.is_some_and(|set| self.sets.contains(&set)) {
+            return Some(&pod.name);
+        }
+        let names = pod.text("/spec/subdomain") == Some(&self.name);
+        pod.text("/spec/hostname").filter(|hostname| names && !hostname.is_empty())
+    }
+
     /// What it publishes over time.
     pub fn published(&self) -> &Published<'h> {
         self.published.get_or_init(|| published::published(self))
