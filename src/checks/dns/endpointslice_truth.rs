@@ -43,18 +43,24 @@ const ENDPOINTS_OPTIONAL: u32 = 33;
 
 fn judge(view: &View<'_>, findings: &mut Findings) {
     for service in view.services().iter().filter(|service| service.is_governing && service.selects_pods()) {
-        for (resource, clause) in [(Resource::EndpointSlices, SLICES), (Resource::Endpoints, ENDPOINTS)] {
+        let lists = |resource: Resource, clause: Clause| {
             let lists = versions(view.history(), service.watch_of(resource), &service.name);
-            let of = Lists { view, service, resource, clause, lists };
-            if of.need_not_be() {
-                of.remark(findings)
-            } else {
-                of.judge(findings)
-            }
-            if resource == Resource::EndpointSlices {
-                dns_answers_what_is_listed(view, service, &of.lists, findings);
+            Lists { view, service, resource, clause, lists }
+        };
+        let slices = lists(Resource::EndpointSlices, SLICES);
+        let endpoints = lists(Resource::Endpoints, ENDPOINTS);
+        let before = findings.findings.len();
+        slices.judge(findings);
+        if endpoints.need_not_be() {
+            endpoints.remark(findings);
+        } else {
+            endpoints.judge(findings);
+            let is_told = findings.findings[before..].iter().any(|finding| finding.kind != Kind::Held);
+            if !is_told {
+                slices.gave_up(findings);
             }
         }
+        dns_answers_what_is_listed(view, service, &slices.lists, findings);
     }
 }
 
@@ -102,16 +108,11 @@ impl<'v, 'h> Lists<'v, 'h> {
     }
 
     fn judge(&self, findings: &mut Findings) {
-        let before = findings.findings.len();
         self.each_endpoint(findings);
         for listing in listings(self.view, self.service, self.resource, &self.lists) {
             for stretch in &listing.stretches {
                 self.stretch(&listing, stretch, findings);
             }
-        }
-        let is_told = findings.findings[before..].iter().any(|finding| finding.kind != Kind::Held);
-        if self.resource == Resource::EndpointSlices && !is_told {
-            self.gave_up(findings);
         }
     }
 
@@ -332,8 +333,7 @@ fn dns_answers_what_is_listed<'h>(
 /// How an answer compares with what was listed.
 fn fit<'h>(by_list: &Published<'h>, one: &Question<'_, 'h>) -> Option<Fit<'h>> {
     let told = one.answer.as_ref().as_ref().ok()?;
-    let timeline = by_list.timeline(one.subject, &one.dns.record_type);
-    Some(timeline.fit(by_list.bounds(), one.event.span, told))
+    Some(by_list.fit(one.subject, &one.dns.record_type, one.event.span, told))
 }
 
 #[cfg(test)]
@@ -448,7 +448,8 @@ mod tests {
 
     #[test]
     fn the_wait_was_given_up() {
-        let given_up = format!("{TWO}; {LISTED}; timed-out endpoints-settled");
+        let both = format!("{LISTED}; endpoints web-0=10.0.0.10 web-1=10.0.0.11");
+        let given_up = format!("{TWO}; {both}; timed-out endpoints-settled");
         assert_blind(&CHECK, &given_up, "the endpoints of nginx did not settle: it did not happen");
         let for_long =
             format!("{TWO}; slice web-0=10.0.0.10; wait 60s; timed-out endpoints-settled; completed");

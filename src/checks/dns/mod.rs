@@ -18,6 +18,8 @@ mod srv_records;
 
 #[cfg(test)]
 mod evidence;
+#[cfg(test)]
+mod healthy;
 
 /// The checks of this area.
 pub const CHECKS: &[Check] = &[

@@ -6,12 +6,12 @@
 //! | --- | --- |
 //! | `web-0 created` · `listed` | ADDED (a new uid each time) · found after a gap |
 //! | `web-0 scheduled` · `running` · `ready` · `unready` · `terminating` · `failed` · `deleted` | the next version of that pod |
-//! | `web-0 address 10.0.0.7` · `web-0 label k=v` · `web-0 unlabel k` | a version with that changed |
+//! | `web-0 address 10.0.0.7` (`,` between several) · `web-0 label k=v` · `web-0 unlabel k` | a version with that changed |
 //! | `www-web-0 claimed` · `bound [pv-x]` · `claim-terminating` · `unclaimed` | versions of a PersistentVolumeClaim |
 //! | `set replicas=3 ready=2 current=3 updated=3 available=2 observed=1 generation=1` | a version of the StatefulSet; what is left out stays |
 //! | `set revision=web-7` | likewise, its current and its update revision |
-//! | `service` · `service publish` · `service vip` | a version of the headless Service `nginx`: it selects `app=nginx` and has the port 80, `web`; one that publishes unready pods; one with a virtual address |
-//! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
+//! | `service` · `service publish` · `service vip` | a version of the headless Service `nginx`: it selects `app=nginx` and has the port 80, `web`; one that publishes unready pods; one with a virtual address; also `ipv6`, `dual` |
+//! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready; `slice6` is that of the IPv6 addresses |
 //! | `endpoints web-0=10.0.0.7 web-1=10.0.0.8!` | the same as the older object `nginx` |
 //! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute); `dns @node-0 …` is asked on that node, over UDP |
 //! | `exec web-0 hostname -> web-0` · `-> fails` | also `init-hostname`, `fqdn`, `addresses`, `hosts`, `resolv`, `open-gate` |

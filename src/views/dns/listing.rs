@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     service::{self, Family, Service, canonical},
-    timeline::Told,
+    timeline::{Arrivals, Told},
 };
 use crate::{
     history::{Event, ObjectSeen, Observation, Observer, Resource, Watch, pod},
@@ -86,11 +86,14 @@ pub fn listings<'h>(
     let ended = view.history().ended();
     let mut turns = turns_of_pods(service, resource);
     turns_of_lists(lists, &mut turns);
-    let watches = [Resource::Pods, resource].map(|of| Known::of(view, service.watch_of(of)));
+    let watches = [Resource::Pods, resource].map(|of| service.watch_of(of));
+    let known = watches.map(|watch| Known::of(view, watch));
+    let arrivals =
+        Arrivals::of(view.history(), &[watches[0], watches[1], service.watch_of(Resource::Services)]);
     let listing = |((pod, uid), mut turns): ((&'h str, &'h str), Vec<Turn<'h>>)| {
         turns.retain(|turn| turn.event.seq <= ended.seq);
         turns.sort_by_key(|turn| turn.event.seq);
-        Listing { pod, uid, stretches: stretches(&turns, ended, &watches) }
+        Listing { pod, uid, stretches: stretches(&turns, ended, &known, &arrivals) }
     };
     turns.into_iter().map(listing).collect()
 }
@@ -165,7 +168,12 @@ fn turns_of_lists<'h>(lists: &[ListVersion<'h>], turns: &mut Turns<'h>) {
     }
 }
 
-fn stretches<'h>(turns: &[Turn<'h>], ended: &'h Event, watches: &[Known; 2]) -> Vec<Stretch<'h>> {
+fn stretches<'h>(
+    turns: &[Turn<'h>],
+    ended: &'h Event,
+    known: &[Known; 2],
+    arrivals: &Arrivals,
+) -> Vec<Stretch<'h>> {
     let (mut by_pod, mut by_list): (Account<'h>, Account<'h>) = (None, None);
     let mut since: Option<&'h Event> = None;
     let mut stretches = Vec::new();
@@ -182,8 +190,8 @@ fn stretches<'h>(turns: &[Turn<'h>], ended: &'h Event, watches: &[Known; 2]) -> 
         }
         let rest = &turns[place + 1..];
         let next = |of_pod: bool| rest.iter().find(|next| next.by_pod == of_pod).map(|next| next.event);
-        let certain = [(true, watches[0]), (false, watches[1])]
-            .map(|(of_pod, known)| next(of_pod).map_or(known.until_us, |next| next.span.from_us));
+        let certain = [(true, known[0]), (false, known[1])]
+            .map(|(of_pod, known)| next(of_pod).map_or(known.until_us, |next| arrivals.span(next).from_us));
         stretches.push(Stretch {
             from: turn.event,
             until: rest.first().map_or(ended, |next| next.event),

@@ -12,10 +12,10 @@ use std::{
 use super::{
     questions::Subject,
     service::{self, Family, Service, canonical},
-    timeline::{Bounds, Timeline, Told},
+    timeline::{Arrivals, Bounds, Fit, Timeline, Told},
 };
 use crate::{
-    history::{Event, ObjectSeen, Resource, Seen, pod},
+    history::{Event, ObjectSeen, Resource, Seen, Span, pod},
     views::endpoints::ListVersion,
 };
 
@@ -34,6 +34,8 @@ pub struct Published<'h> {
     largest: usize,
     /// Whether it ever published a pod that has no name of its own.
     has_unnamed: bool,
+    /// The same with each version of the Service as early as it can have been true.
+    early: Option<Box<Published<'h>>>,
 }
 
 /// A stretch in which a pod had an address.
@@ -83,6 +85,22 @@ impl<'h> Published<'h> {
             Subject::Service => self.service(family),
             Subject::Pod(label) => self.pod(label, family),
             Subject::Port { name, protocol } => self.port(name, protocol),
+        }
+    }
+
+    /// How an answer compares that came to a question of this span.
+    ///
+    /// The watch of Services and that of pods have no order, so an answer is wrong only if it is so with each version of the
+    /// Service as early as it can have been true as well as with each as late as it was told.
+    pub fn fit(&self, subject: Subject<'_>, record_type: &str, asked: Span, told: &Told<'h>) -> Fit<'h> {
+        let fit = self.timeline(subject, record_type).fit(&self.bounds, asked, told);
+        if !matches!(fit, Fit::Wrong | Fit::Outdated { .. }) {
+            return fit;
+        }
+        match self.early.as_ref().map(|early| early.fit(subject, record_type, asked, told)) {
+            Some(Fit::Current | Fit::Possible) => Fit::Possible,
+            Some(other @ (Fit::Stale { .. } | Fit::Unordered { .. } | Fit::Hidden { .. })) => other,
+            _ => fit,
         }
     }
 
@@ -147,21 +165,45 @@ fn words(texts: &BTreeSet<&str>) -> String {
 /// What a Service publishes, by the watches of Services and of pods.
 pub(super) fn published<'h>(service: &Service<'h>) -> Published<'h> {
     let watches = [service.watch_of(Resource::Pods), service.watch_of(Resource::Services)];
-    let mut fold = Fold::of(service, Bounds::of(service.history, &watches));
-    let pods = service.history.objects(watches[0]).map(|pod| (pod, false));
-    let own = service.versions().iter().map(|version| (*version, true));
-    let mut versions: Vec<(Seen<'h, ObjectSeen>, bool)> = pods.chain(own).collect();
-    versions.sort_by_key(|(version, _)| version.event.seq);
-    for (version, is_service) in versions {
-        if is_service { fold.service_changed(version) } else { fold.pod_changed(version) }
+    let bounds = Bounds::of(service.history, &watches);
+    let arrivals = Arrivals::of(service.history, &watches);
+    let pods = service.history.objects(watches[0]).map(|pod| Version::new(&arrivals, pod, false));
+    let own = service.versions().iter().map(|version| Version::new(&arrivals, *version, true));
+    let mut versions: Vec<Version<'h>> = pods.chain(own).collect();
+    let fold = |versions: &[Version<'h>]| {
+        let mut fold = Fold::of(service, bounds.clone());
+        versions.iter().for_each(|version| fold.version(version));
+        fold.published
+    };
+    versions.sort_by_key(|version| version.seen.event.seq);
+    let late = fold(&versions);
+    for version in versions.iter_mut().filter(|version| version.is_service) {
+        let earliest_us = version.span.from_us.saturating_sub(bounds.slack_us());
+        let requested_us = service.requested_before(version.seen.event);
+        version.span = Span::at(requested_us.map_or(earliest_us, |us| us.max(earliest_us)));
     }
-    fold.published
+    versions.sort_by_key(|version| (version.span.until_us, version.seen.event.seq));
+    Published { early: Some(Box::new(fold(&versions))), ..late }
+}
+
+/// A version of a pod, or of the Service, with when it can have come to be.
+struct Version<'h> {
+    seen: Seen<'h, ObjectSeen>,
+    span: Span,
+    is_service: bool,
+}
+
+impl<'h> Version<'h> {
+    fn new(arrivals: &Arrivals, seen: Seen<'h, ObjectSeen>, is_service: bool) -> Self {
+        Self { seen, span: arrivals.span(seen.event), is_service }
+    }
 }
 
 /// What a Service publishes, by what its EndpointSlices list.
 pub fn published_by_lists<'h>(service: &Service<'h>, lists: &[ListVersion<'h>]) -> Published<'h> {
     let watches = [service.watch_of(Resource::EndpointSlices)];
     let mut fold = Fold::of(service, Bounds::of(service.history, &watches));
+    let arrivals = Arrivals::of(service.history, &watches);
     for list in lists {
         let ready = list.listed.iter().filter(|endpoint| endpoint.ready);
         let endpoints = ready.map(|listed| Endpoint {
@@ -175,7 +217,7 @@ pub fn published_by_lists<'h>(service: &Service<'h>, lists: &[ListVersion<'h>]) 
         });
         fold.endpoints =
             endpoints.enumerate().map(|(place, endpoint)| (place.to_string().into(), endpoint)).collect();
-        fold.turn_all(list.event);
+        fold.turn_all(list.event, arrivals.span(list.event));
     }
     fold.published
 }
@@ -202,20 +244,25 @@ impl<'v, 'h> Fold<'v, 'h> {
             owners: BTreeMap::new(),
             largest: 0,
             has_unnamed: false,
+            early: None,
         };
         Self { service, spec: None, present: BTreeMap::new(), endpoints: BTreeMap::new(), published }
     }
 
-    fn service_changed(&mut self, version: Seen<'h, ObjectSeen>) {
-        self.spec = Some(version.what).filter(|service| !service.change.is_removal());
+    fn version(&mut self, version: &Version<'h>) {
+        if version.is_service { self.service_changed(version) } else { self.pod_changed(version) }
+    }
+
+    fn service_changed(&mut self, version: &Version<'h>) {
+        self.spec = Some(version.seen.what).filter(|service| !service.change.is_removal());
         let present = self.present.iter();
         self.endpoints =
             present.filter_map(|(name, pod)| Some((Cow::Borrowed(*name), self.endpoint(pod)?))).collect();
-        self.turn_all(version.event);
+        self.turn_all(version.seen.event, version.span);
     }
 
-    fn pod_changed(&mut self, version: Seen<'h, ObjectSeen>) {
-        let (event, pod) = (version.event, version.what);
+    fn pod_changed(&mut self, version: &Version<'h>) {
+        let (event, pod) = (version.seen.event, version.seen.what);
         let name = pod.name.as_str();
         let before = self.present.get(name).copied();
         if pod.change.is_removal() {
@@ -237,7 +284,7 @@ impl<'v, 'h> Fold<'v, 'h> {
             None => self.endpoints.remove(name),
         };
         let labels: BTreeSet<&str> = [old, endpoint].into_iter().flatten().filter_map(|e| e.label).collect();
-        self.turn(event, &labels);
+        self.turn(event, version.span, &labels);
     }
 
     /// Notes from when to when pods had their addresses.
@@ -280,31 +327,31 @@ impl<'v, 'h> Fold<'v, 'h> {
     }
 
     /// Everything may have changed.
-    fn turn_all(&mut self, event: &'h Event) {
+    fn turn_all(&mut self, event: &'h Event, span: Span) {
         let known: BTreeSet<String> = self.published.pods.keys().cloned().collect();
         let now: BTreeSet<String> =
             self.endpoints.values().filter_map(|e| Some(e.label?.to_owned())).collect();
         let labels: BTreeSet<&str> = known.union(&now).map(String::as_str).collect();
-        self.turn(event, &labels);
+        self.turn(event, span, &labels);
     }
 
     /// The names of these pods, and of the Service, may have changed.
-    fn turn(&mut self, event: &'h Event, labels: &BTreeSet<&str>) {
+    fn turn(&mut self, event: &'h Event, span: Span, labels: &BTreeSet<&str>) {
         let published = &mut self.published;
         for family in Family::ALL {
             let all = told(self.endpoints.values(), family);
             published.largest = published.largest.max(all.len());
-            turn(&mut published.service, family, event, all, &published.nothing);
+            turn(&mut published.service, family, (event, span), all, &published.nothing);
             for label in labels {
                 let own = told(self.endpoints.values().filter(|e| e.label == Some(label)), family);
                 let families = published.pods.entry((*label).to_owned()).or_default();
-                turn(families, family, event, own, &published.nothing);
+                turn(families, family, (event, span), own, &published.nothing);
             }
         }
-        self.turn_ports(event);
+        self.turn_ports(event, span);
     }
 
-    fn turn_ports(&mut self, event: &'h Event) {
+    fn turn_ports(&mut self, event: &'h Event, span: Span) {
         let known = self.published.ports.keys().map(|key| (key.clone(), Vec::new()));
         let mut ports: BTreeMap<String, Vec<(Option<&str>, i64)>> = known.collect();
         for endpoint in self.endpoints.values() {
@@ -314,7 +361,7 @@ impl<'v, 'h> Fold<'v, 'h> {
             }
         }
         for (key, pods) in ports {
-            turn(&mut self.published.ports, key, event, targets(&pods), &self.published.nothing);
+            turn(&mut self.published.ports, key, (event, span), targets(&pods), &self.published.nothing);
         }
     }
 }
@@ -354,13 +401,13 @@ fn told<'e, 'h: 'e>(endpoints: impl Iterator<Item = &'e Endpoint<'h>>, family: F
 fn turn<'h, K: Ord>(
     timelines: &mut BTreeMap<K, Timeline<'h>>,
     key: K,
-    event: &'h Event,
+    (event, span): (&'h Event, Span),
     value: Told<'h>,
     nothing: &Timeline<'h>,
 ) {
     match timelines.get_mut(&key) {
-        Some(timeline) => timeline.turn(event, value),
+        Some(timeline) => timeline.turn(event, span, value),
         None if value.is_empty() => {}
-        None => timelines.entry(key).or_insert_with(|| nothing.clone()).turn(event, value),
+        None => timelines.entry(key).or_insert_with(|| nothing.clone()).turn(event, span, value),
     }
 }

@@ -230,7 +230,7 @@ fn fit<'h>(
     event: &Event,
     told: &Told<'h>,
 ) -> Fit<'h> {
-    let fit = published.timeline(subject, &dns.record_type).fit(published.bounds(), event.span, told);
+    let fit = published.fit(subject, &dns.record_type, event.span, told);
     let is_of_all = !matches!(subject, Subject::Pod(_));
     let is_of_several_slices = is_of_all && published.largest() > ENDPOINTS_PER_SLICE;
     match fit {

@@ -85,6 +85,12 @@ impl<'h> Service<'h> {
         self.versions.get(known.saturating_sub(1)).copied()
     }
 
+    /// When the last request to make or change it was sent before an event, in microseconds.
+    pub(super) fn requested_before(&self, event: &Event) -> Option<u64> {
+        let before = self.requests.iter().rev().find(|request| request.event.comes_before(event));
+        before.map(|request| request.event.span.from_us)
+    }
+
     /// The watch of a resource in its namespace.
     pub fn watch_of(&self, resource: Resource) -> Watch {
         self.history.watch_in(resource, self.namespace)
@@ -262,7 +268,6 @@ fn entry<'f, 'h>(
 }
 
 fn is_made(request: &Requested) -> bool {
-    request.is_of(Resource::Services)
-        && matches!(request.verb, Verb::Apply | Verb::Create)
-        && !request.dry_run
+    let writes = matches!(request.verb, Verb::Apply | Verb::Create | Verb::Patch | Verb::Update);
+    request.is_of(Resource::Services) && writes && !request.dry_run
 }

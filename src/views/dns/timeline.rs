@@ -6,12 +6,12 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use crate::{
-    history::{Event, Gap, History, Span, Watch},
+    history::{Event, Gap, History, Observer, Span, Watch},
     limits,
 };
 
@@ -31,6 +31,8 @@ pub struct Timeline<'h> {
 pub struct Change<'h> {
     /// The event that made it so.
     pub event: &'h Event,
+    /// When it can have happened.
+    pub span: Span,
     /// What it stands for from then on.
     pub value: Arc<Told<'h>>,
 }
@@ -97,6 +99,11 @@ impl<'h> Bounds<'h> {
         }
     }
 
+    /// By how much the watches may be late, in microseconds.
+    pub fn slack_us(&self) -> u64 {
+        self.slack_us
+    }
+
     /// How long an answer may be behind, in microseconds: what caches may take, and what observers may differ by.
     pub fn tolerance_us(&self) -> u64 {
         self.stale_us + limits::OBSERVER_SLACK.wait_us()
@@ -132,17 +139,17 @@ impl<'h> Timeline<'h> {
     pub fn nothing(first: &'h Event) -> Self {
         let value = Arc::new(Told::new());
         let places = BTreeMap::from([(Arc::clone(&value), vec![0])]);
-        Self { changes: vec![Change { event: first, value }], places }
+        Self { changes: vec![Change { event: first, span: first.span, value }], places }
     }
 
-    /// From this event on it stands for that.
-    pub fn turn(&mut self, event: &'h Event, value: Told<'h>) {
+    /// From this event on, which can have happened at any time in that span, it stands for that.
+    pub fn turn(&mut self, event: &'h Event, span: Span, value: Told<'h>) {
         if *self.last().value == value {
             return;
         }
         let value = Arc::new(value);
         self.places.entry(Arc::clone(&value)).or_default().push(self.changes.len());
-        self.changes.push(Change { event, value });
+        self.changes.push(Change { event, span, value });
     }
 
     /// Every change, the first being that it stands for nothing.
@@ -157,7 +164,7 @@ impl<'h> Timeline<'h> {
 
     /// The last change that had been delivered by then.
     pub fn at(&self, us: u64) -> &Change<'h> {
-        let told = self.changes.partition_point(|change| change.event.span.until_us <= us);
+        let told = self.changes.partition_point(|change| change.span.until_us <= us);
         &self.changes[told.saturating_sub(1)]
     }
 
@@ -165,14 +172,14 @@ impl<'h> Timeline<'h> {
     pub fn fit(&self, bounds: &Bounds<'h>, asked: Span, told: &Told<'h>) -> Fit<'h> {
         let places = self.places.get(told).map_or(&[][..], Vec::as_slice);
         let delivered_us = asked.until_us.saturating_add(bounds.slack_us);
-        let known = places.partition_point(|p| self.changes[*p].event.span.until_us <= delivered_us);
+        let known = places.partition_point(|place| self.changes[*place].span.until_us <= delivered_us);
         let excuse = || self.excuse(bounds, asked, places.get(known));
         let Some(latest) = known.checked_sub(1).map(|known| places[known]) else {
             return excuse().unwrap_or(Fit::Wrong);
         };
-        let over = self.changes.get(latest + 1).map(|change| change.event);
+        let over = self.changes.get(latest + 1);
         let late_us = over.map_or(0, |over| asked.from_us.saturating_sub(over.span.until_us));
-        match over {
+        match over.map(|over| over.event) {
             Some(over) if late_us > bounds.tolerance_us() => {
                 excuse().unwrap_or(Fit::Outdated { over, late_us })
             }
@@ -185,9 +192,45 @@ impl<'h> Timeline<'h> {
     /// What keeps an answer that does not fit from being wrong: a gap, or the next change to what it says, if the watch may
     /// have been late with that.
     fn excuse(&self, bounds: &Bounds<'h>, asked: Span, next: Option<&usize>) -> Option<Fit<'h>> {
-        let next = next.map(|place| self.changes[*place].event);
-        let may_be_late = |next: &&Event| next.span.from_us <= asked.until_us.saturating_add(bounds.slack_us);
+        let next = next.map(|place| &self.changes[*place]);
+        let may_be_late =
+            |next: &&Change<'_>| next.span.from_us <= asked.until_us.saturating_add(bounds.slack_us);
         let hidden = bounds.gap_near(asked).map(|gap| Fit::Hidden { gap });
-        hidden.or_else(|| next.filter(may_be_late).map(|next| Fit::Unordered { next }))
+        hidden.or_else(|| next.filter(may_be_late).map(|next| Fit::Unordered { next: next.event }))
+    }
+}
+
+/// When what each delivery of a watch tells can have happened.
+///
+/// An event's own span begins with the delivery before it. What a stalled stream held back arrives in one piece, so all of a
+/// burst can have happened since the delivery before the burst.
+#[derive(Debug)]
+pub struct Arrivals {
+    spans: HashMap<u64, Span>,
+}
+
+impl Arrivals {
+    /// The deliveries of these watches.
+    pub fn of(history: &History, watches: &[Watch]) -> Self {
+        let mut spans = HashMap::new();
+        for watch in watches {
+            let (mut from_us, mut before_us) = (0, None);
+            for event in history.told_by(Observer::Watch(*watch)) {
+                let until_us = event.span.until_us;
+                let is_in_burst =
+                    before_us.is_some_and(|before| until_us <= before + limits::WATCH_BURST.wait_us());
+                if !is_in_burst {
+                    from_us = event.span.from_us;
+                }
+                before_us = Some(until_us);
+                spans.insert(event.seq, Span { from_us, until_us });
+            }
+        }
+        Self { spans }
+    }
+
+    /// When what an event tells can have happened.
+    pub fn span(&self, event: &Event) -> Span {
+        self.spans.get(&event.seq).copied().unwrap_or(event.span)
     }
 }
