@@ -225,7 +225,10 @@ mod tests {
 
     use super::CHECK;
     use crate::{
-        checks::notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+        checks::{
+            dns::evidence::lacks,
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+        },
         history::{Change, Resource},
     };
 
@@ -292,6 +295,42 @@ mod tests {
             &format!("{TWO}; {inside}"),
             "for web-0.nginx.cluster.local, which is not the name",
         );
+    }
+
+    #[test]
+    fn names_of_other_namespaces_services_and_sets_are_no_matter() {
+        let others = "dns a A kubernetes.default.svc.cluster.local. -> 10.96.0.1; dns a A corp.example. -> 198.51.100.1; \
+                      dns a A other.ns.svc.cluster.local. -> 10.96.0.9; dns a A nginx -> 10.0.0.10 10.0.0.11";
+        assert_silent(&CHECK, &format!("{TWO}; {others}"));
+        let perhaps = "dns a A web-0.nginx.svc.cluster.local. -> 10.96.0.8";
+        assert_blind(&CHECK, &format!("{TWO}; {perhaps}"), "a namespace that was not looked at");
+        let known = "in nginx; in ns; dns a A web-0.nginx.svc.cluster.local. -> 10.96.0.8";
+        assert_broken(&CHECK, &format!("{TWO}; {known}"), "which is not the name of any Service or pod");
+    }
+
+    #[test]
+    fn a_later_request_for_the_pod_is_no_violation_and_hides_none() {
+        let again = "wait 5s; dns a A web-1 -> 10.0.0.11; wait 30s; dns a A web-1 -> nxdomain; scale 2; web-1 created; \
+                     web-1 address 10.0.0.21; web-1 ready; dns a A web-1 -> nxdomain; wait 40s; dns a A web-1 -> 10.0.0.21";
+        assert_held(&CHECK, &format!("{TWO}; {GONE}; {again}"), 1);
+        let kept =
+            again.replace("wait 30s; dns a A web-1 -> nxdomain", "wait 66s; dns a A web-1 -> 10.0.0.11");
+        assert_broken(&CHECK, &format!("{TWO}; {GONE}; {kept}"), "after that had changed");
+    }
+
+    #[test]
+    fn a_pod_that_was_deleted_and_is_still_asked_for_comes_back() {
+        let deleted = "delete web-1; web-1 terminating; web-1 deleted; dns a A web-1 -> 10.0.0.11; wait 50s; timed-out dns-settled";
+        assert_silent(&CHECK, &format!("{TWO}; {deleted}"));
+    }
+
+    #[test]
+    fn evidence_is_needed_of_each_domain_of_the_search_list_from_everybody() {
+        let own = "dns a A web-99 -> nxdomain; dns @node-0 A web-99 -> nxdomain; dns a A web-99.nginx.svc.cluster.local. -> nxdomain";
+        let lacking =
+            lacks("dns-nxdomain-absent", "documented-start", &history(&format!("{TWO}; {own}; completed")));
+        let of = |clause: &str| lacking.iter().filter(|lack| lack.starts_with(clause)).count();
+        assert_eq!((of("backend"), of("node")), (3 * 2 - 2, 3 * 2 - 1), "{lacking:#?}");
     }
 
     #[test]

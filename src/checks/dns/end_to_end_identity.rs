@@ -142,9 +142,13 @@ impl<'v, 'h> Connected<'v, 'h> {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::{
-        Kind,
-        notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+    use crate::{
+        checks::{
+            Kind,
+            dns::evidence::lacks,
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+        },
+        history::Endpoint,
     };
 
     const TWO: &str = "service; web-0 created; web-0 ready; web-1 created; web-1 ready";
@@ -212,6 +216,33 @@ mod tests {
             "could not connect to web-0.nginx.ns.svc.cluster.local: the stream broke",
         );
         assert_held(&CHECK, &format!("{TWO}; connect web-0 -> fails; connect web-0 -> web-0 UID"), 1);
+    }
+
+    #[test]
+    fn a_cache_may_lead_to_whoever_has_the_old_address_now() {
+        let moved = "service; web-0 created; web-0 ready; web-1 created; web-1 ready; web-0 deleted; web-1 deleted; web-0 created; \
+                     web-0 address 10.0.0.11; web-0 ready; web-1 created; web-1 address 10.0.0.10; web-1 ready";
+        assert_blind(
+            &CHECK,
+            &format!("{moved}; connect web-0 -> web-1 UID"),
+            "a cache may still have held 10.0.0.10 for web-0",
+        );
+        assert_broken(&CHECK, &format!("{moved}; wait 70s; connect web-0 -> web-1 UID"), "reached web-1");
+        let elsewhere = moved.replace("address 10.0.0.10", "address 10.0.0.12");
+        assert_broken(&CHECK, &format!("{elsewhere}; connect web-0 -> web-1 UID"), "reached web-1");
+    }
+
+    #[test]
+    fn evidence_is_needed_from_each_node() {
+        let mut notes = Notes::new();
+        notes.started(|started| {
+            let second = Endpoint { name: "node-1".to_owned(), address: "probe-node-1".to_owned() };
+            started.probes.push(second);
+        });
+        let reached = "connect web-0 -> web-0 UID; connect web-1 -> web-1 UID; completed";
+        let history = notes.say(&format!("set replicas=2; {TWO}; {reached}")).history();
+        let lacking = lacks("end-to-end-identity", "single-delete", &history);
+        assert_eq!(lacking, ["reached: node node-1, pod web-0", "reached: node node-1, pod web-1"]);
     }
 
     #[test]

@@ -482,6 +482,54 @@ mod tests {
         assert!(broken(&findings).is_empty() && findings.of_kind(Kind::Blind).count() > 0, "{findings:#?}");
     }
 
+    /// What is said on a server of that version, kind by kind.
+    fn on_version(version: &str, statements: &str) -> (usize, Vec<String>) {
+        let mut notes = Notes::new();
+        notes.started(|started| version.clone_into(&mut started.server_version));
+        let findings = judge(&CHECK, &notes.say(statements).history());
+        let bad = findings.findings.iter().filter(|finding| finding.kind != Kind::Held);
+        (findings.held as usize, bad.map(|finding| finding.what.clone()).collect())
+    }
+
+    #[test]
+    fn endpoints_may_be_absent_from_1_33_on_and_not_before() {
+        let without = format!("{TWO}; {LISTED}; wait 66s; timed-out endpoints-settled; completed");
+        let (held, bad) = on_version("v1.33.0", &without);
+        assert_eq!((held, bad), (6, Vec::new()));
+        let (_, bad) = on_version("v1.32.9", &without);
+        assert!(
+            bad[0].starts_with("web-0 was ready at 10.0.0.10 for more than 60 s while endpoints had it"),
+            "{bad:?}"
+        );
+        let there = format!("{TWO}; {LISTED}; endpoints web-0=10.0.0.10; wait 66s; completed");
+        let (_, bad) = on_version("v1.33.0", &there);
+        assert!(
+            bad[0].starts_with("web-1 was ready at 10.0.0.11"),
+            "where they are kept, they are right: {bad:?}"
+        );
+        let hidden = format!("{TWO}; {LISTED}; gap endpoints; wait 66s; completed");
+        let (_, bad) = on_version("v1.33.0", &hidden);
+        assert_eq!(bad, ["no Endpoints were seen, and their watch has a gap"]);
+    }
+
+    #[test]
+    fn pods_that_the_service_does_not_publish_or_select() {
+        let published = "service publish; web-0 created; web-0 address 10.0.0.10; web-0 running; slice web-0=10.0.0.10; wait 70s; completed";
+        assert_held(published, 1);
+        let unlabelled =
+            format!("{TWO}; {LISTED}; web-1 label app=other; slice web-0=10.0.0.10; wait 70s; completed");
+        assert_held(&unlabelled, 3);
+        let kept = format!("{TWO}; {LISTED}; web-1 label app=other; wait 70s; completed");
+        assert_broken(&CHECK, &kept, "web-1 was not ready for more than 60 s");
+    }
+
+    #[test]
+    fn an_address_that_changes_in_place_is_followed() {
+        let moved = format!("{TWO}; {LISTED}; web-1 address 10.0.0.21");
+        assert_held(&format!("{moved}; slice web-0=10.0.0.10 web-1=10.0.0.21; completed"), 3);
+        assert_broken(&CHECK, &format!("{moved}; wait 70s; completed"), "had it as ready at 10.0.0.11");
+    }
+
     #[test]
     fn dns_is_right_where_only_the_list_is_behind() {
         let behind = format!("{TWO}; slice web-0=10.0.0.10; dns a A web-1 -> 10.0.0.11");

@@ -24,7 +24,10 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held};
+    use crate::checks::{
+        Kind,
+        notation::{assert_blind, assert_broken, assert_held, history, judge},
+    };
 
     const BOTH: &str = "service; web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
 
@@ -64,6 +67,35 @@ mod tests {
     fn a_pod_that_is_gone_is_still_among_them() {
         let gone = "web-1 terminating; web-1 deleted; wait 66s; dns a A nginx -> 10.0.0.10 10.0.0.11";
         assert_broken(&CHECK, &format!("{BOTH}; {gone}"), "after that had changed; expected 10.0.0.10");
+    }
+
+    #[test]
+    fn a_watch_that_was_down_for_8_s_and_lost_nothing() {
+        let down = "error pods; wait 8s; dns a A nginx -> 10.0.0.10 10.0.0.11 10.0.0.12; opened pods; web-2 created; web-2 ready";
+        let findings = judge(&CHECK, &history(&format!("{BOTH}; {down}")));
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{findings:#?}");
+    }
+
+    #[test]
+    fn pods_that_are_not_ready_are_among_them_where_the_service_publishes_them() {
+        let publish = format!(
+            "{} ; web-2 created; web-2 address 10.0.0.12; web-2 running; wait 1s",
+            BOTH.replace("service", "service publish")
+        );
+        assert_held(&CHECK, &format!("{publish}; dns a A nginx -> 10.0.0.10 10.0.0.11 10.0.0.12"), 1);
+        let left_out = format!("{publish}; wait 70s; dns a A nginx -> 10.0.0.10 10.0.0.11");
+        assert_broken(&CHECK, &left_out, "expected 10.0.0.10, 10.0.0.11, 10.0.0.12");
+    }
+
+    #[test]
+    fn a_gap_hides_what_the_set_was() {
+        let hidden = format!("{BOTH}; gap pods; dns a A nginx -> 10.0.0.10 10.0.0.11 10.0.0.99");
+        assert_blind(&CHECK, &hidden, "a gap in a watch hides");
+        let right = format!("{BOTH}; gap pods; dns a A nginx -> 10.0.0.10 10.0.0.11");
+        assert!(
+            judge(&CHECK, &history(&right)).findings.is_empty(),
+            "in a gap even what fits is no evidence"
+        );
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn short_names_are_completed(
 /// Whether the pod's resolver is set up for the cluster's DNS (Kubernetes documentation, DNS for Services and Pods, "Pod's DNS
 /// Policy").
 fn asks_the_clusters_dns(life: &PodLife<'_>) -> bool {
-    let pod = life.versions[0].what;
+    let pod = life.last().what;
     let on_host = pod.at("/spec/hostNetwork").is_some_and(|host| *host == true);
     match pod.text("/spec/dnsPolicy") {
         None | Some("ClusterFirst") => !on_host,
@@ -104,7 +104,14 @@ fn asks_the_clusters_dns(life: &PodLife<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
+    use crate::{
+        checks::{
+            Kind,
+            dns::evidence::lacks,
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+        },
+        history::Resource,
+    };
 
     const BOTH: &str = "service; web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
 
@@ -196,6 +203,84 @@ mod tests {
     fn a_gap_hides_the_address() {
         let gap = format!("{BOTH}; gap pods; web-0 listed; web-0 ready; dns a A web-0 -> 10.0.0.99");
         assert_blind(&CHECK, &gap, "a gap in a watch");
+    }
+
+    #[test]
+    fn a_watch_that_was_down_for_8_s_and_lost_nothing() {
+        let down = "service; web-0 created; error pods; wait 8s; dns a A web-0 -> 10.0.0.10; error pods; opened pods; \
+                    web-0 ready";
+        let findings = judge(&CHECK, &history(down));
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{findings:#?}");
+        let long = down
+            .replace("dns a", "wait 1s; dns a")
+            .replace("error pods; wait", "error pods; dns a A web-0 -> nxdomain; wait");
+        let findings = judge(&CHECK, &history(&format!("{long}; dns a A web-0 -> 10.0.0.10")));
+        assert_eq!((findings.of_kind(Kind::Broken).count(), findings.held), (0, 1), "{findings:#?}");
+    }
+
+    #[test]
+    fn what_a_quiet_watch_told_only_later_may_be_right_and_is_no_evidence() {
+        let early = "service; web-0 created; dns a A web-0 -> 10.0.0.10; wait 20s; web-0 ready; wait 1s";
+        assert_blind(&CHECK, early, "which a watch that may have been late delivered only later");
+        let told = "service; web-0 created; wait 20s; bookmark pods; wait 20s; web-0 ready";
+        let early = told.replace("bookmark", "dns a A web-0 -> 10.0.0.10; wait 1s; bookmark");
+        assert_blind(&CHECK, &early, "may have been late");
+        let late = "service; web-0 created; dns a A web-0 -> 10.0.0.10; wait 6s; bookmark pods; wait 20s; web-0 ready";
+        assert_broken(&CHECK, late, "expected nothing");
+    }
+
+    #[test]
+    fn a_dual_stack_service_needs_both_families() {
+        let pod = "service dual; web-0 created; web-0 address 10.0.0.10,fd00::10; web-0 ready; wait 1s";
+        assert_held(&CHECK, &format!("{pod}; dns a A web-0 -> 10.0.0.10; dns a AAAA web-0 -> fd00:0::10"), 1);
+        assert_silent(&CHECK, &format!("{pod}; dns a A web-0 -> 10.0.0.10; dns b AAAA web-0 -> fd00::10"));
+        assert_broken(
+            &CHECK,
+            &format!("{pod}; dns a AAAA web-0 -> fd00::99"),
+            "for web-0.nginx (AAAA), expected fd00::10",
+        );
+    }
+
+    #[test]
+    fn a_single_stack_service_has_no_address_of_the_other_family() {
+        let pod = "service; web-0 created; web-0 address 10.0.0.10,fd00::10; web-0 ready; wait 1s";
+        assert_held(&CHECK, &format!("{pod}; dns a A web-0 -> 10.0.0.10; dns a AAAA web-0 -> nothing"), 1);
+        assert_broken(&CHECK, &format!("{pod}; dns a AAAA web-0 -> fd00::10"), "expected nothing");
+    }
+
+    #[test]
+    fn pods_of_other_sets_services_and_namespaces_have_their_own_names() {
+        let other =
+            "in other; service; set replicas=1; web-0 created; web-0 address 10.1.0.1; web-0 ready; wait 1s";
+        let asked = "dns a A web-0 -> 10.1.0.1; in ns; dns a A web-0 -> 10.0.0.10";
+        assert_held(&CHECK, &format!("{BOTH}; {other}; {asked}"), 2);
+        let wrong = "dns a A web-0 -> 10.0.0.10";
+        assert_broken(
+            &CHECK,
+            &format!("{BOTH}; {other}; {wrong}"),
+            "for web-0.other/nginx, expected 10.1.0.1",
+        );
+    }
+
+    #[test]
+    fn each_form_of_the_search_path_is_evidence_of_its_own() {
+        let search = "exec web-0 resolv -> nameserver 10.96.0.10\\nsearch ns.svc.cluster.local svc.cluster.local cluster.local";
+        assert_held(&CHECK, &format!("{BOTH}; {search}"), 3);
+        let lacking = lacks(
+            "pod-fqdn-resolves",
+            "ip-churn",
+            &history(&format!("set replicas=2; {BOTH}; {search}; completed")),
+        );
+        let search: Vec<_> = lacking.iter().filter(|lack| lack.starts_with("search")).collect();
+        assert_eq!(search.len(), 3, "web-1 was not looked into: {lacking:?}");
+    }
+
+    #[test]
+    fn a_pod_that_does_not_use_the_clusters_dns_has_another_search_list() {
+        let mut notes = Notes::new().say(BOTH);
+        notes.modify(Resource::Pods, "web-0", |pod| pod["spec"]["dnsPolicy"] = "Default".into());
+        let history = notes.say("exec web-0 resolv -> nameserver 1.1.1.1\\nsearch corp.example").history();
+        assert!(judge(&CHECK, &history).findings.iter().all(|finding| finding.kind != Kind::Broken));
     }
 
     #[test]

@@ -60,9 +60,11 @@ fn resolver<'h>(view: &View<'_>, exec: Seen<'h, ExecSeen>, findings: &mut Findin
         return None;
     };
     let resolver = Resolver::parse(text);
+    let own = &*view.started().namespace;
     let lacks = match (&resolver.nameservers[..], resolver.namespace_and_zone(), resolver.ndots) {
         ([], _, _) => Some("no nameserver"),
         (_, None, _) => Some("no `<namespace>.svc.<zone> svc.<zone> <zone>` in its search list"),
+        (_, Some((namespace, _)), _) if namespace != own => Some("another namespace in its search list"),
         (_, _, None) => Some("no ndots option"),
         _ => None,
     };
@@ -250,6 +252,7 @@ mod tests {
         assert!(broken("options ndots:5", &[]).contains("no nameserver"));
         assert!(broken("nameserver 10.96.0.10\\noptions ndots:5", &[]).contains("in its search list"));
         assert!(broken(&RESOLV.replace("ndots:5", "edns0"), &[]).contains("no ndots"));
+        assert!(broken(&RESOLV.replace("ns.svc", "default.svc"), &[]).contains("another namespace"));
     }
 
     #[test]

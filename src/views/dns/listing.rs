@@ -241,3 +241,107 @@ impl<'h> Stretch<'h> {
         is_in_it.then(|| view.history().event(seq))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{checks::notation::history, history::History, views::endpoints::versions};
+
+    /// The stretches of the first pod: whether the two agree, for how many tenths of a second they differed between the
+    /// deliveries, and certainly.
+    fn stretches_of(history: &History, resource: Resource) -> Vec<(bool, u64, u64)> {
+        let view = View::of(history);
+        let service = &view.services()[0];
+        let lists = versions(history, service.watch_of(resource), &service.name);
+        let all = listings(&view, service, resource, &lists);
+        let tenths = |us: u64| us / 100_000;
+        let stretch = |s: &Stretch<'_>| (s.agrees(), tenths(s.lasted_us()), tenths(s.certainly_lasted_us()));
+        all[0].stretches.iter().map(stretch).collect()
+    }
+
+    fn slices(statements: &str) -> Vec<(bool, u64, u64)> {
+        stretches_of(&history(statements), Resource::EndpointSlices)
+    }
+
+    const READY: &str = "service; web-0 created; web-0 ready";
+
+    #[test]
+    fn the_list_follows_the_pod_and_the_other_way_round() {
+        let listed = format!("{READY}; slice web-0=10.0.0.10; web-0 unready; slice web-0=10.0.0.10!");
+        let agree: Vec<bool> = slices(&listed).iter().map(|s| s.0).collect();
+        assert_eq!(agree, [false, true, false, true]);
+        let ahead = "service; web-0 created; slice web-0=10.0.0.10; web-0 ready";
+        assert_eq!(slices(ahead).iter().map(|s| s.0).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn a_stretch_certainly_lasted_as_long_as_neither_watch_can_have_been_late() {
+        let quiet = format!("{READY}; wait 70s; slice web-0=10.0.0.10");
+        assert_eq!(slices(&quiet)[0], (false, 701, 0));
+        let told =
+            format!("{READY}; wait 70s; bookmark pods; bookmark endpointslices; slice web-0=10.0.0.10");
+        assert_eq!(slices(&told)[0], (false, 703, 701));
+        let pods_silent = format!("{READY}; wait 70s; bookmark endpointslices; slice web-0=10.0.0.10");
+        assert_eq!(slices(&pods_silent)[0], (false, 702, 0));
+    }
+
+    #[test]
+    fn the_list_at_the_end_shows_that_nothing_was_late() {
+        assert_eq!(slices(&format!("{READY}; wait 70s; completed"))[0].2, 700);
+        assert_eq!(slices(&format!("{READY}; wait 70s; aborted"))[0].2, 0);
+    }
+
+    #[test]
+    fn each_change_of_the_pod_begins_the_time_anew() {
+        let changing = format!("{READY}; wait 50s; web-0 address 10.0.0.20; wait 50s; completed");
+        let lasted: Vec<u64> = slices(&changing).iter().map(|s| s.1).collect();
+        assert_eq!(lasted, [501, 501]);
+        let wrong = format!("{READY}; wait 50s; slice web-0=10.0.0.99; wait 50s; completed");
+        assert_eq!(slices(&wrong).iter().map(|s| s.1).collect::<Vec<_>>(), [501, 1002]);
+    }
+
+    #[test]
+    fn endpoints_have_one_address_of_the_first_family_and_slices_all() {
+        let pod = "service dual; web-0 created; web-0 address 10.0.0.10,fd00::10; web-0 ready";
+        let both =
+            format!("{pod}; slice web-0=10.0.0.10; slice6 web-0=fd00:0::10; endpoints web-0=10.0.0.10");
+        let history = history(&both);
+        for resource in [Resource::EndpointSlices, Resource::Endpoints] {
+            let stretches = stretches_of(&history, resource);
+            assert!(
+                stretches.last().is_some_and(|stretch| stretch.0),
+                "{}: {stretches:?}",
+                resource.plural()
+            );
+        }
+        assert!(!slices(&format!("{pod}; slice web-0=10.0.0.10")).last().expect("a stretch").0);
+    }
+
+    #[test]
+    fn a_single_stack_service_lists_one_address_of_a_dual_stack_pod() {
+        let pod =
+            "service; web-0 created; web-0 address 10.0.0.10,fd00::10; web-0 ready; slice web-0=10.0.0.10";
+        assert!(slices(pod).last().expect("a stretch").0);
+        assert!(!slices(&format!("{pod}; slice6 web-0=fd00::10")).last().expect("a stretch").0);
+    }
+
+    #[test]
+    fn a_gap_hides_a_stretch_and_what_comes_after_it_is_certain() {
+        let certain = |statements: &str| -> Vec<bool> {
+            let history = history(statements);
+            let view = View::of(&history);
+            let service = &view.services()[0];
+            let watches = [Resource::Pods, Resource::EndpointSlices].map(|of| service.watch_of(of));
+            let lists = versions(&history, watches[1], &service.name);
+            let all = listings(&view, service, Resource::EndpointSlices, &lists);
+            all[0].stretches.iter().map(|s| s.first_certain(&view, &watches).is_some()).collect()
+        };
+        assert_eq!(certain(&format!("{READY}; slice web-0=10.0.0.10")), [true, true]);
+        let hidden = format!("{READY}; gap pods; slice web-0=10.0.0.10; slice web-0=10.0.0.10!");
+        assert_eq!(certain(&hidden), [true, false, false]);
+        let over = format!(
+            "{READY}; gap pods; slice web-0=10.0.0.10; web-0 listed-again; opened pods; web-0 unready"
+        );
+        assert_eq!(certain(&over), [true, true, true]);
+    }
+}

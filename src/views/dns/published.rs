@@ -411,3 +411,177 @@ fn turn<'h, K: Ord>(
         None => timelines.entry(key).or_insert_with(|| nothing.clone()).turn(event, span, value),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        checks::notation::{Notes, history},
+        history::{Change, History},
+        views::View,
+    };
+
+    /// What a name stands for at the end, of the Service `nginx` in a namespace.
+    fn at_the_end(
+        history: &History,
+        namespace: &str,
+        subject: Subject<'_>,
+        record_type: &str,
+    ) -> Vec<String> {
+        let view = View::of(history);
+        let is_it = |service: &&Service<'_>| service.name == "nginx" && service.namespace == namespace;
+        let service = view.services().iter().find(is_it).expect("the Service");
+        let timeline = service.published().timeline(subject, record_type);
+        timeline.last().value.iter().map(ToString::to_string).collect()
+    }
+
+    fn service(statements: &str, record_type: &str) -> Vec<String> {
+        at_the_end(&history(statements), "ns", Subject::Service, record_type)
+    }
+
+    const PORT: Subject<'_> = Subject::Port { name: "web", protocol: "tcp" };
+
+    #[test]
+    fn the_service_stands_for_all_ready_pods_and_each_port_for_their_names() {
+        let both =
+            "service; web-0 created; web-0 ready; web-1 created; web-1 ready; web-2 created; web-2 running";
+        assert_eq!(service(both, "A"), ["10.0.0.10", "10.0.0.11"]);
+        assert_eq!(at_the_end(&history(both), "ns", PORT, "SRV"), ["web-0:80", "web-1:80"]);
+        assert_eq!(at_the_end(&history(both), "ns", Subject::Pod("web-1"), "A"), ["10.0.0.11"]);
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_services_families() {
+        let pod = "web-0 created; web-0 address 10.0.0.10,fd00::10; web-0 ready";
+        for (families, ipv4, ipv6) in [("", true, false), ("ipv6", false, true), ("dual", true, true)] {
+            let statements = format!("service {families}; {pod}");
+            assert_eq!(!service(&statements, "A").is_empty(), ipv4, "{families}");
+            assert_eq!(!service(&statements, "AAAA").is_empty(), ipv6, "{families}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_keeps_no_families_publishes_what_pods_have() {
+        let mut notes = Notes::new().say("service");
+        notes.modify(Resource::Services, "nginx", |service| service["spec"]["ipFamilies"] = json!(null));
+        let history = notes.say("web-0 created; web-0 address fd00::10; web-0 ready").history();
+        assert_eq!(at_the_end(&history, "ns", Subject::Service, "AAAA"), ["fd00::10"]);
+        let view = View::of(&history);
+        assert_eq!(view.services()[0].families(history.last()), [Family::Ipv6]);
+    }
+
+    #[test]
+    fn pods_that_are_not_ready_are_published_where_the_service_says_so() {
+        let pod = "web-0 created; web-0 address 10.0.0.10; web-0 running";
+        assert_eq!(service(&format!("service publish; {pod}"), "A"), ["10.0.0.10"]);
+        assert_eq!(service(&format!("service publish; {pod}; web-0 terminating"), "A"), ["10.0.0.10"]);
+        assert!(service(&format!("service publish; {pod}; web-0 failed"), "A").is_empty());
+        assert!(service("service publish; web-0 created", "A").is_empty(), "it has no address");
+        assert!(service(&format!("service; {pod}"), "A").is_empty());
+        assert_eq!(service(&format!("service; {pod}; service publish"), "A"), ["10.0.0.10"]);
+    }
+
+    #[test]
+    fn a_pod_whose_label_is_taken_away_is_selected_no_more() {
+        let pod = "service; web-0 created; web-0 ready";
+        assert!(service(&format!("{pod}; web-0 label app=other"), "A").is_empty());
+        assert_eq!(
+            service(&format!("{pod}; web-0 label app=other; web-0 label app=nginx"), "A"),
+            ["10.0.0.10"]
+        );
+    }
+
+    #[test]
+    fn pods_of_several_sets_are_behind_one_service() {
+        let mut notes = Notes::new().say("service; web-0 created; web-0 ready");
+        let owner = json!([{"kind": "StatefulSet", "name": "db", "uid": "db", "controller": true}]);
+        let metadata = json!({"name": "db-0", "namespace": "ns", "uid": "uid-db-0", "labels": {"app": "nginx"},
+            "ownerReferences": owner});
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let status = json!({"phase": "Running", "conditions": ready, "podIPs": [{"ip": "10.0.0.50"}]});
+        let spec = json!({"hostname": "db-0", "subdomain": "nginx"});
+        notes.object(
+            Resource::Pods,
+            Change::Added,
+            json!({"metadata": metadata, "spec": spec, "status": status}),
+        );
+        let history = notes.history();
+        assert_eq!(at_the_end(&history, "ns", Subject::Service, "A"), ["10.0.0.10", "10.0.0.50"]);
+        assert_eq!(at_the_end(&history, "ns", PORT, "SRV"), ["db-0:80", "web-0:80"]);
+        assert_eq!(at_the_end(&history, "ns", Subject::Pod("db-0"), "A"), ["10.0.0.50"]);
+    }
+
+    #[test]
+    fn the_port_is_the_one_that_the_service_has_on_the_pod() {
+        let srv = |target: serde_json::Value| {
+            let mut notes = Notes::new().say("service; web-0 created");
+            notes.modify(Resource::Services, "nginx", |s| s["spec"]["ports"][0]["targetPort"] = target);
+            notes.modify(Resource::Pods, "web-0", |pod| {
+                pod["spec"]["containers"][0]["ports"] = json!([{"name": "http", "containerPort": 8080}]);
+            });
+            at_the_end(&notes.say("web-0 ready").history(), "ns", PORT, "SRV")
+        };
+        assert_eq!(srv(json!(8081)), ["web-0:8081"]);
+        assert_eq!(srv(json!("http")), ["web-0:8080"]);
+        assert_eq!(srv(json!(null)), ["web-0:80"]);
+        assert!(srv(json!("other")).is_empty());
+    }
+
+    #[test]
+    fn a_pod_without_a_name_of_its_own_has_a_target_that_is_made_up() {
+        let mut notes = Notes::new().say("service; set replicas=1; web-0 created; web-0 ready");
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let status = json!({"phase": "Running", "conditions": ready, "podIPs": [{"ip": "10.0.0.60"}]});
+        let metadata =
+            json!({"name": "solo", "namespace": "ns", "uid": "uid-solo", "labels": {"app": "nginx"}});
+        notes.object(
+            Resource::Pods,
+            Change::Added,
+            json!({"metadata": metadata, "spec": {}, "status": status}),
+        );
+        let history = notes.history();
+        let view = View::of(&history);
+        let published = view.services()[0].published();
+        let name = "nginx.ns.svc.cluster.local.";
+        let records = [format!("0 50 80 web-0.{name}"), format!("0 50 80 10-0-0-60.{name}")];
+        let told = published.targets(name, &records.iter().map(String::as_str).collect());
+        assert_eq!(*published.port("web", "tcp").last().value, told);
+        let none = published.targets(name, &[records[0].as_str()].into());
+        assert_ne!(*published.port("web", "tcp").last().value, none);
+    }
+
+    #[test]
+    fn each_namespace_has_its_own() {
+        let both = "service; web-0 created; web-0 ready; in other; service; web-0 created; web-0 address 10.1.0.1; web-0 ready";
+        let history = history(both);
+        assert_eq!(at_the_end(&history, "ns", Subject::Pod("web-0"), "A"), ["10.0.0.10"]);
+        assert_eq!(at_the_end(&history, "other", Subject::Pod("web-0"), "A"), ["10.1.0.1"]);
+    }
+
+    #[test]
+    fn a_pod_that_was_replaced_in_a_gap_is_not_published_beside_its_successor() {
+        let replaced = "service; web-0 created; web-0 ready; gap pods; web-0 listed; web-0 address 10.0.0.99; web-0 ready";
+        assert_eq!(service(replaced, "A"), ["10.0.0.99"]);
+        assert!(service("service; web-0 created; web-0 ready; gap pods; web-0 unlisted", "A").is_empty());
+    }
+
+    #[test]
+    fn an_address_has_owners_over_time() {
+        let moved = "service; web-0 created; web-0 address 10.0.0.7; wait 1s; web-0 deleted; wait 1s; web-1 created; \
+                     web-1 address 10.0.0.7; wait 1s; web-1 address 10.0.0.8";
+        let history = history(moved);
+        let view = View::of(&history);
+        let published = view.services()[0].published();
+        let at = |secs: f64| {
+            published.owner("10.0.0.7", (history.last().span.until_us as f64 - secs * 1e6) as u64)
+        };
+        assert_eq!(at(3.0), " (the address of web-0)");
+        assert_eq!(at(1.5), " (an address of web-0, web-1 at another time)");
+        assert_eq!(at(0.5), " (the address of web-1)");
+        assert_eq!(at(0.0), " (an address of web-0, web-1 at another time)");
+        assert_eq!(published.owner("10.0.0.99", 0), "");
+        assert!(published.had("uid-1", "10.0.0.7") && !published.had("uid-1", "10.0.0.8"));
+    }
+}

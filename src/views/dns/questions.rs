@@ -276,3 +276,91 @@ pub fn last_of_each<'a, 'v: 'a, 'h: 'v>(
     }
     last.into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{checks::notation::history, history::History};
+
+    /// The subjects of the questions, and the answers, in order.
+    fn asked(statements: &str) -> Vec<String> {
+        let history = history(&format!("service; web-0 created; {statements}"));
+        let view = View::of(&history);
+        questions(&view, |_, _, _| true)
+            .iter()
+            .map(|one| format!("{:?} {:?}", one.subject, one.answer))
+            .collect()
+    }
+
+    #[test]
+    fn names_stand_for_pods_for_the_service_and_for_its_ports() {
+        assert_eq!(
+            asked("dns a A web-0 -> 10.0.0.7; dns a AAAA nginx -> fd00:0::7; dns b A web-9 -> nxdomain"),
+            ["Pod(\"web-0\") Ok({\"10.0.0.7\"})", "Service Ok({\"fd00::7\"})", "Pod(\"web-9\") Ok({})"]
+        );
+        let srv =
+            "dns a SRV _web._tcp -> 0_50_80_web-0.nginx.ns.svc.cluster.local. 0_50_81_elsewhere.example.";
+        assert_eq!(
+            asked(srv),
+            ["Port { name: \"web\", protocol: \"tcp\" } Ok({\"0 50 81 elsewhere.example.\", \"web-0:80\"})"]
+        );
+    }
+
+    #[test]
+    fn other_names_are_not_of_a_set() {
+        let others = "dns a A kubernetes.default.svc.cluster.local. -> 10.96.0.1; \
+                      dns a A web-0.nginx.svc.cluster.local. -> nxdomain; dns a SRV web-0 -> nothing; \
+                      dns a A my-nginx.ns.svc.cluster.local. -> nxdomain; dns a A a.b.web-0 -> nxdomain";
+        assert!(asked(others).is_empty());
+    }
+
+    #[test]
+    fn no_answer_is_not_an_empty_answer() {
+        assert_eq!(asked("dns a A web-0 -> no-answer"), ["Pod(\"web-0\") Err(\"timed out\")"]);
+        assert_eq!(asked("dns a A web-0 -> servfail"), ["Pod(\"web-0\") Err(\"SERVFAIL\")"]);
+    }
+
+    #[test]
+    fn a_services_name_is_told_with_its_namespace_where_that_is_another() {
+        let history = history(
+            "service; web-0 created; dns a A web-0 -> nxdomain; in other; service; web-0 created; \
+                               dns a A nginx -> nothing; dns a SRV _web._tcp -> nothing",
+        );
+        let view = View::of(&history);
+        let names: Vec<String> = questions(&view, |_, _, _| true).iter().map(Question::name).collect();
+        assert_eq!(names, ["web-0.nginx", "other/nginx", "_web._tcp.other/nginx"]);
+    }
+
+    #[test]
+    fn answers_to_one_key_follow_one_another() {
+        let history = history(
+            "service; web-0 created; dns a A web-0 -> nothing; dns a AAAA web-0 -> nothing; \
+                               dns b A web-0 -> nothing; dns a A web-0 -> nxdomain",
+        );
+        let view = View::of(&history);
+        let asked = questions(&view, |_, _, _| true);
+        let keys: Vec<Key> = asked.iter().map(|one| one.key).collect();
+        assert_eq!(keys, [0, 1, 2, 0]);
+        let last: Vec<u64> = last_of_each(&asked).map(|one| one.event.seq).collect();
+        assert_eq!(last[0], history.last().seq);
+        assert!(asked.iter().all(|one| one.is_followed));
+    }
+
+    #[test]
+    fn what_several_slices_list_may_be_told_slice_by_slice() {
+        let of = |pods: usize| -> History {
+            let pod = |n: usize| {
+                format!("web-{n} created; web-{n} address 10.1.{}.{}; web-{n} ready", n / 200, n % 200 + 1)
+            };
+            let all: Vec<String> = (0..pods).map(pod).collect();
+            let wrong = "dns a A nginx -> 10.1.0.2 10.1.0.4; dns a A web-0 -> 10.1.0.2";
+            history(&format!("service; {}; wait 100s; {wrong}", all.join("; ")))
+        };
+        let fits = |history: &History| -> Vec<String> {
+            let view = View::of(history);
+            questions(&view, |_, _, _| true).iter().map(|one| format!("{:?}", one.fit)).collect()
+        };
+        assert_eq!(fits(&of(101)), ["Some(Possible)", "Some(Wrong)"]);
+        assert_eq!(fits(&of(100)), ["Some(Wrong)", "Some(Wrong)"]);
+    }
+}

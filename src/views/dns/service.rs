@@ -271,3 +271,78 @@ fn is_made(request: &Requested) -> bool {
     let writes = matches!(request.verb, Verb::Apply | Verb::Create | Verb::Patch | Verb::Update);
     request.is_of(Resource::Services) && writes && !request.dry_run
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        checks::notation::{Notes, history},
+        history::Change,
+    };
+
+    #[test]
+    fn services_are_known_by_their_versions_by_requests_and_by_the_sets_that_name_them() {
+        let mut notes = Notes::new();
+        let spec = json!({"clusterIP": "10.96.0.7", "selector": {"app": "x"}});
+        notes.object(Resource::Services, Change::Added, json!({"metadata": {"name": "vip"}, "spec": spec}));
+        notes.request(
+            Verb::Apply,
+            Resource::Services,
+            Some("late"),
+            None,
+            json!({"spec": {"clusterIP": "None"}}),
+        );
+        let history = notes.say("web-0 created").history();
+        let view = View::of(&history);
+        let all: Vec<_> =
+            view.services().iter().map(|s| (s.name.as_str(), s.is_governing, s.is_headless())).collect();
+        assert_eq!(all, [("late", false, true), ("nginx", true, true), ("vip", false, false)]);
+    }
+
+    #[test]
+    fn a_service_without_a_selector_and_an_alias_publish_no_pods() {
+        let publishes = |spec: serde_json::Value| {
+            let mut notes = Notes::new();
+            notes.object(
+                Resource::Services,
+                Change::Added,
+                json!({"metadata": {"name": "nginx"}, "spec": spec}),
+            );
+            let history = notes.say("web-0 created; web-0 ready").history();
+            View::of(&history).services()[0].selects_pods()
+        };
+        assert!(publishes(json!({"selector": {"app": "nginx"}})));
+        assert!(!publishes(json!({})));
+        assert!(!publishes(json!({"selector": {"app": "nginx"}, "type": "ExternalName"})));
+    }
+
+    #[test]
+    fn families_are_read_from_every_version_of_kubernetes() {
+        let of = |spec: serde_json::Value| {
+            let service = json!({"metadata": {"name": "nginx"}, "spec": spec});
+            families(&ObjectSeen::new(Change::Added, Resource::Services, service))
+        };
+        assert_eq!(of(json!({"ipFamilies": ["IPv6", "IPv4"]})), [Family::Ipv6, Family::Ipv4]);
+        assert_eq!(of(json!({"ipFamily": "IPv6"})), [Family::Ipv6]);
+        assert_eq!(of(json!({"clusterIP": "10.96.0.7"})), [Family::Ipv4]);
+        assert_eq!(of(json!({"clusterIP": "None"})), []);
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_every_way_of_writing_it() {
+        assert_eq!(canonical("fd00:0:0::7"), "fd00::7");
+        assert_eq!(canonical("10.0.0.7"), "10.0.0.7");
+        assert_eq!(canonical("web-0:80"), "web-0:80");
+    }
+
+    #[test]
+    fn keys_and_names_have_the_namespace() {
+        let history = history("web-0 created; in other; web-0 created");
+        let view = View::of(&history);
+        let keys: Vec<_> = view.services().iter().map(|s| (s.key("web-0"), s.fqdn().unwrap())).collect();
+        let name = |namespace: &str| format!("nginx.{namespace}.svc.cluster.local.");
+        assert_eq!(keys, [("web-0".to_owned(), name("ns")), ("other/web-0".to_owned(), name("other"))]);
+    }
+}

@@ -234,3 +234,154 @@ impl Arrivals {
         self.spans.get(&event.seq).copied().unwrap_or(event.span)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        checks::notation::{Notes, history},
+        views::{View, dns::Subject},
+    };
+
+    const START: &str = "service; web-0 created; web-0 ready; wait 10s; web-0 terminating; web-0 deleted; \
+                         web-0 created; web-0 address 10.0.0.77; web-0 ready";
+
+    /// How the answer that web-0 has exactly these addresses fits, asked so many seconds after the last event.
+    fn fit(statements: &str, secs: f64, addresses: &[&str]) -> String {
+        fit_in(&history(statements), secs, addresses)
+    }
+
+    fn fit_in(history: &History, secs: f64, addresses: &[&str]) -> String {
+        let view = View::of(history);
+        let service = view.services().iter().find(|service| service.name == "nginx").expect("the Service");
+        let asked_us = (history.last().span.until_us as f64 + secs * 1e6) as u64;
+        let told: Told<'_> = addresses.iter().copied().map(Cow::Borrowed).collect();
+        let fit = service.published().fit(Subject::Pod("web-0"), "A", Span::at(asked_us), &told);
+        format!("{fit:?}").split([' ', '{']).next().expect("a word").to_owned()
+    }
+
+    #[test]
+    fn the_address_of_a_ready_pod_is_current() {
+        assert_eq!(fit("service; web-0 created; web-0 ready", 100.0, &["10.0.0.10"]), "Current");
+        assert_eq!(fit(START, 0.0, &["10.0.0.77"]), "Current");
+    }
+
+    #[test]
+    fn what_was_true_is_tolerated_for_a_while_and_then_not() {
+        assert_eq!(fit(START, 1.0, &["10.0.0.10"]), "Stale");
+        assert_eq!(fit(START, 1.0, &[]), "Stale");
+        assert_eq!(fit(START, 64.0, &["10.0.0.10"]), "Stale");
+        assert_eq!(fit(START, 66.0, &["10.0.0.10"]), "Outdated");
+        assert_eq!(fit(START, 66.0, &[]), "Outdated");
+    }
+
+    #[test]
+    fn a_cluster_may_document_another_time_for_its_caches() {
+        let after_20_secs = |dns_stale_secs: f64| {
+            let mut notes = Notes::new();
+            notes.started(|started| started.dns_stale_secs = dns_stale_secs);
+            let history = notes.say("service; web-0 created; web-0 ready; web-0 unready").history();
+            fit_in(&history, 20.0, &["10.0.0.10"])
+        };
+        assert_eq!(after_20_secs(10.0), "Outdated");
+        assert_eq!(after_20_secs(20.0), "Stale");
+        assert_eq!(after_20_secs(0.0), "Stale", "none is said, so the usual one holds");
+    }
+
+    #[test]
+    fn what_was_not_true_is_wrong_at_once() {
+        assert_eq!(fit(START, 0.1, &["10.0.0.11"]), "Wrong");
+        assert_eq!(fit(START, 0.1, &["10.0.0.10", "10.0.0.77"]), "Wrong");
+    }
+
+    #[test]
+    fn a_pod_that_is_not_ready_or_terminating_has_no_address() {
+        let unready = "service; web-0 created; web-0 address 10.0.0.10; web-0 running";
+        assert_eq!(fit(unready, 1.0, &[]), "Current");
+        assert_eq!(fit("service; web-0 created; web-0 ready; web-0 terminating", 1.0, &[]), "Current");
+        assert_eq!(fit("service; web-0 created; web-0 address fd00::7; web-0 ready", 1.0, &[]), "Current");
+    }
+
+    #[test]
+    fn a_gap_hides_what_does_not_fit_and_takes_the_certainty_from_what_fits() {
+        let gap = "service; web-0 created; web-0 ready; gap pods; wait 9s; web-0 listed; web-0 ready";
+        assert_eq!(fit(gap, 1.0, &["10.0.0.99"]), "Hidden");
+        assert_eq!(fit(gap, 100.0, &["10.0.0.99"]), "Wrong");
+        assert_eq!(fit(gap, 10.0, &["10.0.0.10"]), "Current", "the list told what exists");
+        assert_eq!(fit(gap, -8.0, &["10.0.0.10"]), "Possible");
+        let open = "service; web-0 created; web-0 ready; gap pods";
+        assert_eq!(fit(open, 100.0, &["10.0.0.10"]), "Possible");
+        assert_eq!(fit(open, 100.0, &["10.0.0.99"]), "Hidden");
+    }
+
+    #[test]
+    fn a_gap_lasts_from_the_last_delivery_to_the_end_of_the_list() {
+        let gap = "service; web-0 created; web-0 ready; gap pods; wait 100s; web-0 listed; opened pods; wait 90s; \
+                   bookmark services";
+        assert_eq!(fit(gap, -189.0, &["10.0.0.99"]), "Hidden");
+        assert_eq!(fit(gap, -95.0, &["10.0.0.99"]), "Hidden");
+        assert_eq!(fit(gap, -50.0, &["10.0.0.99"]), "Hidden", "an answer may be as old as the gap");
+        assert_eq!(fit(gap, -5.0, &["10.0.0.99"]), "Wrong");
+    }
+
+    #[test]
+    fn a_gap_of_the_services_hides_as_much_as_one_of_the_pods() {
+        let gap = "service; web-0 created; web-0 ready; gap services";
+        assert_eq!(fit(gap, 1.0, &["10.0.0.99"]), "Hidden");
+        assert_eq!(fit(gap, 1.0, &["10.0.0.10"]), "Possible");
+    }
+
+    #[test]
+    fn an_answer_may_be_ahead_of_our_watch() {
+        let quiet = "service; web-0 created; wait 20s; web-0 ready";
+        assert_eq!(fit(quiet, -4.0, &["10.0.0.10"]), "Current");
+        assert_eq!(fit(quiet, -6.0, &["10.0.0.10"]), "Unordered", "nothing was delivered in between");
+        let told = "service; web-0 created; wait 10s; bookmark pods; wait 10s; web-0 ready";
+        assert_eq!(fit(told, -14.0, &["10.0.0.10"]), "Unordered");
+        assert_eq!(fit(told, -16.0, &["10.0.0.10"]), "Wrong", "the watch was there when it told of nothing");
+    }
+
+    #[test]
+    fn a_watch_that_was_down_and_lost_nothing_may_have_been_late() {
+        let down = "service; web-0 created; error pods; error pods; wait 8s; opened pods; web-0 ready";
+        assert_eq!(fit(down, -7.0, &["10.0.0.10"]), "Unordered");
+    }
+
+    #[test]
+    fn what_arrives_in_one_piece_may_all_have_been_held_up() {
+        let mut history = history("service; web-0 created; wait 8s; web-0 running; web-0 ready");
+        let [.., running, ready] = &mut history.events[..] else { panic!("two") };
+        ready.span = Span { from_us: running.span.until_us, until_us: running.span.until_us + 2_000 };
+        assert_eq!(fit_in(&history, -7.0, &["10.0.0.10"]), "Unordered");
+    }
+
+    #[test]
+    fn a_watch_that_was_seen_to_be_late_is_given_twice_as_much() {
+        let mut notes = Notes::new().say("service; web-0 created; wait 20s");
+        notes.list_ahead(crate::history::Resource::Pods, "web-0 ready");
+        let history = notes.say("wait 2s; web-0 ready").history();
+        assert_eq!(fit_in(&history, -8.5, &["10.0.0.10"]), "Current");
+    }
+
+    #[test]
+    fn a_service_that_was_told_of_late_was_there_all_the_same() {
+        let late = "web-0 created; web-0 ready; wait 1s; web-0 unready; wait 3s; service";
+        assert_eq!(fit(late, -3.5, &["10.0.0.10"]), "Possible");
+        assert_eq!(fit(late, 0.0, &["10.0.0.10"]), "Stale");
+        assert_eq!(fit(late, 0.0, &["10.0.0.99"]), "Wrong");
+    }
+
+    #[test]
+    fn a_service_that_is_made_later_publishes_nothing_before() {
+        let mut notes = Notes::new().say("web-0 created; web-0 ready; wait 100s; bookmark services");
+        let (verb, services) = (crate::history::Verb::Apply, crate::history::Resource::Services);
+        notes.request(verb, services, Some("nginx"), None, json!({"spec": {"clusterIP": "None"}}));
+        let history = notes.say("service").history();
+        assert_eq!(fit_in(&history, -5.0, &[]), "Current");
+        assert_eq!(fit_in(&history, 0.0, &[]), "Current");
+        assert_eq!(fit_in(&history, 1.0, &[]), "Stale");
+        assert_eq!(fit_in(&history, -20.0, &["10.0.0.10"]), "Wrong", "it was asked for only then");
+    }
+}
