@@ -53,7 +53,7 @@ pub(super) fn healthy(name: &str) -> History {
         notes.step(Step::Discovered(found.into()));
     }
     let statements = statements.split(';').map(str::trim).filter(|statement| !statement.is_empty());
-    let notes = statements.fold(notes, |notes, statement| say(notes, statement));
+    let notes = statements.fold(notes, say);
     History { scenario: name.to_owned(), ..notes.history() }
 }
 
