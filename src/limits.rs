@@ -69,6 +69,9 @@ limits! {
     /// How much later than another watch a watch may deliver what happened at the same time.
     WATCH_LAG = "watch-lag", 5_000,
         "each resource has its own cache and stream in the API server: between two watches, deliveries closer than this prove no order";
+    /// How close together deliveries of one watch come that were held up together.
+    WATCH_BURST = "watch-burst", 50,
+        "what a stalled stream held back arrives in one piece: the first of it, and with it all the rest, may have happened right after the delivery before";
     /// From the request that asks for a pod to the pod being Ready.
     POD_READY = "pod-ready", 120_000,
         "scheduling, volume provisioning and image pull on a slow node; beyond it the wait is given up";

@@ -5,7 +5,7 @@
 //! `mod.rs` lists it. CONTRIBUTING.md ("Add a check") walks through one.
 
 // pub mod api;
-// pub mod dns;
+pub mod dns;
 mod findings;
 // pub mod network_identity;
 #[cfg(any(test, feature = "notation"))]
@@ -29,7 +29,7 @@ pub struct Check {
 
 /// Every check, area by area.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    const AREAS: &[&[Check]] = &[topology::CHECKS, storage::CHECKS];
+    const AREAS: &[&[Check]] = &[topology::CHECKS, dns::CHECKS, storage::CHECKS];
     AREAS.iter().copied().flatten()
 }
 

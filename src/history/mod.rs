@@ -26,7 +26,7 @@ pub use observation::{
 };
 pub use pod::Phase;
 pub use query::{GivenUp, Seen};
-pub use step::{AbortCause, Answered, Endpoint, Requested, Started, Step, Verb};
+pub use step::{AbortCause, Answered, Discovered, Endpoint, Requested, Started, Step, Verb};
 pub use version::minor_version;
 pub use wait::Wait;
 

@@ -107,6 +107,11 @@ impl History {
         self.of(Kind::List(watch))
     }
 
+    /// The last list that a watch was compared with.
+    pub fn last_list(&self, watch: impl Into<Watch>) -> Option<&Event> {
+        self.lists(watch.into()).next_back()
+    }
+
     /// Where a watch cannot be believed, in order. A resource that was never watched is one gap.
     pub fn gaps(&self, watch: impl Into<Watch>) -> Vec<Gap<'_>> {
         let gap = |at: &GapAt| Gap {

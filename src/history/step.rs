@@ -14,6 +14,8 @@ use super::{
 pub enum Step {
     /// The scenario began; always the first event.
     Started(Box<Started>),
+    /// What this scenario found out about the cluster's DNS itself; later ones know it when they start.
+    Discovered(Box<Discovered>),
     /// A request is about to be put on the wire. Whatever it causes comes after this event.
     Requested(Box<Requested>),
     /// The answer to the request recorded as event `request`; the span is sent..answered.
@@ -122,6 +124,17 @@ pub struct Started {
     pub storage_class: Option<String>,
     /// How long an old DNS answer may be served before it breaks the promise.
     pub dns_stale_secs: f64,
+}
+
+/// What was found out about the cluster's DNS.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Discovered {
+    /// The cluster's DNS zone with neither leading nor trailing dot; none where there is none.
+    pub zone: Option<String>,
+    /// The DNS backends that can be asked by themselves, in the order of their names.
+    pub backends: Vec<Endpoint>,
+    /// The probe pods that run: `name` is the node's name.
+    pub probes: Vec<Endpoint>,
 }
 
 /// A named address.

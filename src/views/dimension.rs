@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{Doing, Set, View, claims};
-use crate::history::{Event, Step, Wait};
+use crate::history::{Discovered, Event, Phase, Purpose, Resource, Step, Vantage, Verb, Wait};
 
 /// Something that a record has several of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,6 +20,12 @@ pub enum Dimension {
     Node,
     /// UDP and TCP.
     Transport,
+    /// The DNS servers that can be followed: the backends, or, where none can be asked by itself, each node's nameserver.
+    DnsServer,
+    /// The headless Services that govern the sets.
+    Service,
+    /// The domains by which a pod's search list completes a short name: its namespace's, that of all Services, the zone.
+    SearchDomain,
     /// The pods that each set should have at the end of the scenario.
     Pod,
     /// The pods that were created while others of lower ordinals had to be there.
@@ -28,6 +34,12 @@ pub enum Dimension {
     Deletion,
     /// The pods that were taken away by a request and had to come back.
     Recreated,
+    /// The pods that had to go when fewer replicas were asked for, and that were asked for again by the end.
+    ScaledBack,
+    /// The pods that the sets had and that were not asked for any more at the end.
+    Gone,
+    /// The pods that the driver kept from being ready by closing their gates.
+    Unready,
     /// The pods that were there, and had to stay, when a request took another one away.
     Survivor,
     /// The requests for fewer replicas, in order.
@@ -51,10 +63,16 @@ impl Dimension {
             Dimension::Backend => "backend",
             Dimension::Node => "node",
             Dimension::Transport => "transport",
+            Dimension::DnsServer => "dns-server",
+            Dimension::Service => "service",
+            Dimension::SearchDomain => "search-domain",
             Dimension::Pod => "pod",
             Dimension::Successor => "successor",
             Dimension::Deletion => "deletion",
             Dimension::Recreated => "recreated",
+            Dimension::ScaledBack => "scaled-back",
+            Dimension::Gone => "gone",
+            Dimension::Unready => "unready",
             Dimension::Survivor => "survivor",
             Dimension::ScaleDown => "scale-down",
             Dimension::ScaledAway => "scaled-away",
@@ -72,15 +90,25 @@ impl Dimension {
 
     /// All that the record has of it, each by the name that evidence gives it.
     pub fn members(self, view: &View<'_>) -> BTreeSet<String> {
-        let started = view.started();
         match self {
-            Dimension::Backend => started.backends.iter().map(|backend| backend.name.clone()).collect(),
-            Dimension::Node => started.probes.iter().map(|probe| probe.name.clone()).collect(),
+            Dimension::Backend => backends(view),
+            Dimension::Node => nodes(view),
             Dimension::Transport => ["udp", "tcp"].map(str::to_owned).into(),
+            Dimension::DnsServer => {
+                Some(backends(view)).filter(|all| !all.is_empty()).unwrap_or_else(|| nodes(view))
+            }
+            Dimension::Service => {
+                let governing = view.services().iter().filter(|s| s.is_governing && s.is_headless());
+                governing.map(|service| service.key(&service.name)).collect()
+            }
+            Dimension::SearchDomain => SEARCH_DOMAINS.map(str::to_owned).into(),
             Dimension::Pod => of_sets(view, |set| set.wanted_at(view.ended())),
             Dimension::Successor => of_sets(view, successors),
             Dimension::Deletion => of_sets(view, |set| deletions(view, set).map(|(key, ..)| key).collect()),
             Dimension::Recreated => of_sets(view, |set| recreated(view, set)),
+            Dimension::ScaledBack => of_sets(view, |set| scaled_back(view, set)),
+            Dimension::Gone => of_sets(view, |set| gone(view, set)),
+            Dimension::Unready => of_sets(view, |set| unready(view, set)),
             Dimension::Survivor => of_sets(view, |set| survivors(view, set)),
             Dimension::ScaleDown => {
                 of_sets(view, |set| set.scale_downs(view).iter().map(|down| down.key()).collect())
@@ -101,6 +129,51 @@ impl fmt::Display for Dimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
+}
+
+/// How evidence names the domains of a search list, in their order.
+pub const SEARCH_DOMAINS: [&str; 3] = ["<namespace>.svc.<zone>", "svc.<zone>", "<zone>"];
+
+fn found<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v Discovered> {
+    view.steps().filter_map(|step| match step.what {
+        Step::Discovered(discovered) => Some(&**discovered),
+        _ => None,
+    })
+}
+
+/// The backends that were known when the scenario began, or that it found out itself. Where the record does not say, those
+/// that were asked.
+fn backends(view: &View<'_>) -> BTreeSet<String> {
+    let known = view.started().backends.iter().chain(found(view).flat_map(|found| &found.backends));
+    let known: BTreeSet<String> = known.map(|backend| backend.name.clone()).collect();
+    if !known.is_empty() || view.started().zone.is_some() || found(view).next().is_some() {
+        return known;
+    }
+    let asked = view.dns().filter_map(|dns| match &dns.what.vantage {
+        Vantage::Backend { pod } => Some(pod.clone()),
+        Vantage::Node { .. } => None,
+    });
+    asked.collect()
+}
+
+/// The nodes whose probes were known when the scenario began, or that it started itself. Where the record does not say, those
+/// to which it bound pods that came to be ready.
+fn nodes(view: &View<'_>) -> BTreeSet<String> {
+    let known = view.started().probes.iter().chain(found(view).flat_map(|found| &found.probes));
+    let known: BTreeSet<String> = known.map(|probe| probe.name.clone()).collect();
+    if !known.is_empty() {
+        return known;
+    }
+    let is_ready = |name: &str| {
+        let mut versions = view.objects(Resource::Pods);
+        versions.any(|pod| pod.what.name == name && Phase::of(pod.what) == Phase::Ready)
+    };
+    let bound = view.requests().filter_map(|request| {
+        let node = request.what.body.pointer("/spec/nodeName")?.as_str()?;
+        let is_pod = request.what.is_of(Resource::Pods) && request.what.verb == Verb::Apply;
+        (is_pod && is_ready(request.what.name.as_deref()?)).then(|| node.to_owned())
+    });
+    bound.collect()
 }
 
 /// What of each set, with the set's namespace before it where that is not the scenario's own.
@@ -153,6 +226,28 @@ fn ready_by_wait<'h>(view: &View<'h>) -> Vec<(u64, &'h [String])> {
         _ => None,
     });
     waited.collect()
+}
+
+/// The pods that had to go at a request for fewer replicas and that are asked for at the end.
+fn scaled_back<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let wanted: BTreeSet<String> = set.wanted_at(view.ended()).into_iter().collect();
+    let downs = set.scale_downs(view);
+    let condemned = downs.iter().flat_map(|down| &down.condemned).map(|life| life.name.to_owned());
+    condemned.filter(|name| wanted.contains(name)).collect()
+}
+
+fn gone(view: &View<'_>, set: &Set<'_>) -> Vec<String> {
+    let wanted: BTreeSet<String> = set.wanted_at(view.ended()).into_iter().collect();
+    let had =
+        set.pods().iter().filter(|life| life.birth().comes_before(view.ended()) && life.ordinal.is_some());
+    had.map(|life| life.name.to_owned()).filter(|name| !wanted.contains(name)).collect()
+}
+
+fn unready(view: &View<'_>, set: &Set<'_>) -> Vec<String> {
+    let execs = view.doings().iter().filter_map(super::Doing::exec);
+    let closed = execs.filter(|exec| exec.what.purpose == Purpose::CloseGate);
+    let lives = closed.filter_map(|exec| set.pods().with_uid(&exec.what.pod_uid));
+    lives.map(|life| life.name.to_owned()).collect()
 }
 
 /// The event right before that one: what was asked for until then.
@@ -263,8 +358,13 @@ pub fn rests<'h>(view: &View<'h>) -> Vec<(String, &'h Event)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::checks::notation::history;
+    use crate::{
+        checks::notation::{Notes, history},
+        history::{Endpoint, History},
+    };
 
     fn members(dimension: Dimension, statements: &str) -> Vec<String> {
         let history = history(statements);
@@ -279,6 +379,76 @@ mod tests {
         assert_eq!(members(Dimension::Backend, THREE), ["a", "b"]);
         assert_eq!(members(Dimension::Node, THREE), ["node-0"]);
         assert_eq!(members(Dimension::Transport, THREE), ["tcp", "udp"]);
+        assert_eq!(members(Dimension::DnsServer, THREE), ["a", "b"]);
+    }
+
+    /// A history that begins before anything is known of the cluster.
+    fn unknown(statements: &str) -> Notes {
+        let mut notes = Notes::new();
+        notes.started(|started| {
+            (started.zone, started.backends, started.probes) = (None, Vec::new(), Vec::new());
+        });
+        notes.say(statements)
+    }
+
+    #[test]
+    fn a_scenario_may_find_out_about_its_surroundings_itself() {
+        let endpoint = |name: &str| Endpoint { name: name.to_owned(), address: String::new() };
+        let mut notes = unknown("dns a A web-0 -> nothing");
+        let of = |history: &History, dimension: Dimension| dimension.members(&View::of(history));
+        let asked = notes.clone().history();
+        assert_eq!(of(&asked, Dimension::Backend), ["a".to_owned()].into(), "only those that were asked");
+        let (backends, probes) = (vec![endpoint("a"), endpoint("b")], vec![endpoint("node-1")]);
+        notes.step(Step::Discovered(Discovered { zone: None, backends, probes }.into()));
+        let found = notes.history();
+        assert_eq!(of(&found, Dimension::Backend), ["a".to_owned(), "b".to_owned()].into());
+        assert_eq!(of(&found, Dimension::Node), ["node-1".to_owned()].into());
+    }
+
+    #[test]
+    fn nodes_are_those_on_which_a_probe_came_to_be_ready_where_nothing_else_is_said() {
+        let mut notes = unknown("");
+        for (pod, node) in [("probe-0", "n0"), ("probe-1", "n1")] {
+            let body = json!({"spec": {"nodeName": node}});
+            notes.request(Verb::Apply, Resource::Pods, Some(pod), None, body);
+        }
+        let history = notes.say("probe-0 created; probe-0 ready; probe-1 created").history();
+        assert_eq!(Dimension::Node.members(&View::of(&history)), ["n0".to_owned()].into());
+    }
+
+    #[test]
+    fn without_a_backend_the_nodes_nameservers_are_followed() {
+        let mut notes = Notes::new();
+        notes.started(|started| started.backends.clear());
+        let history = notes.say(THREE).history();
+        assert_eq!(Dimension::DnsServer.members(&View::of(&history)), ["node-0".to_owned()].into());
+    }
+
+    #[test]
+    fn services_are_those_that_govern_a_set() {
+        assert_eq!(members(Dimension::Service, &format!("service; {THREE}")), ["nginx"]);
+        assert_eq!(members(Dimension::Service, "in other; web-0 created"), ["other/nginx"]);
+        assert_eq!(members(Dimension::Service, "service"), Vec::<String>::new());
+        assert_eq!(members(Dimension::SearchDomain, THREE).len(), 3);
+    }
+
+    #[test]
+    fn pods_that_were_scaled_away_return_or_are_gone() {
+        let down = format!("{THREE} scale 1; web-2 deleted; web-1 deleted;");
+        assert_eq!(members(Dimension::Gone, &down), ["web-1", "web-2"]);
+        assert_eq!(members(Dimension::ScaledBack, &down), Vec::<String>::new());
+        let up = format!("{down} scale 2; web-1 created; web-1 ready; completed");
+        assert_eq!(members(Dimension::Gone, &up), ["web-2"]);
+        assert_eq!(members(Dimension::ScaledBack, &up), ["web-1"]);
+    }
+
+    #[test]
+    fn pods_whose_gate_was_closed_were_kept_from_being_ready() {
+        assert_eq!(members(Dimension::Unready, &format!("{THREE} exec web-1 close-gate -> ok")), ["web-1"]);
+        assert_eq!(
+            members(Dimension::Unready, &format!("{THREE} exec web-1 open-gate -> ok")),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

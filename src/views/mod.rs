@@ -1,18 +1,23 @@
 //! What follows from several events of a history: the sets and their pods, the driver's doings and how long each was
-//! left alone, what DNS could say. Pure.
+//! left alone, what pods' files and the lists of endpoints say. Pure.
 //!
 //! A [`View`] is made once for each history and handed to every check, so that what one check has found out the next one
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
+pub mod addresses;
 mod claim_deletions;
 pub mod claims;
 pub mod controller;
 pub mod dimension;
+pub mod dns;
 mod doings;
+pub mod endpoints;
+pub mod hosts;
 pub mod order;
 mod pods;
 pub mod presence;
 pub mod reattach;
+pub mod resolver;
 mod scale_down;
 pub mod sets;
 pub mod tokens;
@@ -53,12 +58,19 @@ pub struct View<'h> {
     doings: OnceLock<Vec<Doing<'h>>>,
     made: OnceLock<doings::Made<'h>>,
     sets: OnceLock<Vec<Set<'h>>>,
+    services: OnceLock<Vec<dns::Service<'h>>>,
 }
 
 impl<'h> View<'h> {
     /// The view of a history, with nothing found out yet.
     pub fn of(history: &'h History) -> Self {
-        Self { history, doings: OnceLock::new(), made: OnceLock::new(), sets: OnceLock::new() }
+        Self {
+            history,
+            doings: OnceLock::new(),
+            made: OnceLock::new(),
+            sets: OnceLock::new(),
+            services: OnceLock::new(),
+        }
     }
 
     /// The history itself, for as long as it lives.
@@ -74,6 +86,12 @@ impl<'h> View<'h> {
     /// The StatefulSets of the record, in the order in which they appear.
     pub fn sets(&self) -> &[Set<'h>] {
         self.sets.get_or_init(|| sets::sets(self))
+    }
+
+    /// The Services of the record, in the order of their namespaces and names; those that a set names also where nothing else
+    /// tells of them.
+    pub fn services(&self) -> &[dns::Service<'h>] {
+        self.services.get_or_init(|| dns::service::services(self))
     }
 
     /// The first gap of the watch of a resource in a namespace of which something lies between two events.

@@ -254,7 +254,7 @@ fn is_made(request: &Requested) -> bool {
 }
 
 /// The name of a watch's namespace.
-fn namespace_of(history: &History, watch: Watch) -> &str {
+pub(super) fn namespace_of(history: &History, watch: Watch) -> &str {
     let started = history.started();
     match watch.namespace {
         0 => &started.namespace,

@@ -2,51 +2,104 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    asked::Subject,
-    telling::{gave_up, last_words_are_right, never_answered},
-    truth::Truth,
-};
+use super::dns_verdicts::{Clauses, gave_up, last_answers, never_answered};
 use crate::{
     checks::{Check, Findings},
-    history::{Event, History, PodLife},
+    history::{Event, ObjectSeen, Phase, Seen},
+    views::{
+        Dimension, PodLife, Set, View,
+        dns::{Question, Service, Subject, questions::questions},
+    },
 };
 
 /// Judges `specs/dns/dns-follows-recreate.yaml`.
 pub(super) const CHECK: Check = Check { id: "dns-follows-recreate", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let truth = Truth::of(history);
-    let pods = history.pods();
-    // Since when the pod of that name is ready in its last incarnation.
-    let ready: BTreeMap<&str, &Event> = recreated(history, &pods)
-        .into_iter()
-        .filter_map(|(name, life)| Some((name, life.first_ready()?)))
-        .collect();
-    let since = |subject: Subject<'_>| match subject {
-        Subject::Pod(name) => ready.get(name),
-        _ => None,
+/// The name of a recreated pod came to resolve to the new pod's address.
+const NEW: &str = "new-address";
+/// The same of a pod that was scaled away and came back.
+const CAME_BACK: &str = "came-back";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    let recreated = by_name(view.sets().iter().flat_map(|set| recreated(view, set)));
+    let of = |service: &Service<'_>, subject: Subject<'_>| {
+        let Subject::Pod(label) = subject else { return None };
+        recreated.get(label)?.iter().find(|one| one.is_behind(service))
     };
-    let mut asked = truth.asked(history, |_, subject| since(subject).is_some());
-    asked.retain(|one| since(one.subject).is_some_and(|ready| ready.span.until_us <= one.event.span.from_us));
-    last_words_are_right(&truth, &asked, findings);
-    gave_up(history, &truth, &asked, findings);
-    never_answered(&truth, &asked, findings);
+    let mut asked = questions(view, |service, subject, _| of(service, subject).is_some());
+    asked.retain(|one| of(one.service, one.subject).is_some_and(|of| of.was_ready_at(one.event)));
+    let clauses = Clauses::one(NEW);
+    let returned = Dimension::ScaledBack.members(view);
+    last_answers(clauses, &asked, findings, |one, findings| {
+        held(clauses, one, findings);
+        if let Subject::Pod(label) = one.subject
+            && let Some(key) = returned.get(&one.service.key(label))
+        {
+            let say = Clauses::one(CAME_BACK).say(findings, one).of(Dimension::ScaledBack, key);
+            say.held(one.told(), &[one.event]);
+        }
+    });
+    gave_up(view, clauses, &asked, findings);
+    never_answered(clauses, &asked, findings);
 }
 
-/// The last incarnation of each pod that had an earlier one and is there to the end.
-pub(super) fn recreated<'p, 'h>(
-    history: &History,
-    pods: &'p [PodLife<'h>],
-) -> BTreeMap<&'h str, &'p PodLife<'h>> {
-    let end = history.ended().seq;
-    let mut last: BTreeMap<&str, (&PodLife<'_>, usize)> = BTreeMap::new();
-    for life in pods {
-        let before = last.get(life.name).map_or(0, |(_, lives)| *lives);
-        last.insert(life.name, (life, before + 1));
+fn by_name<'v, 'h>(
+    all: impl Iterator<Item = Recreated<'v, 'h>>,
+) -> BTreeMap<&'h str, Vec<Recreated<'v, 'h>>> {
+    let mut names: BTreeMap<&str, Vec<Recreated<'_, '_>>> = BTreeMap::new();
+    for one in all {
+        names.entry(one.life.name).or_default().push(one);
     }
-    last.retain(|_, (life, lives)| *lives > 1 && life.terminating().is_none_or(|event| event.seq > end));
-    last.into_iter().map(|(name, (life, _))| (name, life)).collect()
+    names
+}
+
+/// Says that somebody answered with the address of a recreated pod.
+pub(super) fn held(clauses: Clauses, one: &Question<'_, '_>, findings: &mut Findings) {
+    let Subject::Pod(label) = one.subject else { return };
+    let say = clauses.say(findings, one).of(Dimension::Recreated, one.service.key(label));
+    say.held(one.told(), &[one.event]);
+}
+
+/// The last incarnation of a pod that had an earlier one.
+#[derive(Debug, Clone)]
+pub(super) struct Recreated<'v, 'h> {
+    pub(super) set: &'v Set<'h>,
+    /// The Service that the pod has its name from.
+    pub(super) service: Option<String>,
+    pub(super) life: &'v PodLife<'h>,
+    /// When it became ready.
+    pub(super) ready: &'h Event,
+    /// When it stopped being ready, or the end of the scenario.
+    pub(super) until: &'h Event,
+}
+
+impl Recreated<'_, '_> {
+    /// Whether the pod has its name from this Service.
+    pub(super) fn is_behind(&self, service: &Service<'_>) -> bool {
+        service.namespace == self.set.namespace && Some(&service.name) == self.service.as_ref()
+    }
+
+    /// Whether a question was asked while it was ready.
+    pub(super) fn was_ready_at(&self, asked: &Event) -> bool {
+        self.ready.span.until_us <= asked.span.from_us && asked.seq <= self.until.seq
+    }
+}
+
+/// The last incarnation of each pod of a set that had an earlier one, if it came to be ready. What becomes of it once it is
+/// not ready any more, by whosever doing, is no part of this.
+pub(super) fn recreated<'v, 'h>(view: &View<'h>, set: &'v Set<'h>) -> Vec<Recreated<'v, 'h>> {
+    let (pods, ended, service) = (set.pods(), view.history().ended(), set.service());
+    let last = |name: &str| {
+        let life = pods.named(name).rfind(|life| life.birth().seq <= ended.seq)?;
+        let (ready, _) = (life.first_ready()?, pods.predecessor(life)?);
+        let stops = |version: &&Seen<'h, ObjectSeen>| {
+            ready.comes_before(version.event) && Phase::of(version.what) != Phase::Ready
+        };
+        let stopped = life.versions.iter().find(stops).map(|version| version.event).or(life.gone());
+        let until = stopped.filter(|stopped| stopped.comes_before(ended)).unwrap_or(ended);
+        Some(Recreated { set, service: service.clone(), life, ready, until })
+    };
+    pods.names().filter_map(last).filter(|one| one.ready.seq <= ended.seq).collect()
 }
 
 #[cfg(test)]
@@ -54,7 +107,7 @@ mod tests {
     use super::CHECK;
     use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent};
 
-    const AGAIN: &str = "web-0 created; web-0 ready; dns a A web-0 -> 10.0.0.10; web-0 terminating; web-0 deleted; \
+    const AGAIN: &str = "service; web-0 created; web-0 ready; dns a A web-0 -> 10.0.0.10; web-0 terminating; web-0 deleted; \
                          web-0 created; web-0 address 10.0.0.77; web-0 ready; wait 1s";
 
     #[test]
@@ -66,31 +119,31 @@ mod tests {
 
     #[test]
     fn the_same_address_again_is_as_good() {
-        let same = "web-0 created; web-0 ready; web-0 deleted; web-0 created; web-0 ready; wait 1s";
+        let same = "service; web-0 created; web-0 ready; web-0 deleted; web-0 created; web-0 ready; wait 1s";
         assert_held(&CHECK, &format!("{same}; dns a A web-0 -> 10.0.0.10"), 1);
     }
 
     #[test]
     fn the_old_address_for_ever() {
         let old = format!("{AGAIN}; wait 70s; dns a A web-0 -> 10.0.0.10");
-        assert_broken(&CHECK, &old, "right was 10.0.0.77");
+        assert_broken(&CHECK, &old, "expected 10.0.0.77");
     }
 
     #[test]
     fn one_backend_of_two_does_not_follow() {
-        let one = "wait 50s; dns a A web-0 -> 10.0.0.77; dns b A web-0 -> 10.0.0.10; wait 10s; timed-out dns-settled";
+        let one = "wait 50s; dns a A web-0 -> 10.0.0.77; wait 15s; dns b A web-0 -> 10.0.0.10; timed-out dns-settled";
         assert_broken(&CHECK, &format!("{AGAIN}; {one}"), "b (tcp) answered 10.0.0.10");
     }
 
     #[test]
     fn the_name_is_lost_or_goes_to_another() {
         assert_broken(&CHECK, &format!("{AGAIN}; wait 70s; dns a A web-0 -> nxdomain"), "does not exist");
-        assert_broken(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.99"), "never was true");
+        assert_broken(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.99"), "expected 10.0.0.77");
     }
 
     #[test]
     fn asked_too_early_or_not_answered() {
-        assert_blind(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.10"), "which a cache may still say");
+        assert_blind(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.10"), "which a cache may still hold");
         assert_blind(&CHECK, &format!("{AGAIN}; dns a A web-0 -> no-answer"), "gave no answer");
     }
 
@@ -111,7 +164,7 @@ mod tests {
 
     #[test]
     fn without_a_recreation_there_is_nothing_to_say() {
-        assert_silent(&CHECK, "web-0 created; web-0 ready; wait 1s; dns a A web-0 -> 10.0.0.10");
+        assert_silent(&CHECK, "service; web-0 created; web-0 ready; wait 1s; dns a A web-0 -> 10.0.0.10");
         assert_silent(&CHECK, AGAIN);
     }
 
@@ -127,7 +180,23 @@ mod tests {
     }
 
     #[test]
-    fn one_that_went_again_is_not_followed() {
-        assert_silent(&CHECK, &format!("{AGAIN}; dns a A web-0 -> 10.0.0.77; web-0 terminating"));
+    fn what_becomes_of_it_later_is_no_matter() {
+        let went = "dns a A web-0 -> 10.0.0.77; web-0 terminating; wait 9s; dns a A web-0 -> 10.0.0.77; wait 90s; \
+                    dns a A web-0 -> nxdomain";
+        assert_held(&CHECK, &format!("{AGAIN}; {went}"), 1);
+        let before = "wait 70s; dns a A web-0 -> 10.0.0.10; delete web-0; web-0 terminating";
+        assert_broken(&CHECK, &format!("{AGAIN}; {before}"), "expected 10.0.0.77");
+    }
+
+    #[test]
+    fn a_wait_that_was_given_up_is_no_violation_by_itself() {
+        let given_up = "dns a A web-0 -> 10.0.0.10; wait 70s; timed-out dns-settled";
+        assert_blind(&CHECK, &format!("{AGAIN}; {given_up}"), "was not asked again");
+    }
+
+    #[test]
+    fn only_the_last_incarnation_counts() {
+        let lost = "dns a A web-0 -> 10.0.0.77; web-0 terminating; web-0 deleted; web-0 created";
+        assert_silent(&CHECK, &format!("{AGAIN}; {lost}"));
     }
 }

@@ -1,128 +1,162 @@
 //! `dns-unready-excluded`: a pod that is not ready leaves its own name and the Service's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    asked::{Asked, Subject, last_of_each},
-    telling::say_broken,
-    truth::{Fit, Truth},
-};
+use super::dns_verdicts::{Clauses, say_broken, say_hidden};
 use crate::{
-    checks::{Check, Findings, Kind},
-    history::{Event, History, Phase, PodLife},
+    checks::{Cause, Check, Findings, Kind, Say},
+    history::{Event, Phase},
+    views::{
+        Dimension, PodLife, Set, View,
+        dns::{
+            Fit, Question, Service, Subject,
+            questions::{Key, questions},
+            service::canonical,
+        },
+    },
 };
 
 /// Judges `specs/dns/dns-unready-excluded.yaml`.
 pub(super) const CHECK: Check = Check { id: "dns-unready-excluded", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let truth = Truth::of(history);
-    let asked = truth.asked(history, |_, _| true);
-    let pods = history.pods();
-    let waits =
-        history.timed_out("endpoints-settled").chain(history.timed_out("dns-settled")).collect::<Vec<_>>();
-    for period in pods.iter().flat_map(periods) {
-        answers(&truth, &asked, &period, findings);
-        gave_up(&waits, &truth, &asked, &period, findings);
+/// The own name of a pod that is not ready stands for nothing.
+const OWN_NAME: &str = "own-name";
+/// The Service's name stands for the addresses of other pods only.
+const SERVICE: &str = "service";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    let publishes_only_ready = |service: &Service<'_>| {
+        let publishes_any = service
+            .versions()
+            .iter()
+            .any(|v| v.at("/spec/publishNotReadyAddresses").is_some_and(|any| *any == true));
+        service.is_governing && !publishes_any
+    };
+    let asked = questions(view, |service, _, _| publishes_only_ready(service));
+    for set in view.sets() {
+        let periods = set.pods().iter().flat_map(|life| periods(view, set, life));
+        for period in periods {
+            period.answers(&asked, findings);
+        }
     }
 }
 
 /// A stretch in which a pod that had been ready runs, or ends, without being ready.
-struct Period<'h> {
+#[derive(Clone)]
+struct Period<'v, 'h> {
+    set: &'v Set<'h>,
+    service: Option<String>,
     pod: &'h str,
     from: &'h Event,
-    until: Option<&'h Event>,
-    addresses: BTreeSet<&'h str>,
+    /// When it was ready again or gone, or the end of the scenario.
+    until: &'h Event,
+    /// Whether the scenario ended it, and not something that happened to the pod.
+    is_to_the_end: bool,
+    /// Whether that was while the pod was to be there, and not on its way out.
+    is_last: bool,
+    addresses: BTreeSet<String>,
 }
 
-impl Period<'_> {
-    fn holds(&self, event: &Event) -> bool {
-        let ended = self.until.is_some_and(|until| until.span.until_us <= event.span.from_us);
-        self.from.span.until_us <= event.span.from_us && !ended
-    }
-}
-
-fn periods<'h>(life: &PodLife<'h>) -> Vec<Period<'h>> {
-    let mut periods: Vec<Period<'h>> = Vec::new();
-    let mut was_ready = false;
-    let addresses: BTreeSet<&str> = life.addresses().into_iter().collect();
-    for version in &life.versions {
-        let is_out = matches!(Phase::of(version.what), Phase::Running | Phase::Terminating);
-        let gone = version.change == crate::history::Change::Deleted;
-        let open = periods.last_mut().filter(|period| period.until.is_none());
-        match open {
-            Some(period) if !is_out || gone => period.until = Some(version.event),
-            None if is_out && was_ready && !gone => periods.push(Period {
-                pod: life.name,
-                from: version.event,
-                until: None,
-                addresses: addresses.clone(),
-            }),
-            _ => {}
+/// The periods of one incarnation, up to the end of the scenario.
+fn periods<'v, 'h>(view: &View<'h>, set: &'v Set<'h>, life: &PodLife<'h>) -> Vec<Period<'v, 'h>> {
+    let ended = view.history().ended();
+    let addresses = life.addresses().into_iter().map(|ip| canonical(ip).into_owned()).collect();
+    let whole = Period {
+        set,
+        service: set.service(),
+        pod: life.name,
+        from: life.birth(),
+        until: ended,
+        is_last: false,
+        is_to_the_end: false,
+        addresses,
+    };
+    let (mut periods, mut from, mut was_ready, mut is_out) = (Vec::new(), None, false, false);
+    for version in life.between(None, ended) {
+        let phase = Phase::of(version.what);
+        is_out = phase == Phase::Running && !version.change.is_removal();
+        let is_going = phase == Phase::Terminating && !version.change.is_removal();
+        if is_out || is_going {
+            from = from.or(Some(version.event).filter(|_| was_ready));
+        } else if let Some(from) = from.take() {
+            periods.push(Period { from, until: version.event, ..whole.clone() });
         }
-        was_ready = Phase::of(version.what) == Phase::Ready;
+        was_ready = phase == Phase::Ready;
+    }
+    let gone = life.gone().filter(|gone| gone.comes_before(ended));
+    if let Some(from) = from {
+        periods.push(Period {
+            from,
+            until: gone.unwrap_or(ended),
+            is_last: is_out && gone.is_none(),
+            ..whole
+        });
     }
     periods
 }
 
-/// Whether the answer names the pod: by its own name, or among the Service's.
-fn names(one: &Asked<'_>, period: &Period<'_>) -> bool {
-    let Ok(answer) = &*one.answer else { return false };
-    match one.subject {
-        Subject::Pod(_) => !answer.is_empty(),
-        Subject::Service => !answer.is_disjoint(&period.addresses),
-        Subject::Targets => answer.contains(period.pod),
+impl Period<'_, '_> {
+    fn concerns(&self, one: &Question<'_, '_>) -> bool {
+        let event = one.event;
+        let in_time = self.from.span.until_us <= event.span.from_us
+            && (self.is_to_the_end || self.until.span.until_us > event.span.from_us);
+        let is_behind =
+            one.service.namespace == self.set.namespace && Some(&one.service.name) == self.service.as_ref();
+        in_time && is_behind && !matches!(one.subject, Subject::Pod(name) if name != self.pod)
     }
-}
 
-fn concerns(one: &Asked<'_>, period: &Period<'_>) -> bool {
-    period.holds(one.event) && !matches!(one.subject, Subject::Pod(name) if name != period.pod)
-}
-
-fn answers<'h>(truth: &Truth<'h>, asked: &[Asked<'h>], period: &Period<'h>, findings: &mut Findings) {
-    let mut said = BTreeSet::new();
-    let since = asked.partition_point(|one| one.event.comes_before(period.from));
-    let until =
-        period.until.map_or(asked.len(), |end| asked.partition_point(|one| one.event.comes_before(end)));
-    for one in asked[since..until].iter().filter(|one| concerns(one, period)) {
-        let names_it = names(one, period);
-        let mut is_new = |kind| said.insert((kind, one.key, names_it));
-        match one.fit {
-            Some(Fit::Current) if !names_it && is_new(Kind::Held) => {
-                let what = format!("{} while {} was not ready", one.told(truth), period.pod);
-                findings.held(what, &[period.from, one.event]);
+    /// Whether an answer names the pod: by its own name, or among the Service's. Its address may be another pod's by now.
+    fn is_named_by(&self, one: &Question<'_, '_>) -> bool {
+        let Ok(told) = &*one.answer else { return false };
+        match one.subject {
+            Subject::Pod(_) => !told.is_empty(),
+            Subject::Service => told.difference(one.expected()).any(|ip| self.addresses.contains(&**ip)),
+            Subject::Port { .. } => {
+                let target = |told: &str| told.rsplit_once(':').is_some_and(|(pod, _)| pod == self.pod);
+                told.difference(one.expected()).any(|told| target(told))
             }
-            Some(Fit::Outdated { .. }) if names_it && is_new(Kind::Broken) => {
-                say_broken(truth, one, findings);
-            }
-            Some(Fit::Unknown { gap }) if is_new(Kind::Blind) => {
-                let what = format!("{}, and a gap in the watch of pods hides who was ready", one.told(truth));
-                findings.blind(what, &[gap, one.event]);
-            }
-            _ => {}
         }
     }
-}
 
-/// Waits that were given up while the pod was not ready: whoever still named it then had not let it go.
-fn gave_up<'h>(
-    waits: &[(&'h Event, &str, &str)],
-    truth: &Truth<'h>,
-    asked: &[Asked<'h>],
-    period: &Period<'h>,
-    findings: &mut Findings,
-) {
-    for (given_up, wait, _) in waits.iter().filter(|(event, _, _)| period.holds(event)) {
-        let until_then = asked.iter().filter(|one| one.event.comes_before(given_up) && one.of_backend());
-        for one in last_of_each(until_then.filter(|one| concerns(one, period))) {
-            if names(one, period) {
-                let pod = period.pod;
-                let what = format!(
-                    "{} when the wait for {wait} was given up, and {pod} was not ready",
-                    one.told(truth)
-                );
-                findings.broken(what, &[period.from, one.event, given_up]);
+    fn say<'f>(&self, one: &Question<'_, '_>, findings: &'f mut Findings) -> Say<'f> {
+        let clause = if matches!(one.subject, Subject::Pod(_)) { OWN_NAME } else { SERVICE };
+        let say = Clauses::one(clause).say(findings, one);
+        match one.subject {
+            // What SRV records leave out is no evidence for the Service's own name.
+            Subject::Port { .. } => say,
+            _ => say.of(Dimension::Unready, self.set.key(self.pod)),
+        }
+    }
+
+    fn answers(&self, asked: &[Question<'_, '_>], findings: &mut Findings) {
+        let (mut said, mut last) = (BTreeSet::new(), BTreeMap::<Key, &Question<'_, '_>>::new());
+        let since = asked.partition_point(|one| one.event.comes_before(self.from));
+        let until = asked.partition_point(|one| one.event.seq <= self.until.seq);
+        for one in asked[since..until].iter().filter(|one| self.concerns(one)) {
+            let is_named = self.is_named_by(one);
+            let clauses = Clauses::one(OWN_NAME);
+            let mut is_new = |kind| said.insert((kind, one.key, is_named));
+            match one.fit {
+                Some(Fit::Current) if !is_named && is_new(Kind::Held) => {
+                    let what = format!("{} while {} was not ready", one.told(), self.set.key(self.pod));
+                    self.say(one, findings).held(what, &[self.from, one.event]);
+                }
+                Some(Fit::Outdated { .. }) if is_named && is_new(Kind::Broken) => {
+                    say_broken(clauses, one, findings);
+                }
+                Some(Fit::Hidden { .. } | Fit::Unordered { .. }) if is_new(Kind::Blind) => {
+                    say_hidden(clauses, one, findings);
+                }
+                _ => {}
             }
+            if one.answer.is_ok() && one.is_followed {
+                last.insert(one.key, one);
+            }
+        }
+        let still_named = last.into_values().filter(|one| self.is_last && self.is_named_by(one));
+        for one in still_named.filter(|one| matches!(one.fit, Some(Fit::Stale { .. }))) {
+            let what = format!("{}, which a cache may still hold, and was not asked again", one.told());
+            self.say(one, findings).blind(Cause::Cached, what, &[self.from, one.event]);
         }
     }
 }
@@ -132,7 +166,7 @@ mod tests {
     use super::CHECK;
     use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
 
-    const UNREADY: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; dns a A web-1 -> 10.0.0.11; \
+    const UNREADY: &str = "service; web-0 created; web-0 ready; web-1 created; web-1 ready; dns a A web-1 -> 10.0.0.11; \
                            web-1 unready; wait 20s";
 
     #[test]
@@ -145,30 +179,28 @@ mod tests {
     #[test]
     fn it_keeps_its_name() {
         let kept = format!("{UNREADY}; wait 50s; dns a A web-1 -> 10.0.0.11");
-        assert_broken(&CHECK, &kept, "s after that was over; right was nothing");
+        assert_broken(&CHECK, &kept, "s after that had changed; expected nothing");
     }
 
     #[test]
     fn it_stays_among_the_services_addresses() {
         let kept = format!("{UNREADY}; wait 50s; dns a A nginx -> 10.0.0.10 10.0.0.11");
-        assert_broken(&CHECK, &kept, "right was 10.0.0.10");
+        assert_broken(&CHECK, &kept, "expected 10.0.0.10");
         let target =
             ["web-0", "web-1"].map(|pod| format!("0_50_80_{pod}.nginx.ns.svc.cluster.local.")).join(" ");
         assert_broken(
             &CHECK,
             &format!("{UNREADY}; wait 50s; dns a SRV _web._tcp -> {target}"),
-            "right was web-0",
+            "expected web-0:80",
         );
     }
 
     #[test]
     fn it_is_still_named_when_the_wait_is_given_up() {
         let kept = format!("{UNREADY}; dns a A web-1 -> 10.0.0.11; wait 30s; timed-out endpoints-settled");
-        assert_broken(
-            &CHECK,
-            &kept,
-            "when the wait for endpoints-settled was given up, and web-1 was not ready",
-        );
+        assert_blind(&CHECK, &kept, "was not asked again");
+        let still = format!("{kept}; wait 16s; dns a A web-1 -> 10.0.0.11");
+        assert_broken(&CHECK, &still, "expected nothing");
     }
 
     #[test]
@@ -179,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_terminating_pod_leaves_too() {
-        let ends = "web-0 created; web-0 ready; web-0 terminating; wait 9s; dns a A web-0 -> nxdomain";
+        let ends =
+            "service; web-0 created; web-0 ready; web-0 terminating; wait 9s; dns a A web-0 -> nxdomain";
         assert_held(&CHECK, ends, 1);
     }
 
@@ -218,8 +251,8 @@ mod tests {
 
     #[test]
     fn old_answers_and_pods_that_never_were_ready_say_nothing() {
-        assert_silent(&CHECK, &format!("{UNREADY}; dns a A web-1 -> 10.0.0.11"));
-        assert_silent(&CHECK, "web-0 created; web-0 running; wait 9s; dns a A web-0 -> nxdomain");
+        assert_blind(&CHECK, &format!("{UNREADY}; dns a A web-1 -> 10.0.0.11"), "was not asked again");
+        assert_silent(&CHECK, "service; web-0 created; web-0 running; wait 9s; dns a A web-0 -> nxdomain");
         assert_silent(&CHECK, &format!("{UNREADY}; web-1 ready; wait 70s; dns a A web-1 -> 10.0.0.11"));
     }
 
@@ -227,8 +260,8 @@ mod tests {
     fn a_gap_hides_who_was_ready() {
         let gap = format!(
             "{UNREADY}; wait 45s; gap services; gap pods; web-1 listed; web-1 ready; web-1 unready; \
-                           wait 1s; dns a A nginx -> 10.0.0.10 10.0.0.11"
+                           wait 1s; dns a A nginx -> 10.0.0.10 10.0.0.99"
         );
-        assert_blind(&CHECK, &gap, "a gap in the watch of pods");
+        assert_blind(&CHECK, &gap, "a gap in a watch");
     }
 }

@@ -1,97 +1,136 @@
 //! `headless-no-vip`: the headless Service has no address of its own, in contrast to a normal one.
 
-use super::{
-    asked::{answer, short},
-    truth::words,
-};
+use std::collections::BTreeSet;
+
+use super::dns_verdicts::{Clauses, listed};
 use crate::{
-    checks::{Check, Findings},
-    history::{Event, History, ObjectSeen, Resource, SERVICE, Seen},
+    checks::{Cause, Check, Findings},
+    history::{DnsSeen, Event, ObjectSeen, Resource, Seen},
     limits,
+    views::{
+        Dimension, View,
+        dns::{
+            Family, Service, Subject,
+            questions::{Names, addresses, response, server},
+            service::canonical,
+        },
+    },
 };
 
 /// Judges `specs/dns/headless-no-vip.yaml`.
 pub(super) const CHECK: Check = Check { id: "headless-no-vip", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    for service in history.objects(Resource::Services) {
-        if service.name == SERVICE {
-            has_no_address(service, findings);
+/// The headless Service was stored without an address and without a port on the nodes.
+const STORED: &str = "stored";
+/// A normal Service's name stands for its virtual address: what backends, and what nodes, are told.
+const NORMAL: Clauses = Clauses { backend: "normal-backend", node: "normal-node" };
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for service in view.services().iter().filter(|service| service.is_governing && service.is_headless()) {
+        for version in service.versions() {
+            has_no_address(service, *version, findings);
         }
     }
-    names_of_normal_services(history, findings);
+    let names = Names::of(view);
+    for seen in view.history().dns() {
+        let Some((service, Subject::Service)) = names.about(seen.what) else { continue };
+        if !service.is_headless() {
+            Normal { view, service, seen }.judge(findings);
+        }
+    }
+    silent(view, &names, findings);
 }
 
-fn has_no_address(service: Seen<'_, ObjectSeen>, findings: &mut Findings) {
-    let addresses = addresses(service.what);
-    let node_ports =
-        service.list("/spec/ports").iter().any(|port| port["nodePort"].as_i64().unwrap_or(0) != 0);
-    findings.expect(
-        addresses.is_empty() && service.text("/spec/clusterIP") == Some("None") && !node_ports,
-        format!("the Service {SERVICE} has no address of its own"),
+fn has_no_address(service: &Service<'_>, version: Seen<'_, ObjectSeen>, findings: &mut Findings) {
+    let addresses = Service::virtual_addresses(version.what);
+    let ports = version.what.list("/spec/ports");
+    let node_ports = ports.iter().any(|port| port["nodePort"].as_i64().unwrap_or(0) != 0);
+    let name = service.key(&service.name);
+    findings.on(STORED).of(Dimension::Service, &*name).expect(
+        addresses.is_empty() && version.text("/spec/clusterIP") == Some("None") && !node_ports,
+        format!("the Service {name} has no address of its own"),
         match (addresses.is_empty(), node_ports) {
-            (false, _) => format!("the headless Service {SERVICE} has the address {}", words(&addresses)),
-            (_, true) => format!("the headless Service {SERVICE} has a port on every node"),
-            _ => format!("the Service {SERVICE} is not headless: its clusterIP is not None"),
+            (false, _) => format!("the headless Service {name} has the address {}", listed(&addresses)),
+            (_, true) => format!("the headless Service {name} has a port on every node"),
+            _ => format!("the Service {name} is not headless: its clusterIP is not None"),
         },
-        &[service.event],
+        &[version.event],
     );
 }
 
-/// The virtual addresses of a Service; none for a headless one.
-fn addresses(service: &ObjectSeen) -> Vec<&str> {
-    let many: Vec<&str> = service.list("/spec/clusterIPs").iter().filter_map(|ip| ip.as_str()).collect();
-    let all = if many.is_empty() { service.text("/spec/clusterIP").into_iter().collect() } else { many };
-    all.into_iter().filter(|ip| !ip.is_empty() && *ip != "None").collect()
+/// The contrast: a question for the name of a Service that has a virtual address.
+struct Normal<'v, 'h> {
+    view: &'v View<'h>,
+    service: &'v Service<'h>,
+    seen: Seen<'h, DnsSeen>,
 }
 
-/// The contrast: a normal Service's name stands for its virtual address and not for pods.
-fn names_of_normal_services(history: &History, findings: &mut Findings) {
-    let Some(domain) = history.service_fqdn().and_then(|name| Some(name.split_once('.')?.1.to_owned()))
-    else {
-        return;
-    };
-    let mut seen = std::collections::BTreeSet::new();
-    for service in history.objects(Resource::Services) {
-        let addresses = addresses(service.what);
-        if !addresses.is_empty() && seen.insert(&service.what.name) {
-            let name = format!("{}.{domain}", service.name);
-            name_is_the_address(history, service.event, &name, &addresses, findings);
+impl<'h> Normal<'_, 'h> {
+    fn judge(&self, findings: &mut Findings) {
+        let Ok(records) = response(self.seen.what) else { return };
+        let (told, family) = (addresses(&records), Family::of_record_type(&self.seen.what.record_type));
+        let versions =
+            self.service.versions().iter().filter(|v| !Service::virtual_addresses(v.what).is_empty());
+        let mut own: BTreeSet<_> = BTreeSet::new();
+        let mut made: Option<&'h Event> = None;
+        for version in versions {
+            own.extend(Service::virtual_addresses(version.what).into_iter().map(canonical));
+            made = made.or(Some(version.event));
         }
+        let Some(made) = made else { return };
+        own.retain(|ip| Family::of(ip) == family);
+        let asked = self.seen.event;
+        if own.is_empty() || self.was_gone(asked) {
+            return;
+        }
+        let name = self.service.key(&self.service.name);
+        let (who, events) = (server(self.seen.what), [made, asked]);
+        let say = NORMAL.say_of(findings, &self.seen.what.vantage, self.seen.what.transport);
+        if !told.is_empty() && told.iter().all(|ip| own.contains(ip)) {
+            return say
+                .held(format!("{who} answered the virtual address {} for {name}", listed(&told)), &events);
+        }
+        let shown = if told.is_empty() { "nothing".to_owned() } else { listed(&told) };
+        let what = format!("{who} answered {shown} for {name}, expected {}", listed(&own));
+        let watch = self.service.watch_of(Resource::Services);
+        if told.is_empty() && is_new(made, asked) {
+            let what = format!("{who} did not know {name} yet, which had just been made");
+            say.blind(Cause::Cached, what, &events);
+        } else if let Some(gap) = self.view.history().gap_between(watch, made, asked) {
+            say.blind(Cause::Gap, format!("{what}; a gap hides what became of it"), &[gap.shown_by, asked]);
+        } else {
+            say.broken(what, &events);
+        }
+    }
+
+    /// Whether the Service had been removed, or may have been, as far as its watch told.
+    fn was_gone(&self, asked: &Event) -> bool {
+        let removed = self.service.versions().iter().find(|version| version.change.is_removal());
+        removed.is_some_and(|removed| removed.event.span.from_us <= asked.span.until_us)
     }
 }
 
-fn name_is_the_address(
-    history: &History,
-    made: &Event,
-    name: &str,
-    addresses: &[&str],
-    findings: &mut Findings,
-) {
-    let (mut answered, mut silent) = (false, None);
-    for seen in history.dns().filter(|seen| seen.name == name && seen.record_type == "A") {
-        let (who, name) = (&seen.vantage, short(name));
-        match answer(seen.what) {
-            Err(reason) => silent = Some((format!("{who} gave no answer for {name}: {reason}"), seen.event)),
-            Ok(told) if told.is_empty() && is_new(made, seen.event) => {
-                let what = format!("{who} did not know {name} yet, which had just been made");
-                findings.blind(what, &[made, seen.event]);
-            }
-            Ok(told) => {
-                answered = true;
-                let shown = if told.is_empty() { "nothing".to_owned() } else { words(&told) };
-                findings.expect(
-                    !told.is_empty() && told.iter().all(|ip| addresses.contains(ip)),
-                    format!("{who} answered the virtual address {shown} for {name}"),
-                    format!("{who} answered {shown} for {name}, whose address is {}", words(addresses)),
-                    &[made, seen.event],
-                );
-            }
+/// The names of normal Services for which nobody gave an answer. One that answers is enough: the path is not what is judged.
+fn silent<'h>(view: &View<'h>, names: &Names<'_, 'h>, findings: &mut Findings) {
+    let normal = view.history().dns().filter(|seen| {
+        let about = names.about(seen.what);
+        about.is_some_and(|(service, subject)| subject == Subject::Service && !service.is_headless())
+    });
+    let (mut answered, mut silent) = (BTreeSet::new(), Vec::new());
+    for seen in normal {
+        match response(seen.what) {
+            Ok(told) if told.is_empty() => {}
+            Ok(_) => drop(answered.insert(&seen.what.name)),
+            Err(reason) => silent.push((seen, reason)),
         }
     }
-    // One that answers is enough: the path is not what is judged here.
-    if let (Some((what, event)), false) = (silent, answered) {
-        findings.blind(what, &[event]);
+    let mut said = BTreeSet::new();
+    for (seen, reason) in silent {
+        if !answered.contains(&seen.what.name) && said.insert(&seen.what.name) {
+            let what = format!("{} gave no answer for {}: {reason}", server(seen.what), seen.what.name);
+            let say = NORMAL.say_of(findings, &seen.what.vantage, seen.what.transport);
+            say.blind(Cause::NoAnswer, what, &[seen.event]);
+        }
     }
 }
 
@@ -108,16 +147,18 @@ mod tests {
     use super::CHECK;
     use crate::{
         checks::notation::{Notes, judge},
-        history::{Change, Resource},
+        history::{Change, Resource, Verb},
     };
 
     /// What is held, what is broken and what is blind where the Services look so and these statements follow.
     fn said(headless: Value, normal: Value, statements: &str) -> (u64, Vec<String>) {
         let mut notes = Notes::new();
+        let meant = json!({"spec": {"clusterIP": "None"}});
+        notes.request(Verb::Apply, Resource::Services, Some("nginx"), None, meant);
         let service = |name: &str, spec: Value| json!({"metadata": {"name": name}, "spec": spec});
         notes.object(Resource::Services, Change::Added, service("nginx", headless));
         notes.object(Resource::Services, Change::Added, service("nginx-vip", normal));
-        let findings = judge(&CHECK, &notes.say(statements).history());
+        let findings = judge(&CHECK, &notes.say(&format!("set replicas=1; {statements}")).history());
         let bad = findings.findings.iter().filter(|f| f.kind != crate::checks::Kind::Held);
         (findings.held, bad.map(|f| f.what.clone()).collect())
     }

@@ -2,26 +2,22 @@
 
 use super::Check;
 
-mod asked;
 mod dns_follows_recreate;
 mod dns_nxdomain_absent;
 mod dns_staleness_bounded;
 mod dns_unready_excluded;
+mod dns_verdicts;
 mod end_to_end_identity;
-pub(in crate::checks) mod endpoints;
 mod endpointslice_truth;
 mod headless_a_set;
 mod headless_no_vip;
-pub(in crate::checks) mod hosts;
 mod ip_churn;
 mod pod_fqdn_resolves;
 mod preflight_dns;
-mod readiness;
-pub(in crate::checks) mod resolver;
 mod srv_records;
-mod telling;
-mod truth;
 
+#[cfg(test)]
+mod evidence;
 #[cfg(test)]
 mod healthy;
 

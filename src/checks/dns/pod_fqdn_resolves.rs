@@ -2,63 +2,118 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    asked::{Asked, Subject},
-    resolver::Resolver,
-    telling::names_tell_the_truth,
-    truth::{Fit, Truth},
-};
+use super::dns_verdicts::{Clauses, names_resolve};
 use crate::{
     checks::{Check, Findings},
-    history::{History, Purpose, SERVICE},
+    history::{ExecSeen, Purpose, Seen},
+    views::{
+        Dimension, PodLife, Set, View,
+        dimension::SEARCH_DOMAINS,
+        dns::{Fit, Question, Service, Subject, questions::questions},
+        resolver::Resolver,
+    },
 };
 
 /// Judges `specs/dns/pod-fqdn-resolves.yaml`.
 pub(super) const CHECK: Check = Check { id: "pod-fqdn-resolves", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let truth = Truth::of(history);
-    let lived: BTreeSet<&str> = history.pods().iter().map(|life| life.name).collect();
-    // Names of pods that never were are another promise (`dns-nxdomain-absent`).
-    let is_about_a_pod =
-        |_: &_, subject: Subject<'_>| matches!(subject, Subject::Pod(name) if lived.contains(name));
-    let mut asked = truth.asked(history, is_about_a_pod);
-    asked.retain(|one| !tells_of_one_that_left(&truth, one));
-    names_tell_the_truth(history, &truth, &asked, findings);
-    short_names_are_completed(history, findings);
+/// What backends, and what nodes, are told for each pod's name.
+const CLAUSES: Clauses = Clauses { backend: "backend", node: "node" };
+/// The short forms of the name are completed to it by the search list of each pod.
+const SEARCH: &str = "search";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    // The names of pods that never were are another promise (`dns-nxdomain-absent`).
+    let lived = names_of_pods(view);
+    let is_meant = |service: &Service<'_>, subject: Subject<'_>, _: &_| {
+        let Subject::Pod(label) = subject else { return false };
+        lived.contains(&(service.namespace, &*service.name, label))
+    };
+    let mut asked = questions(view, is_meant);
+    asked.retain(|one| !tells_of_one_that_left(one));
+    names_resolve(view, CLAUSES, &asked, findings);
+    for set in view.sets() {
+        for exec in view.execs_for(&Purpose::ResolverConfig) {
+            if let Some(life) = set.pods().with_uid(&exec.what.pod_uid) {
+                short_names_are_completed(view, set, life, exec, findings);
+            }
+        }
+    }
+}
+
+/// The pods that the sets had: each with its namespace and its governing Service.
+fn names_of_pods<'v>(view: &'v View<'_>) -> BTreeSet<(&'v str, &'v str, &'v str)> {
+    let mut names = BTreeSet::new();
+    for set in view.sets() {
+        let called = set.service();
+        let own =
+            view.services().iter().find(|s| s.namespace == set.namespace && Some(&s.name) == called.as_ref());
+        let pods = set.pods().names();
+        names.extend(pods.filter_map(|pod| own.map(|service| (service.namespace, &*service.name, pod))));
+    }
+    names
 }
 
 /// Old answers are other promises: those about pods that are not ready (`dns-unready-excluded`) or gone for good.
-fn tells_of_one_that_left(truth: &Truth<'_>, one: &Asked<'_>) -> bool {
+fn tells_of_one_that_left(one: &Question<'_, '_>) -> bool {
     let was_true = matches!(one.fit, Some(Fit::Stale { .. } | Fit::Outdated { .. }));
-    was_true && one.is_positive() && one.subject.truth(truth.at(one.event.span.from_us)).is_empty()
+    was_true && one.is_positive() && one.expected().is_empty()
 }
 
 /// `<pod>.<service>` and the longer forms come to the pod's name through the search list of the pod that asks.
-fn short_names_are_completed(history: &History, findings: &mut Findings) {
-    let namespace = history.started().namespace;
-    for exec in history.execs_for(&Purpose::ResolverConfig) {
-        let Some(text) = exec.printed() else { continue };
-        let pod = &exec.pod;
-        let resolver = Resolver::parse(text);
-        findings.expect(
-            resolver.namespace_and_zone().is_some_and(|(of, _)| of == namespace),
-            format!("in {pod} the search list completes web-0.{SERVICE} to the pod's name"),
-            format!(
-                "in {pod} the search list is `{}`, which does not complete web-0.{SERVICE} to the pod's name",
-                resolver.search.join(" ")
-            ),
-            &[exec.event],
+fn short_names_are_completed(
+    view: &View<'_>,
+    set: &Set<'_>,
+    life: &PodLife<'_>,
+    exec: Seen<'_, ExecSeen>,
+    findings: &mut Findings,
+) {
+    let Some(text) = exec.what.printed() else { return };
+    let (Some(service), true) = (set.service(), asks_the_clusters_dns(life)) else { return };
+    let resolver = Resolver::parse(text);
+    let (pod, short) = (set.key(life.name), format!("{}.{service}", life.name));
+    let zone = view.started().zone.as_deref();
+    let is_own =
+        |(namespace, of): (&str, &str)| namespace == set.namespace && zone.is_none_or(|zone| zone == of);
+    if !resolver.namespace_and_zone().is_some_and(is_own) {
+        let search = resolver.search.join(" ");
+        let what = format!(
+            "in {pod} the search list is `{search}`, which does not complete {short} to the pod's name"
         );
+        return findings.on(SEARCH).pod(pod).broken(what, &[exec.event]);
+    }
+    let namespace = set.namespace;
+    let forms = [short.clone(), format!("{short}.{namespace}"), format!("{short}.{namespace}.svc")];
+    for (form, domain) in forms.into_iter().zip(SEARCH_DOMAINS) {
+        let what = format!("in {pod} the search list completes {form} to the pod's name");
+        findings.on(SEARCH).pod(&*pod).of(Dimension::SearchDomain, domain).held(what, &[exec.event]);
+    }
+}
+
+/// Whether the pod's resolver is set up for the cluster's DNS (Kubernetes documentation, DNS for Services and Pods, "Pod's DNS
+/// Policy").
+fn asks_the_clusters_dns(life: &PodLife<'_>) -> bool {
+    let pod = life.last().what;
+    let on_host = pod.at("/spec/hostNetwork").is_some_and(|host| *host == true);
+    match pod.text("/spec/dnsPolicy") {
+        None | Some("ClusterFirst") => !on_host,
+        other => other == Some("ClusterFirstWithHostNet"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
+    use crate::{
+        checks::{
+            Kind,
+            dns::evidence::lacks,
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
+        },
+        history::Resource,
+    };
 
-    const BOTH: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
+    const BOTH: &str = "service; web-0 created; web-0 ready; web-1 created; web-1 ready; wait 1s";
 
     #[test]
     fn every_backend_resolves_every_pod() {
@@ -69,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_answer_from_before_is_tolerated_as_long_as_it_is_followed_by_a_right_one() {
-        let late = "web-0 created; dns a A web-0 -> nxdomain; web-0 ready; wait 20s; dns a A web-0 -> nxdomain; \
+        let late = "service; web-0 created; dns a A web-0 -> nxdomain; web-0 ready; wait 20s; dns a A web-0 -> nxdomain; \
                     wait 10s; dns a A web-0 -> 10.0.0.10";
         assert_held(&CHECK, late, 1);
     }
@@ -79,13 +134,13 @@ mod tests {
         assert_broken(
             &CHECK,
             &format!("{BOTH}; dns a A web-0 -> 10.0.0.11"),
-            "a (tcp) answered 10.0.0.11 (an address of web-1) for web-0.nginx, which never was true",
+            "a (tcp) answered 10.0.0.11 (the address of web-1) for web-0.nginx, expected 10.0.0.10",
         );
     }
 
     #[test]
     fn all_pods_under_one_name() {
-        assert_broken(&CHECK, &format!("{BOTH}; dns a A web-0 -> 10.0.0.10 10.0.0.11"), "never was true");
+        assert_broken(&CHECK, &format!("{BOTH}; dns a A web-0 -> 10.0.0.10 10.0.0.11"), "expected 10.0.0.10");
     }
 
     #[test]
@@ -95,17 +150,14 @@ mod tests {
             &format!("{BOTH}; wait 70s; dns a A web-0 -> nxdomain"),
             "web-0.nginx does not exist",
         );
-        assert_broken(
-            &CHECK,
-            &format!("{BOTH}; dns a A web-0 -> nxdomain; wait 62s; timed-out dns-settled"),
-            "when the wait for DNS to settle was given up",
-        );
+        let given_up = "dns a A web-0 -> nxdomain; wait 62s; timed-out dns-settled";
+        assert_blind(&CHECK, &format!("{BOTH}; {given_up}"), "was not asked again");
     }
 
     #[test]
     fn a_recreated_pod_keeps_its_old_address() {
         let again = "web-0 deleted; web-0 created; web-0 address 10.0.0.77; web-0 ready; wait 70s";
-        assert_broken(&CHECK, &format!("{BOTH}; {again}; dns a A web-0 -> 10.0.0.10"), "right was 10.0.0.77");
+        assert_broken(&CHECK, &format!("{BOTH}; {again}; dns a A web-0 -> 10.0.0.10"), "expected 10.0.0.77");
     }
 
     #[test]
@@ -144,13 +196,91 @@ mod tests {
 
     #[test]
     fn a_question_asked_too_early_is_not_judged() {
-        assert_blind(&CHECK, &format!("{BOTH}; dns a A web-0 -> nxdomain"), "which a cache may still say");
+        assert_blind(&CHECK, &format!("{BOTH}; dns a A web-0 -> nxdomain"), "which a cache may still hold");
     }
 
     #[test]
     fn a_gap_hides_the_address() {
         let gap = format!("{BOTH}; gap pods; web-0 listed; web-0 ready; dns a A web-0 -> 10.0.0.99");
-        assert_blind(&CHECK, &gap, "a gap in the watch of pods");
+        assert_blind(&CHECK, &gap, "a gap in a watch");
+    }
+
+    #[test]
+    fn a_watch_that_was_down_for_8_s_and_lost_nothing() {
+        let down = "service; web-0 created; error pods; wait 8s; dns a A web-0 -> 10.0.0.10; error pods; opened pods; \
+                    web-0 ready";
+        let findings = judge(&CHECK, &history(down));
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{findings:#?}");
+        let long = down
+            .replace("dns a", "wait 1s; dns a")
+            .replace("error pods; wait", "error pods; dns a A web-0 -> nxdomain; wait");
+        let findings = judge(&CHECK, &history(&format!("{long}; dns a A web-0 -> 10.0.0.10")));
+        assert_eq!((findings.of_kind(Kind::Broken).count(), findings.held), (0, 1), "{findings:#?}");
+    }
+
+    #[test]
+    fn what_a_quiet_watch_told_only_later_may_be_right_and_is_no_evidence() {
+        let early = "service; web-0 created; dns a A web-0 -> 10.0.0.10; wait 20s; web-0 ready; wait 1s";
+        assert_blind(&CHECK, early, "which a watch that may have been late delivered only later");
+        let told = "service; web-0 created; wait 20s; bookmark pods; wait 20s; web-0 ready";
+        let early = told.replace("bookmark", "dns a A web-0 -> 10.0.0.10; wait 1s; bookmark");
+        assert_blind(&CHECK, &early, "may have been late");
+        let late = "service; web-0 created; dns a A web-0 -> 10.0.0.10; wait 6s; bookmark pods; wait 20s; web-0 ready";
+        assert_broken(&CHECK, late, "expected nothing");
+    }
+
+    #[test]
+    fn a_dual_stack_service_needs_both_families() {
+        let pod = "service dual; web-0 created; web-0 address 10.0.0.10,fd00::10; web-0 ready; wait 1s";
+        assert_held(&CHECK, &format!("{pod}; dns a A web-0 -> 10.0.0.10; dns a AAAA web-0 -> fd00:0::10"), 1);
+        assert_silent(&CHECK, &format!("{pod}; dns a A web-0 -> 10.0.0.10; dns b AAAA web-0 -> fd00::10"));
+        assert_broken(
+            &CHECK,
+            &format!("{pod}; dns a AAAA web-0 -> fd00::99"),
+            "for web-0.nginx (AAAA), expected fd00::10",
+        );
+    }
+
+    #[test]
+    fn a_single_stack_service_has_no_address_of_the_other_family() {
+        let pod = "service; web-0 created; web-0 address 10.0.0.10,fd00::10; web-0 ready; wait 1s";
+        assert_held(&CHECK, &format!("{pod}; dns a A web-0 -> 10.0.0.10; dns a AAAA web-0 -> nothing"), 1);
+        assert_broken(&CHECK, &format!("{pod}; dns a AAAA web-0 -> fd00::10"), "expected nothing");
+    }
+
+    #[test]
+    fn pods_of_other_sets_services_and_namespaces_have_their_own_names() {
+        let other =
+            "in other; service; set replicas=1; web-0 created; web-0 address 10.1.0.1; web-0 ready; wait 1s";
+        let asked = "dns a A web-0 -> 10.1.0.1; in ns; dns a A web-0 -> 10.0.0.10";
+        assert_held(&CHECK, &format!("{BOTH}; {other}; {asked}"), 2);
+        let wrong = "dns a A web-0 -> 10.0.0.10";
+        assert_broken(
+            &CHECK,
+            &format!("{BOTH}; {other}; {wrong}"),
+            "for web-0.other/nginx, expected 10.1.0.1",
+        );
+    }
+
+    #[test]
+    fn each_form_of_the_search_path_is_evidence_of_its_own() {
+        let search = "exec web-0 resolv -> nameserver 10.96.0.10\\nsearch ns.svc.cluster.local svc.cluster.local cluster.local";
+        assert_held(&CHECK, &format!("{BOTH}; {search}"), 3);
+        let lacking = lacks(
+            "pod-fqdn-resolves",
+            "ip-churn",
+            &history(&format!("set replicas=2; {BOTH}; {search}; completed")),
+        );
+        let search: Vec<_> = lacking.iter().filter(|lack| lack.starts_with("search")).collect();
+        assert_eq!(search.len(), 3, "web-1 was not looked into: {lacking:?}");
+    }
+
+    #[test]
+    fn a_pod_that_does_not_use_the_clusters_dns_has_another_search_list() {
+        let mut notes = Notes::new().say(BOTH);
+        notes.modify(Resource::Pods, "web-0", |pod| pod["spec"]["dnsPolicy"] = "Default".into());
+        let history = notes.say("exec web-0 resolv -> nameserver 1.1.1.1\\nsearch corp.example").history();
+        assert!(judge(&CHECK, &history).findings.iter().all(|finding| finding.kind != Kind::Broken));
     }
 
     #[test]

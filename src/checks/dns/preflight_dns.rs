@@ -2,131 +2,151 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{asked::answer, resolver::Resolver, truth::words};
+use super::dns_verdicts::{Clauses, listed, words};
 use crate::{
-    checks::{Check, Findings},
-    history::{DnsOutcome, DnsSeen, Event, ExecSeen, History, Purpose, Seen, Step, Transport, Vantage},
+    checks::{Cause, Check, Findings},
+    history::{DnsOutcome, DnsSeen, Event, ExecSeen, Purpose, Seen, Step, Transport, Vantage},
+    views::{
+        Dimension, View,
+        dns::{
+            Family, Told,
+            questions::{addresses, response, server},
+        },
+        resolver::Resolver,
+    },
 };
 
 /// Judges `specs/dns/preflight-dns.yaml`.
 pub(super) const CHECK: Check = Check { id: "preflight-dns", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let resolvers: Vec<_> = history.execs_for(&Purpose::ResolverConfig).collect();
-    let zones: BTreeSet<&str> = resolvers.iter().filter_map(|exec| resolver(*exec, findings)).collect();
+/// Pods on each node have a resolver configuration for the cluster's DNS.
+const RESOLVER: &str = "resolver";
+/// Who answers for the API server's Service: each backend, and each node's nameserver over UDP and TCP.
+const ANSWERS: Clauses = Clauses { backend: "backend", node: "node" };
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    let resolvers: Vec<_> = view.execs_for(&Purpose::ResolverConfig).collect();
+    let zones: BTreeSet<&str> = resolvers.iter().filter_map(|exec| resolver(view, *exec, findings)).collect();
     if zones.len() > 1 {
         let events: Vec<&Event> = resolvers.iter().map(|exec| exec.event).collect();
-        findings.broken(format!("the nodes do not agree on the zone: {}", words(&zones)), &events);
+        let what = format!("the nodes do not agree on the zone: {}", listed(&zones));
+        findings.on(RESOLVER).broken(what, &events);
     }
     if let Some(zone) = zones.first() {
         let name = format!("kubernetes.default.svc.{zone}.");
-        let asked: Vec<_> = history.dns().filter(|dns| dns.name == name && dns.record_type == "A").collect();
+        let is_meant = |dns: &Seen<'_, DnsSeen>| {
+            dns.name == name && Family::of_record_type(&dns.what.record_type).is_some()
+        };
+        let asked: Vec<_> = view.dns().filter(is_meant).collect();
         everyone_answers(&asked, &name, findings);
-        every_way_was_asked(history, &resolvers, &asked, findings);
+        if let Some((event, reason)) = skipped(view) {
+            let what = format!("the cluster has no DNS that can be asked: {reason}");
+            findings.on(ANSWERS.node).broken(what, &[event]);
+        }
     }
 }
 
 /// Judges one pod's resolv.conf, and gives the zone that it names.
-fn resolver<'h>(exec: Seen<'h, ExecSeen>, findings: &mut Findings) -> Option<&'h str> {
+fn resolver<'h>(view: &View<'_>, exec: Seen<'h, ExecSeen>, findings: &mut Findings) -> Option<&'h str> {
     let pod = &exec.what.pod;
+    let say = findings.on(RESOLVER);
+    let say = match node_of(view, exec.what) {
+        Some(node) => say.of(Dimension::Node, node),
+        None => say,
+    };
     let Some(text) = exec.what.printed() else {
-        findings.blind(format!("/etc/resolv.conf of {pod} could not be read"), &[exec.event]);
+        let what = format!("/etc/resolv.conf of {pod} could not be read");
+        say.blind(Cause::NoAnswer, what, &[exec.event]);
         return None;
     };
     let resolver = Resolver::parse(text);
+    let own = &*view.started().namespace;
     let lacks = match (&resolver.nameservers[..], resolver.namespace_and_zone(), resolver.ndots) {
         ([], _, _) => Some("no nameserver"),
         (_, None, _) => Some("no `<namespace>.svc.<zone> svc.<zone> <zone>` in its search list"),
+        (_, Some((namespace, _)), _) if namespace != own => Some("another namespace in its search list"),
         (_, _, None) => Some("no ndots option"),
         _ => None,
     };
-    findings.expect(
+    say.expect(
         lacks.is_none(),
-        format!("{pod} asks {} in `{}`", words(&resolver.nameservers), resolver.search.join(" ")),
+        format!("{pod} asks {} in `{}`", listed(&resolver.nameservers), resolver.search.join(" ")),
         format!("/etc/resolv.conf of {pod} has {}", lacks.unwrap_or_default()),
         &[exec.event],
     );
     resolver.namespace_and_zone().map(|(_, zone)| zone)
 }
 
+/// The node that a pod runs on, by the pod itself or by what is known of the probes.
+fn node_of(view: &View<'_>, exec: &ExecSeen) -> Option<String> {
+    let mut versions =
+        view.objects(crate::history::Resource::Pods).filter(|pod| pod.what.uid == exec.pod_uid);
+    let told = versions.find_map(|pod| pod.what.text("/spec/nodeName").map(str::to_owned));
+    let probes = view.started().probes.iter();
+    told.or_else(|| {
+        probes.into_iter().find(|probe| probe.address == exec.pod).map(|probe| probe.name.clone())
+    })
+}
+
+/// The answers of one server over one transport.
+type Ways<'s, 'h> = BTreeMap<(&'h Vantage, Transport), Vec<&'s Seen<'h, DnsSeen>>>;
+
 fn everyone_answers(asked: &[Seen<'_, DnsSeen>], name: &str, findings: &mut Findings) {
-    let mut ways: BTreeMap<(&Vantage, Transport), Vec<Seen<'_, DnsSeen>>> = BTreeMap::new();
+    let mut ways = Ways::new();
     for one in asked {
-        ways.entry((&one.what.vantage, one.what.transport)).or_default().push(*one);
+        ways.entry((&one.what.vantage, one.what.transport)).or_default().push(one);
     }
-    let mut addresses: BTreeMap<BTreeSet<&str>, &Event> = BTreeMap::new();
+    // Each family has its own addresses: those of one record type must agree.
+    let mut told: BTreeMap<&str, BTreeMap<Told<'_>, &Event>> = BTreeMap::new();
     for ((vantage, transport), answers) in ways {
-        let who = format!("{vantage} ({transport:?})").to_lowercase();
-        let good = answers.iter().find(|one| answer(one.what).is_ok_and(|told| !told.is_empty()));
-        match (good, answers.last()) {
-            (Some(one), _) => {
-                let told = answer(one.what).unwrap_or_default();
-                findings.held(format!("{who} answered {} for {name}", words(&told)), &[one.event]);
-                addresses.entry(told).or_insert(one.event);
-            }
-            (None, Some(last)) => no_address(*last, &who, name, findings),
-            (None, None) => {}
+        let good = answers.iter().filter_map(|one| {
+            let told = addresses(&response(one.what).ok()?);
+            (!told.is_empty()).then_some((one, told))
+        });
+        let good: Vec<_> = good.collect();
+        for (one, addresses) in &good {
+            let what = format!("{} answered {} for {name}", server(one.what), words(addresses));
+            ANSWERS.say_of(findings, vantage, transport).held(what, &[one.event]);
+            told.entry(&one.what.record_type).or_default().entry(addresses.clone()).or_insert(one.event);
+        }
+        if let (true, Some(last)) = (good.is_empty(), answers.last()) {
+            no_address(**last, name, findings);
         }
     }
-    if addresses.len() > 1 {
-        let each: Vec<String> = addresses.keys().map(words).collect();
-        let events: Vec<&Event> = addresses.values().copied().collect();
-        findings.broken(format!("the answers for {name} differ: {}", each.join(" and ")), &events);
+    for differing in told.into_values().filter(|told| told.len() > 1) {
+        let each: Vec<String> = differing.keys().map(words).collect();
+        let events: Vec<&Event> = differing.values().copied().collect();
+        let what = format!("the answers for {name} differ: {}", each.join(" and "));
+        findings.on(ANSWERS.node).broken(what, &events);
     }
 }
 
-fn no_address(last: Seen<'_, DnsSeen>, who: &str, name: &str, findings: &mut Findings) {
+fn no_address(last: Seen<'_, DnsSeen>, name: &str, findings: &mut Findings) {
+    let who = server(last.what);
     let is_backend = matches!(last.vantage, Vantage::Backend { .. });
+    let say = ANSWERS.say_of(findings, &last.what.vantage, last.what.transport);
+    let events = [last.event];
     if let DnsOutcome::NotAsked { reason } = &last.outcome {
-        return findings.blind(format!("{who} could not be asked for {name}: {reason}"), &[last.event]);
+        let what = format!("{who} could not be asked for {name}: {reason}");
+        return say.blind(Cause::NoAnswer, what, &events);
     }
-    match (answer(last.what), last.code()) {
+    match (response(last.what), last.code()) {
         (Ok(_), Some("NOERROR")) => {
-            findings.blind(format!("{who} has no IPv4 address for {name}"), &[last.event]);
+            let what = format!("{who} has no address of that family ({}) for {name}", last.what.record_type);
+            say.blind(Cause::NotTold, what, &events);
         }
-        (Ok(_), _) => findings.broken(format!("{who} answered that {name} does not exist"), &[last.event]),
-        (Err(code), Some(_)) => findings.broken(format!("{who} answered {code} for {name}"), &[last.event]),
+        (Ok(_), _) => say.broken(format!("{who} answered that {name} does not exist"), &events),
+        (Err(code), Some(_)) => say.broken(format!("{who} answered {code} for {name}"), &events),
         // A backend is asked over a port-forward, which no pod needs: its silence may be the port-forward's.
         (Err(reason), None) if is_backend => {
-            findings.blind(format!("{who} gave no answer for {name}: {reason}"), &[last.event]);
+            say.blind(Cause::NoAnswer, format!("{who} gave no answer for {name}: {reason}"), &events);
         }
-        (Err(reason), None) => {
-            findings.broken(format!("{who} gave no answer for {name}: {reason}"), &[last.event]);
-        }
+        (Err(reason), None) => say.broken(format!("{who} gave no answer for {name}: {reason}"), &events),
     }
 }
 
-/// Each node must have been asked over both transports, and at least one backend by itself.
-fn every_way_was_asked(
-    history: &History,
-    resolvers: &[Seen<'_, ExecSeen>],
-    asked: &[Seen<'_, DnsSeen>],
-    findings: &mut Findings,
-) {
-    let events: Vec<&Event> = resolvers.iter().map(|exec| exec.event).collect();
-    if let Some((event, reason)) = skipped(history) {
-        return findings.broken(format!("the cluster has no DNS that can be asked: {reason}"), &[event]);
-    }
-    for transport in [Transport::Udp, Transport::Tcp] {
-        let of_node = |one: &Seen<'_, DnsSeen>| match &one.what.vantage {
-            Vantage::Node { node, .. } if one.transport == transport => Some(node.clone()),
-            _ => None,
-        };
-        let nodes: BTreeSet<String> = asked.iter().filter_map(of_node).collect();
-        let pods: BTreeSet<_> = resolvers.iter().map(|exec| &exec.what.pod).collect();
-        if nodes.len() < pods.len() {
-            let what =
-                format!("DNS was asked from {} of {} nodes over {transport:?}", nodes.len(), pods.len());
-            findings.blind(what, &events);
-        }
-    }
-    if !asked.iter().any(|one| matches!(one.vantage, Vantage::Backend { .. })) {
-        findings.blind("no DNS backend was asked by itself", &events);
-    }
-}
-
-fn skipped(history: &History) -> Option<(&Event, &str)> {
-    history.steps().find_map(|step| match step.what {
+fn skipped<'v>(view: &'v View<'_>) -> Option<(&'v Event, &'v str)> {
+    view.steps().find_map(|step| match step.what {
         Step::Skipped { action, reason } if action.contains("dns") => Some((step.event, reason.as_str())),
         _ => None,
     })
@@ -138,6 +158,7 @@ mod tests {
     use crate::{
         checks::{
             Findings, Kind,
+            dns::evidence::lacks,
             notation::{Notes, judge},
         },
         history::{DnsOutcome, DnsRecord, DnsSeen, Observation, Observer, Purpose, Step, Transport, Vantage},
@@ -231,6 +252,7 @@ mod tests {
         assert!(broken("options ndots:5", &[]).contains("no nameserver"));
         assert!(broken("nameserver 10.96.0.10\\noptions ndots:5", &[]).contains("in its search list"));
         assert!(broken(&RESOLV.replace("ndots:5", "edns0"), &[]).contains("no ndots"));
+        assert!(broken(&RESOLV.replace("ns.svc", "default.svc"), &[]).contains("another namespace"));
     }
 
     #[test]
@@ -265,20 +287,24 @@ mod tests {
             ask(&mut notes, who, transport, "10.96.0.1");
         }
         notes.step(Step::Skipped { action: "close-gate".to_owned(), reason: "no pod".to_owned() });
-        let findings = judge(&CHECK, &notes.say(&format!("dns c AAAA {NAME} -> nothing")).history());
-        assert_eq!((findings.held, findings.findings.len()), (4, 4), "{findings:#?}");
+        let others =
+            format!("dns c AAAA {NAME} -> nothing; dns c A other.default.svc.cluster.local. -> nxdomain");
+        let findings = judge(&CHECK, &notes.say(&others).history());
+        assert_eq!((findings.held, findings.of_kind(Kind::Blind).count()), (4, 1), "{findings:#?}");
     }
 
     #[test]
     fn a_node_that_was_asked_over_one_transport_only() {
-        for (asked, not) in [(Transport::Udp, "Tcp"), (Transport::Tcp, "Udp")] {
+        for (asked, not) in [(Transport::Udp, "tcp"), (Transport::Tcp, "udp")] {
             let mut notes = Notes::new();
             notes.run("probe-node-0", Purpose::ResolverConfig, RESOLV);
             ask(&mut notes, "a", Transport::Tcp, "10.96.0.1");
             ask(&mut notes, "node-0", asked, "10.96.0.1");
-            let findings = judge(&CHECK, &notes.history());
-            let what = format!("DNS was asked from 0 of 1 nodes over {not}");
-            assert_eq!(bad(&findings, Kind::Blind), [what]);
+            let lacking = lacks("preflight-dns", "preflight", &notes.history());
+            assert_eq!(
+                lacking,
+                [format!("node: node node-0, transport {not}"), "backend: backend b".to_owned()]
+            );
         }
     }
 
@@ -290,14 +316,37 @@ mod tests {
         );
         let mut notes = Notes::new();
         notes.run("probe-node-0", Purpose::ResolverConfig, RESOLV);
-        assert_eq!(bad(&judge(&CHECK, &notes.history()), Kind::Blind).len(), 3);
+        assert_eq!(lacks("preflight-dns", "preflight", &notes.history()).len(), 4);
         let unread = said("fails", &[]);
         assert!(bad(&unread, Kind::Blind)[0].contains("could not be read"), "{unread:#?}");
     }
 
     #[test]
+    fn a_cluster_of_the_other_address_family_answers_with_its_own_records() {
+        let mut notes = Notes::new();
+        notes.run("probe-node-0", Purpose::ResolverConfig, RESOLV);
+        let each = ["a", "b", "@node-0", "@node-0/tcp"];
+        let all = each.map(|who| format!("dns {who} A {NAME} -> nothing; dns {who} AAAA {NAME} -> fd00::1"));
+        let history = notes.say(&all.join("; ")).history();
+        let findings = judge(&CHECK, &history);
+        assert_eq!((findings.held, findings.findings.len()), (5, 5), "{findings:#?}");
+        assert!(lacks("preflight-dns", "preflight", &history).is_empty());
+    }
+
+    #[test]
+    fn a_cluster_whose_backends_cannot_be_asked_passes_on_what_nodes_are_told() {
+        let mut notes = Notes::new();
+        notes.started(|started| started.backends.clear());
+        notes.run("probe-node-0", Purpose::ResolverConfig, RESOLV);
+        let asked = format!("dns @node-0 A {NAME} -> 10.96.0.1; dns @node-0/tcp A {NAME} -> 10.96.0.1");
+        let history = notes.say(&asked).history();
+        assert!(lacks("preflight-dns", "preflight", &history).is_empty());
+        assert_eq!(judge(&CHECK, &history).held, 3);
+    }
+
+    #[test]
     fn a_cluster_of_the_other_address_family_is_not_judged() {
         let findings = said(RESOLV, &[("node-0", Transport::Udp, "NOERROR")]);
-        assert!(bad(&findings, Kind::Blind)[0].contains("no IPv4 address"), "{findings:#?}");
+        assert!(bad(&findings, Kind::Blind)[0].contains("no address of that family (A)"), "{findings:#?}");
     }
 }

@@ -1,18 +1,25 @@
 //! `srv-records`: one SRV record for each ready pod, with the port and the pod's own name.
 
-use super::{asked::Subject, telling::names_tell_the_truth, truth::Truth};
+use super::dns_verdicts::{Clauses, names_resolve};
 use crate::{
     checks::{Check, Findings},
-    history::History,
+    views::{
+        View,
+        dns::{Service, Subject, questions::questions},
+    },
 };
 
 /// Judges `specs/dns/srv-records.yaml`.
 pub(super) const CHECK: Check = Check { id: "srv-records", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let truth = Truth::of(history);
-    let asked = truth.asked(history, |_, subject| subject == Subject::Targets);
-    names_tell_the_truth(history, &truth, &asked, findings);
+/// What backends, and what nodes, are told for the Service's ports.
+const CLAUSES: Clauses = Clauses { backend: "backend", node: "node" };
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    let is_meant = |service: &Service<'_>, subject, _: &_| {
+        service.is_governing && matches!(subject, Subject::Port { .. })
+    };
+    names_resolve(view, CLAUSES, &questions(view, is_meant), findings);
 }
 
 #[cfg(test)]
@@ -22,7 +29,9 @@ mod tests {
 
     fn both(answer: &str) -> String {
         let answer = answer.replace('@', ".nginx.ns.svc.cluster.local.");
-        format!("web-0 created; web-0 ready; web-1 created; web-1 ready; dns a SRV _web._tcp -> {answer}")
+        format!(
+            "service; web-0 created; web-0 ready; web-1 created; web-1 ready; dns a SRV _web._tcp -> {answer}"
+        )
     }
 
     #[test]
@@ -32,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_pod_without_a_record() {
-        assert_broken(&CHECK, &both("0_100_80_web-1@"), "right was web-0, web-1");
+        assert_broken(&CHECK, &both("0_100_80_web-1@"), "expected web-0:80, web-1:80");
     }
 
     #[test]
@@ -42,8 +51,8 @@ mod tests {
 
     #[test]
     fn another_port_or_the_service_itself_as_target() {
-        assert_broken(&CHECK, &both("0_50_80_web-0@ 0_50_8080_web-1@"), "0 50 8080 web-1.nginx");
-        assert_broken(&CHECK, &both("0_100_80_nginx.ns.svc.cluster.local."), "never was true");
+        assert_broken(&CHECK, &both("0_50_80_web-0@ 0_50_8080_web-1@"), "web-1:8080");
+        assert_broken(&CHECK, &both("0_100_80_nginx.ns.svc.cluster.local."), "expected web-0:80, web-1:80");
     }
 
     #[test]

@@ -6,11 +6,12 @@
 //! | --- | --- |
 //! | `web-0 created` · `listed` | ADDED (a new uid each time) · found after a gap |
 //! | `web-0 scheduled` · `running` · `ready` · `unready` · `terminating` · `failed` · `deleted` | the next version of that pod |
-//! | `web-0 address 10.0.0.7` · `web-0 label k=v` · `web-0 unlabel k` | a version with that changed |
+//! | `web-0 address 10.0.0.7` (`,` between several) · `web-0 label k=v` · `web-0 unlabel k` | a version with that changed |
 //! | `www-web-0 claimed` · `bound [pv-x]` · `claim-terminating` · `unclaimed` | versions of a PersistentVolumeClaim; also `listed`, `listed-again` and `unlisted` |
 //! | `set replicas=3 ready=2 current=3 updated=3 available=2 observed=1 generation=1` | a version of the StatefulSet; what is left out stays |
 //! | `set revision=web-7` | likewise, its current and its update revision |
-//! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready |
+//! | `service` · `service publish` · `service vip` | a version of the headless Service `nginx`: it selects `app=nginx` and has the port 80, `web`; one that publishes unready pods; one with a virtual address; also `ipv6`, `dual` |
+//! | `slice web-0=10.0.0.7 web-1=10.0.0.8!` | the EndpointSlice of `nginx`; `!` marks one that is not ready; `slice6` is that of the IPv6 addresses |
 //! | `endpoints web-0=10.0.0.7 web-1=10.0.0.8!` | the same as the older object `nginx` |
 //! | `dns a A web-0 -> 10.0.0.7` · `-> nxdomain` · `-> nothing` · `-> servfail` · `-> no-answer` | backend `a` asked for a name in the Service (`nginx` is the Service itself; a trailing dot makes it absolute); `dns @node-0 …` is asked on that node, over UDP |
 //! | `exec web-0 hostname -> web-0` · `-> fails` | also `init-hostname`, `fqdn`, `addresses`, `hosts`, `resolv`, `open-gate` |
@@ -113,7 +114,7 @@ pub fn started() -> Started {
         server_version: "v1.37.1".to_owned(),
         zone: Some(ZONE.to_owned()),
         backends: vec![endpoint("a", "10.9.0.1"), endpoint("b", "10.9.0.2")],
-        probes: vec![endpoint("node-0", "10.9.1.1")],
+        probes: vec![endpoint("node-0", "probe-node-0")],
         storage_class: Some("standard".to_owned()),
         dns_stale_secs: 60.0,
         ..Started::default()
@@ -138,6 +139,14 @@ impl Notes {
     /// The history so far.
     pub fn history(self) -> History {
         self.history
+    }
+
+    /// Changes what the driver knew when the scenario began.
+    pub fn started(&mut self, change: impl FnOnce(&mut Started)) {
+        let Observation::Step(Step::Started(started)) = &mut self.history.events[0].seen else {
+            unreachable!("a history begins with its start")
+        };
+        change(started);
     }
 
     /// Records anything, a tenth of a second after the last event.

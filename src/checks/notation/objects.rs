@@ -143,8 +143,31 @@ impl Notes {
         self.object(Resource::StatefulSets, change, raw);
     }
 
-    pub(super) fn slice(&mut self, endpoints: &[&str]) {
-        let name = "nginx-abcde";
+    pub(super) fn service(&mut self, what: &[&str]) {
+        let known = self.find(Resource::Services, SERVICE).is_some();
+        let (mut publishes, mut addresses, mut families) = (false, json!(["None"]), json!(["IPv4"]));
+        for word in what {
+            match *word {
+                "publish" => publishes = true,
+                "vip" => addresses = json!(["10.96.3.4"]),
+                "ipv6" => families = json!(["IPv6"]),
+                "dual" => families = json!(["IPv4", "IPv6"]),
+                other => panic!("the notation does not know `service {other}`"),
+            }
+        }
+        let raw = json!({
+            "metadata": {"name": SERVICE, "namespace": self.namespace_name(), "uid": "uid-service"},
+            "spec": {
+                "clusterIP": addresses[0], "clusterIPs": addresses, "ipFamilies": families,
+                "selector": {"app": "nginx"}, "publishNotReadyAddresses": publishes,
+                "ports": [{"name": "web", "port": 80, "protocol": "TCP", "targetPort": 80}],
+            },
+        });
+        self.object(Resource::Services, if known { Change::Modified } else { Change::Added }, raw);
+    }
+
+    pub(super) fn slice(&mut self, family: &str, endpoints: &[&str]) {
+        let name = if family == "IPv4" { "nginx-abcde" } else { "nginx-fghij" };
         let known = self.find(Resource::EndpointSlices, name).is_some();
         let endpoint = |text: &&str| {
             let (pod, address) = text.split_once('=').expect("an endpoint is pod=address");
@@ -158,10 +181,10 @@ impl Notes {
         };
         let raw = json!({
             "metadata": {
-                "name": name, "namespace": self.namespace_name(), "uid": "uid-slice",
+                "name": name, "namespace": self.namespace_name(), "uid": format!("uid-{name}"),
                 "labels": {"kubernetes.io/service-name": SERVICE},
             },
-            "addressType": "IPv4",
+            "addressType": family,
             "endpoints": endpoints.iter().map(endpoint).collect::<Vec<_>>(),
             "ports": [{"name": "web", "port": 80, "protocol": "TCP"}],
         });
@@ -217,7 +240,10 @@ fn change_pod(pod: &mut Value, name: &str, what: &str, rest: &[&str]) -> bool {
         }
         ("terminating", []) => pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
         ("failed", []) => pod["status"]["phase"] = json!("Failed"),
-        ("address", [address]) => pod["status"]["podIPs"] = json!([{"ip": address}]),
+        ("address", [addresses]) => {
+            let all: Vec<Value> = addresses.split(',').map(|ip| json!({"ip": ip})).collect();
+            pod["status"]["podIPs"] = json!(all);
+        }
         ("container", [id, restarts @ ..]) => {
             let restarts: i64 = restarts.first().map_or(0, |r| r.parse().expect("a number of restarts"));
             let started = format!("2026-01-01T00:00:{restarts:02}Z");

@@ -42,7 +42,9 @@ impl Notes {
                 });
             }
             ["set", fields @ ..] => self.set(fields),
-            ["slice", endpoints @ ..] => self.slice(endpoints),
+            ["service", what @ ..] => self.service(what),
+            ["slice", endpoints @ ..] => self.slice("IPv4", endpoints),
+            ["slice6", endpoints @ ..] => self.slice("IPv6", endpoints),
             ["endpoints", addresses @ ..] => self.endpoints(addresses),
             ["dns", asked, kind, name, "->", answer @ ..] => self.dns(asked, kind, name, answer),
             ["exec", pod, what, "->", output @ ..] => return self.exec(pod, what, &output.join(" ")),
