@@ -1,5 +1,5 @@
 //! What follows from several events of a history: the sets and their pods, the driver's doings and how long each was
-//! left alone, what DNS could say. Pure.
+//! left alone, what pods' files and the lists of endpoints say. Pure.
 //!
 //! A [`View`] is made once for each history and handed to every check, so that what one check has found out the next one
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
@@ -8,8 +8,11 @@ pub mod claims;
 pub mod controller;
 pub mod dimension;
 mod doings;
+pub mod endpoints;
+pub mod hosts;
 pub mod order;
 mod pods;
+pub mod resolver;
 mod scale_down;
 pub mod sets;
 pub mod trace;

@@ -1,9 +1,9 @@
 //! What a pod says of itself from inside: `/etc/hosts` and `hostname -i`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// The addresses that a hosts file gives for a name.
-pub(in crate::checks) fn addresses_of<'t>(hosts: &'t str, name: &str) -> BTreeSet<&'t str> {
+pub fn addresses_of<'t>(hosts: &'t str, name: &str) -> BTreeSet<&'t str> {
     let entries = hosts.lines().map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
     entries
         .filter_map(|mut fields| {
@@ -13,9 +13,14 @@ pub(in crate::checks) fn addresses_of<'t>(hosts: &'t str, name: &str) -> BTreeSe
         .collect()
 }
 
-/// Whether these are some of the pod's addresses and nothing else.
-pub(in crate::checks) fn are_own(told: &BTreeSet<&str>, own: &[&str]) -> bool {
-    !told.is_empty() && told.iter().all(|address| own.contains(address))
+/// Whether these are some of the pod's addresses and nothing else. An IPv6 address may be written in several ways.
+pub fn are_own(told: &BTreeSet<&str>, own: &[&str]) -> bool {
+    !told.is_empty() && told.iter().all(|address| own.iter().any(|own| is_same(address, own)))
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let parsed = |text: &str| text.parse::<IpAddr>().ok();
+    one == other || parsed(one).is_some_and(|one| parsed(other) == Some(one))
 }
 
 #[cfg(test)]
@@ -36,5 +41,12 @@ mod tests {
         assert!(!are_own(&BTreeSet::new(), &["10.0.0.7"]));
         assert!(are_own(&["10.0.0.7"].into(), &["10.0.0.7", "fd00::7"]));
         assert!(!are_own(&["10.0.0.7", "10.0.0.8"].into(), &["10.0.0.7"]));
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_every_way_of_writing_it() {
+        assert!(are_own(&["fd00:0:0::7"].into(), &["fd00::7"]));
+        assert!(!are_own(&["fd00::8"].into(), &["fd00::7"]));
+        assert!(!are_own(&["localhost"].into(), &["127.0.0.1"]));
     }
 }

@@ -2,18 +2,18 @@
 
 /// What a resolver is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::checks) struct Resolver<'t> {
+pub struct Resolver<'t> {
     /// The servers to ask, in order.
-    pub(in crate::checks) nameservers: Vec<&'t str>,
+    pub nameservers: Vec<&'t str>,
     /// The domains that relative names are completed with, in order, without trailing dots.
-    pub(in crate::checks) search: Vec<&'t str>,
+    pub search: Vec<&'t str>,
     /// How many dots a name needs to be tried as it is first, where that is said.
-    pub(in crate::checks) ndots: Option<u32>,
+    pub ndots: Option<u32>,
 }
 
 impl<'t> Resolver<'t> {
     /// Reads the file. Of several `search` lines the last one counts, as it does for a resolver.
-    pub(in crate::checks) fn parse(text: &'t str) -> Self {
+    pub fn parse(text: &'t str) -> Self {
         let mut resolver = Self::default();
         for line in text.lines() {
             let mut fields = line.split_whitespace();
@@ -30,7 +30,7 @@ impl<'t> Resolver<'t> {
     }
 
     /// The namespace and the zone that the search list is made from: `<namespace>.svc.<zone> svc.<zone> <zone>`.
-    pub(in crate::checks) fn namespace_and_zone(&self) -> Option<(&'t str, &'t str)> {
+    pub fn namespace_and_zone(&self) -> Option<(&'t str, &'t str)> {
         self.search.iter().find_map(|domain| {
             let (namespace, zone) = domain.split_once(".svc.")?;
             let services = domain.strip_prefix(namespace)?.strip_prefix('.')?;
