@@ -139,6 +139,16 @@ impl<'h> Set<'h> {
         labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
 
+    /// The labels of its pod template; those that it selects by, where its template was not seen.
+    pub fn template_labels(&self) -> Vec<(String, String)> {
+        let labels = self.spec("/template/metadata/labels");
+        let labels = labels.as_ref().and_then(Value::as_object);
+        let pairs = |labels: &serde_json::Map<String, Value>| {
+            labels.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+        };
+        labels.map_or_else(|| self.selector(), pairs)
+    }
+
     /// The lowest ordinal, as the newest version before an event has it (spec.ordinals.start, since Kubernetes 1.27).
     pub fn start_at(&self, event: &Event) -> u32 {
         let start = self.at(event).and_then(|set| set.what.number("/spec/ordinals/start"));
