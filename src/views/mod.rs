@@ -4,14 +4,17 @@
 //! A [`View`] is made once for each history and handed to every check, so that what one check has found out the next one
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
+pub mod absence;
 pub mod claims;
 pub mod controller;
 pub mod dimension;
 mod doings;
+pub mod edits;
 pub mod endpoints;
 pub mod hosts;
 pub mod order;
 mod pods;
+pub mod recreation;
 pub mod resolver;
 mod scale_down;
 pub mod sets;
