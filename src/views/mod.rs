@@ -12,6 +12,7 @@ mod doings;
 pub mod edits;
 pub mod endpoints;
 pub mod hosts;
+pub mod inside;
 pub mod order;
 mod pods;
 pub mod recreation;
