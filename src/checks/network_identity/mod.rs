@@ -3,6 +3,7 @@
 use super::Check;
 
 mod hostname_equals_pod_name;
+mod pod_identity_fields;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[hostname_equals_pod_name::CHECK];
+pub const CHECKS: &[Check] = &[hostname_equals_pod_name::CHECK, pod_identity_fields::CHECK];
