@@ -5,6 +5,7 @@
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
 pub mod absence;
+pub mod addresses;
 pub mod claims;
 pub mod controller;
 pub mod dimension;

@@ -3,7 +3,7 @@
 //! All of it comes from the record: from the stored StatefulSet, from the request that applied it where the stored one was
 //! not seen, and from the pods' owner references where neither was.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use serde_json::Value;
 
@@ -113,6 +113,12 @@ impl<'h> Set<'h> {
             Some(pods.find_map(|life| life.versions[0].what.text("/spec/subdomain"))?.to_owned())
         };
         said.or_else(subdomain).filter(|name| !name.is_empty())
+    }
+
+    /// The governing Service of each incarnation that was stored, by its uid.
+    pub fn services(&self) -> BTreeMap<&'h str, &'h str> {
+        let service = |set: &Seen<'h, ObjectSeen>| set.what.text("/spec/serviceName").unwrap_or_default();
+        self.versions.iter().map(|set| (set.what.uid.as_str(), service(set))).collect()
     }
 
     /// Whether its pods are created and deleted without waiting for one another.
@@ -327,6 +333,7 @@ mod tests {
         let [set] = view.sets() else { panic!("one set") };
         assert!(set.is_parallel());
         assert_eq!(set.service().as_deref(), Some("peers"));
+        assert_eq!(set.services(), [("d", "peers")].into());
         assert_eq!(set.claim_templates(), ["data", "log"]);
         assert_eq!(set.selector(), [("app".to_owned(), "db".to_owned())]);
         assert_eq!(set.wanted_at(history.last()), ["db-5", "db-6"]);

@@ -2,8 +2,10 @@
 
 use super::Check;
 
+mod fqdn_self_view;
 mod hostname_equals_pod_name;
 mod pod_identity_fields;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[hostname_equals_pod_name::CHECK, pod_identity_fields::CHECK];
+pub const CHECKS: &[Check] =
+    &[hostname_equals_pod_name::CHECK, pod_identity_fields::CHECK, fqdn_self_view::CHECK];

@@ -47,10 +47,8 @@ struct Known<'h> {
 
 impl<'h> Known<'h> {
     fn of(set: &Set<'h>) -> Self {
-        let service = |set: &Seen<'h, ObjectSeen>| set.what.text("/spec/serviceName").unwrap_or_default();
-        let services = set.versions().iter().map(|set| (set.what.uid.as_str(), service(set))).collect();
         let applied = set.spec("/serviceName").and_then(|name| Some(name.as_str()?.to_owned()));
-        Self { services, applied }
+        Self { services: set.services(), applied }
     }
 }
 
