@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, Set, View};
+use super::{Doing, Set, View, name_services::name_services};
 use crate::history::{Event, Step, Wait};
 
 /// Something that a record has several of.
@@ -38,6 +38,8 @@ pub enum Dimension {
     Claim,
     /// The waits for a set's status to catch up, in order.
     Rest,
+    /// The incarnations, of those that were ready, of each pod that a Service selects by the label with its name.
+    Selected,
 }
 
 impl Dimension {
@@ -56,6 +58,7 @@ impl Dimension {
             Dimension::ScaledAway => "scaled-away",
             Dimension::Claim => "claim",
             Dimension::Rest => "rest",
+            Dimension::Selected => "selected",
         }
     }
 
@@ -85,6 +88,10 @@ impl Dimension {
             }),
             Dimension::Claim => of_sets(view, claims),
             Dimension::Rest => rests(view).into_iter().map(|(key, _)| key).collect(),
+            Dimension::Selected => of_sets(view, |set| {
+                let services = name_services(set).into_iter();
+                services.flat_map(|service| service.selected(set)).map(|(key, _)| key).collect()
+            }),
         }
     }
 }
@@ -227,6 +234,18 @@ mod tests {
     fn claims_are_those_of_pods_that_were_ready() {
         let claims = members(Dimension::Claim, "web-0 created; web-0 ready; web-1 created");
         assert_eq!(claims, ["www-web-0"]);
+    }
+
+    #[test]
+    fn incarnations_are_selected_by_the_services_that_name_their_pod() {
+        let mut notes = crate::checks::notation::Notes::new().say("set replicas=2");
+        let selector = serde_json::json!({"statefulset.kubernetes.io/pod-name": "web-1"});
+        let raw =
+            serde_json::json!({"metadata": {"name": "one", "uid": "s"}, "spec": {"selector": selector}});
+        notes.object(crate::history::Resource::Services, crate::history::Change::Added, raw);
+        let history = notes.say("web-1 created; web-1 ready; web-0 created; web-0 ready").history();
+        let members = Dimension::Selected.members(&View::of(&history));
+        assert_eq!(members, ["incarnation 1 of web-1 in one".to_owned()].into());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod edits;
 pub mod endpoints;
 pub mod hosts;
 pub mod inside;
+pub mod name_services;
 pub mod order;
 mod pods;
 pub mod recreation;

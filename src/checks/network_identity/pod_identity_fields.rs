@@ -75,7 +75,7 @@ impl<'h> Pod<'_, 'h> {
             }
             None => {}
         }
-        if let Some(gap) = self.hidden() {
+        if let Some(gap) = self.set.pods().hidden_version(life) {
             let what = format!("a gap in the watch of pods hides some of {name}");
             return say.blind(Cause::Gap, what, &[gap, life.birth()]);
         }
@@ -85,14 +85,6 @@ impl<'h> Pod<'_, 'h> {
             let say = findings.on(FIELDS_AGAIN).of(Dimension::Recreated, name);
             say.held(what, &[*request, life.birth()]);
         }
-    }
-
-    /// The gap that hides a version of the pod, if there is one.
-    fn hidden(&self) -> Option<&'h Event> {
-        let (pods, ended) = (self.set.pods(), self.view.history().ended());
-        let end = self.life.gone().filter(|gone| gone.comes_before(ended)).unwrap_or(ended);
-        let gap = || Some(pods.gap_between(self.life.birth(), end)?.shown_by);
-        pods.hidden_birth(self.life).or_else(gap)
     }
 
     /// What is wrong with the identity of this version.
