@@ -38,6 +38,11 @@ impl<'h> Edits<'h> {
         edits.any(|edit| edit.comes_before(event) && may_mean_it(edit))
     }
 
+    /// Whether the driver made or wrote into a pod of that name, the set's or not, before an event.
+    pub fn wrote(&self, pod: &str, event: &Event) -> bool {
+        self.by_pod.get(pod).into_iter().flatten().any(|edit| edit.comes_before(event))
+    }
+
     /// Whether the driver had taken the set away before an event: its pods may be given up, or others'.
     pub fn set_was_removed(&self, event: &Event) -> bool {
         self.removed.is_some_and(|removed| removed.comes_before(event))
@@ -70,6 +75,7 @@ mod tests {
         let [zero, one, again] = &view.sets()[0].pods()[..] else { panic!("three lives") };
         assert!(!edits.touched(zero, zero.birth()) && edits.touched(zero, zero.versions[1].event));
         assert!(!edits.touched(one, history.last()) && !edits.touched(again, history.last()));
+        assert!(edits.wrote("web-0", history.last()) && !edits.wrote("web-0", zero.birth()));
     }
 
     #[test]

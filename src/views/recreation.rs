@@ -35,7 +35,7 @@ pub fn recreations<'p, 'h>(view: &View<'h>, set: &'p Set<'h>) -> Vec<Recreation<
 }
 
 /// The requests that took away the incarnation before, by the uid of the one that took its place.
-pub fn requests_by_successor<'p, 'h>(view: &View<'h>, set: &'p Set<'h>) -> HashMap<&'h str, &'h Event> {
+pub fn requests_by_successor<'h>(view: &View<'h>, set: &Set<'h>) -> HashMap<&'h str, &'h Event> {
     let all = recreations(view, set).into_iter();
     all.filter_map(|recreation| Some((recreation.next?.uid, recreation.request))).collect()
 }

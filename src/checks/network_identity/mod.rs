@@ -2,10 +2,16 @@
 
 use super::Check;
 
+mod found_by_name;
 mod fqdn_self_view;
 mod hostname_equals_pod_name;
+mod identity_labels;
 mod pod_identity_fields;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] =
-    &[hostname_equals_pod_name::CHECK, pod_identity_fields::CHECK, fqdn_self_view::CHECK];
+pub const CHECKS: &[Check] = &[
+    hostname_equals_pod_name::CHECK,
+    pod_identity_fields::CHECK,
+    fqdn_self_view::CHECK,
+    identity_labels::CHECK,
+];
