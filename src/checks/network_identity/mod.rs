@@ -2,15 +2,18 @@
 
 use super::Check;
 
+mod came_back;
 mod found_by_name;
 mod fqdn_self_view;
 mod hostname_equals_pod_name;
 mod identity_labels;
+mod identity_stable_on_recreate;
 mod pod_identity_fields;
 
 /// The checks of this area.
 pub const CHECKS: &[Check] = &[
     hostname_equals_pod_name::CHECK,
+    identity_stable_on_recreate::CHECK,
     pod_identity_fields::CHECK,
     fqdn_self_view::CHECK,
     identity_labels::CHECK,
