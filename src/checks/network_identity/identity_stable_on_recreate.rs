@@ -1,17 +1,16 @@
 //! `identity-stable-on-recreate`: a recreated pod is another pod with the same identity.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use serde_json::{Value, json};
-
-use super::came_back;
+use super::{
+    came_back,
+    identity::{Identity, is_of_one_set, known, shown},
+    new_names,
+};
 use crate::{
     checks::{Cause, Check, Findings, Say},
-    history::{Change, Event, ObjectSeen, Phase, Purpose, Seen},
-    views::{
-        Dimension, PodLife, Set, View, absence, edits::Edits, inside, name_services::POD_NAME_LABEL,
-        recreation::requests_by_successor,
-    },
+    history::{Change, Event, ObjectSeen, Purpose, Seen},
+    views::{Dimension, PodLife, Set, View, edits::Edits, inside, recreation::requests_by_successor},
 };
 
 /// Judges `specs/network-identity/identity-stable-on-recreate.yaml`.
@@ -23,13 +22,6 @@ pub(super) const IDENTITY: &str = "identity";
 const SCALED_BACK: &str = "scaled-back";
 /// A pod that came back has the host name inside that it had.
 const HOSTNAME: &str = "hostname";
-/// Names the template and not the pod.
-const REVISION: &str = "controller-revision-hash";
-/// There from Kubernetes 1.28 on, so a controller may have begun to set it.
-const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
-/// Labels that the API server copies from the node (Kubernetes documentation, Admission Control, PodTopologyLabels).
-const OF_THE_NODE: &str = "topology.kubernetes.io/";
-
 fn judge(view: &View<'_>, findings: &mut Findings) {
     let hostnames = hostnames(view);
     for set in view.sets() {
@@ -40,14 +32,14 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
             hostnames: &hostnames,
             by_request: requests_by_successor(view, set),
             scaled_away: scaled_away(view, set),
-            given: given_labels(set),
+            identity: Identity::of(set, &edits),
         };
         for life in set.pods().iter().filter(|life| !edits.touched(life, life.birth())) {
             recreated.is_another_pod(life, findings);
             recreated.has_the_identity(life, findings);
             recreated.has_the_host_name(life, findings);
         }
-        new_names(view, set, &edits, findings);
+        new_names::judge(view, set, &edits, findings);
         came_back::judge(view, set, findings);
     }
 }
@@ -63,25 +55,13 @@ fn scaled_away<'h>(view: &View<'h>, set: &Set<'h>) -> HashSet<&'h str> {
     set.scale_downs(view).iter().flat_map(|down| down.condemned.iter().map(|life| life.uid)).collect()
 }
 
-/// The keys of the labels that the set's templates give, as far as any was seen.
-fn given_labels<'h>(set: &Set<'h>) -> BTreeSet<&'h str> {
-    let pointers = ["/spec/template/metadata/labels", "/spec/selector/matchLabels"];
-    let stored = set.versions().iter().flat_map(|set| pointers.map(|at| set.what.at(at))).flatten();
-    let applied = set.requests().iter().flat_map(|request| pointers.map(|at| request.what.body.pointer(at)));
-    let applied = applied.flatten().filter_map(Value::as_object).flat_map(|labels| labels.keys());
-    stored
-        .flat_map(|labels| labels.members().map(|(key, _)| key))
-        .chain(applied.map(String::as_str))
-        .collect()
-}
-
 struct Recreated<'p, 'h> {
     set: &'p Set<'h>,
     edits: &'p Edits<'h>,
     hostnames: &'p HashMap<&'h str, (&'h str, &'h Event)>,
     by_request: HashMap<&'h str, &'h Event>,
     scaled_away: HashSet<&'h str>,
-    given: BTreeSet<&'h str>,
+    identity: Identity<'p, 'h>,
 }
 
 impl<'h> Recreated<'_, 'h> {
@@ -114,7 +94,7 @@ impl<'h> Recreated<'_, 'h> {
         let Some(before) = self.set.pods().predecessor(after).filter(is_comparable) else { return };
         let (old, new) = (known(before), known(after));
         let (name, events) = (self.set.key(after.name), [old.event, new.event]);
-        for (what, old, new) in self.identity(before, after) {
+        for (what, old, new) in self.identity.compared(before, after) {
             if old != new {
                 let (old, new) = (shown(&old), shown(&new));
                 let what = format!("{name} had {what} {old} and came back with {new}");
@@ -141,48 +121,6 @@ impl<'h> Recreated<'_, 'h> {
         }
     }
 
-    /// What must be the same in both, with a word for each. A new template may give other labels and mount other claims.
-    fn identity(&self, before: &PodLife<'h>, after: &PodLife<'h>) -> Vec<(&'static str, Value, Value)> {
-        let (old, new) = (known(before).what, known(after).what);
-        let field = |what, pointer: &str| {
-            let of = |pod: &ObjectSeen| pod.at(pointer).map_or(Value::Null, Value::from);
-            (what, of(old), of(new))
-        };
-        let claims = |life: &PodLife<'h>| {
-            let all: BTreeMap<&str, &str> = match is_rolled(before, after) {
-                true => self.set.claims().of_pod(life).into_iter().collect(),
-                false => life.claims().into_iter().collect(),
-            };
-            json!(all)
-        };
-        let is_touched = [before, after].iter().any(|life| self.edits.touched(life, known(life).event));
-        let is_compared = |key: &str| self.is_identity(key, is_touched || is_rolled(before, after), old, new);
-        let labels = |pod: &ObjectSeen| {
-            let all = pod.at("/metadata/labels").into_iter().flat_map(crate::history::Json::members);
-            let own: BTreeMap<&str, Value> =
-                all.filter(|(key, _)| is_compared(key)).map(|(key, value)| (key, value.into())).collect();
-            json!(own)
-        };
-        vec![
-            field("the host name", "/spec/hostname"),
-            field("the subdomain", "/spec/subdomain"),
-            ("the labels", labels(old), labels(new)),
-            ("the claims", claims(before), claims(after)),
-        ]
-    }
-
-    /// Whether a label belongs to the identity. What others add to a pod, or the API server from its node, does not.
-    fn is_identity(&self, key: &str, is_another_template: bool, old: &ObjectSeen, new: &ObjectSeen) -> bool {
-        if key.starts_with(OF_THE_NODE) || key == REVISION {
-            return false;
-        }
-        if key == POD_INDEX {
-            return old.label(key).is_some() && new.label(key).is_some();
-        }
-        let is_given = self.given.is_empty() || self.given.contains(key);
-        key == POD_NAME_LABEL || (is_given && !is_another_template)
-    }
-
     /// Where both were looked into, the host name inside is the same.
     fn has_the_host_name(&self, after: &PodLife<'h>, findings: &mut Findings) {
         let Some((new, then)) = self.hostnames.get(after.uid).copied() else { return };
@@ -203,65 +141,6 @@ impl<'h> Recreated<'_, 'h> {
         let what = format!("{name} came back with the host name {new}");
         findings.on(HOSTNAME).of(dimension, name).held(what, &[at, then]);
     }
-}
-
-/// The version by which a pod is known: the first that is ready, or the last there is.
-fn known<'h>(life: &PodLife<'h>) -> Seen<'h, ObjectSeen> {
-    life.first(|pod| Phase::of(pod) == Phase::Ready).unwrap_or(life.last())
-}
-
-/// Whether one incarnation of the set made both. A set that was deleted and made again may be another.
-fn is_of_one_set(before: &PodLife<'_>, after: &PodLife<'_>) -> bool {
-    let owner = |life: &PodLife<'_>| Some(life.versions[0].what.controller()?["uid"].as_str()?.to_owned());
-    owner(before).zip(owner(after)).is_none_or(|(old, new)| old == new)
-}
-
-/// Whether the two were made from different templates, by their revisions.
-fn is_rolled(before: &PodLife<'_>, after: &PodLife<'_>) -> bool {
-    let revision = |life: &PodLife<'_>| known(life).what.label(REVISION).map(str::to_owned);
-    revision(before).zip(revision(after)).is_some_and(|(old, new)| old != new)
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "none".to_owned(),
-        Value::String(text) => format!("`{text}`"),
-        other => other.to_string(),
-    }
-}
-
-/// After pods were deleted, no pod may come to be under a name that was never asked for.
-fn new_names<'h>(view: &View<'h>, set: &Set<'h>, edits: &Edits<'h>, findings: &mut Findings) {
-    let Some((first, _)) = view.pod_deletions(set).into_iter().next() else { return };
-    let mut known = BTreeSet::new();
-    for life in set.pods() {
-        let is_new = known.insert(life.name) && first.event.comes_before(life.birth());
-        if !is_new || edits.touched(life, life.birth()) || may_be_asked_for(set, life) {
-            continue;
-        }
-        let name = set.key(life.name);
-        let what = format!("{name} came to be after pods were deleted, and no such name was asked for");
-        let say = findings.on(IDENTITY).pod(name);
-        match absence::unsure(view, set.watch(), life.birth()) {
-            Some(unsure) => say.blind(Cause::Gap, what, &[unsure.event(), life.birth()]),
-            None => say.broken(what, &[first.event, life.birth()]),
-        }
-    }
-}
-
-/// Whether the ordinal may have been asked for before the pod was created: by a request, or by what was stored at any time,
-/// because the watch of the set may be late.
-fn may_be_asked_for(set: &Set<'_>, life: &PodLife<'_>) -> bool {
-    let Some(ordinal) = life.ordinal else { return false };
-    let stored =
-        |pointer: &'static str| set.versions().iter().filter_map(move |version| version.what.number(pointer));
-    let requested = set.requests().iter().filter(|request| request.event.comes_before(life.birth()));
-    let started = requested.filter_map(|request| request.what.body.pointer("/spec/ordinals/start")?.as_i64());
-    let starts: Vec<i64> = stored("/spec/ordinals/start").chain(started).chain([0]).collect();
-    let asked = set.asked().iter().take_while(|asked| asked.event.comes_before(life.birth()));
-    let replicas = stored("/spec/replicas").chain(asked.map(|asked| i64::from(asked.replicas))).max();
-    let end = starts.iter().max().copied().unwrap_or(0).saturating_add(replicas.unwrap_or(i64::MAX));
-    i64::from(ordinal) < end
 }
 
 #[cfg(test)]
@@ -368,8 +247,8 @@ mod tests {
     fn a_label_that_the_scenario_writes_is_no_identity() {
         let mut notes = Notes::new().say("set replicas=1; web-0 created");
         notes.request(Verb::Patch, Resource::Pods, Some("web-0"), None, json!({}));
-        let lost =
-            "web-0 label app=other; web-0 ready; delete web-0; web-0 deleted; web-0 created; web-0 ready";
+        let lost = "web-0 label app=other; web-0 ready; delete web-0; web-0 deleted; wait 9s; bookmark pods; \
+                    web-0 created; web-0 ready";
         let findings = judge(&CHECK, &notes.say(lost).history());
         assert_eq!((findings.held, findings.findings.len()), (1, 1), "{:#?}", findings.findings);
     }
