@@ -2,5 +2,8 @@
 
 use super::Check;
 
+mod api_defaults;
+mod apps_v1_served;
+
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[apps_v1_served::CHECK, api_defaults::CHECK];
