@@ -4,10 +4,10 @@
 //! A check lives in `src/checks/<area>/<id with underscores>.rs`, its requirement in `specs/<area>/<id>.yaml`. The area's
 //! `mod.rs` lists it. CONTRIBUTING.md ("Add a check") walks through one.
 
-// pub mod api;
+pub mod api;
 pub mod dns;
 mod findings;
-// pub mod network_identity;
+pub mod network_identity;
 #[cfg(any(test, feature = "notation"))]
 pub mod notation;
 // pub mod scaling;
@@ -29,7 +29,8 @@ pub struct Check {
 
 /// Every check, area by area.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    const AREAS: &[&[Check]] = &[topology::CHECKS, dns::CHECKS, storage::CHECKS];
+    const AREAS: &[&[Check]] =
+        &[topology::CHECKS, network_identity::CHECKS, dns::CHECKS, storage::CHECKS, api::CHECKS];
     AREAS.iter().copied().flatten()
 }
 

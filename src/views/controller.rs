@@ -139,9 +139,20 @@ fn counted_ready(status: &Seen<'_, crate::history::ObjectSeen>) -> i64 {
     available.unwrap_or_else(|| counter(status.what, "readyReplicas"))
 }
 
+/// How old what a controller knows may be when its request arrives, in microseconds: it acts on a cache of its own, and
+/// sends its requests as fast as its client is allowed to.
+pub fn lag_us(set: &Set<'_>) -> u64 {
+    limits::READINESS_LAG.wait_us().max(3 * slowest_creation_us(set))
+}
+
+/// For how long a controller as slow as this one was seen to be may leave something undone, in microseconds.
+pub fn patience_us(set: &Set<'_>) -> u64 {
+    limits::CONTROLLER_ACTS.wait_us().max(3 * slowest_creation_us(set))
+}
+
 /// Less time than a controller as slow as this one was seen to be may take.
 fn too_soon<'h>(set: &Set<'h>, idle_us: u64, given_up: &'h Event) -> Option<(String, &'h Event)> {
-    let bound_us = limits::CONTROLLER_ACTS.wait_us().max(3 * slowest_creation_us(set));
+    let bound_us = patience_us(set);
     let secs = bound_us as f64 / 1e6;
     (idle_us < bound_us).then(|| (format!("this controller may take {secs:.0} s"), given_up))
 }
@@ -226,6 +237,18 @@ mod tests {
         let slow = "set replicas=2 generation=1 observed=1; wait 40s; web-0 created; web-0 ready; \
             set pods=1 ready=1 available=1; wait 100s; timed-out pods-ready web-1";
         excused(&history(slow), "may take 120 s");
+    }
+
+    #[test]
+    fn what_a_slow_controller_knows_is_older() {
+        let lag = |statements: &str| {
+            let history = history(statements);
+            let view = View::of(&history);
+            (lag_us(&view.sets()[0]), patience_us(&view.sets()[0]))
+        };
+        assert_eq!(lag("set replicas=1; web-0 created"), (5_000_000, 30_000_000));
+        assert_eq!(lag("set replicas=1; wait 9.9s; web-0 created"), (30_000_000, 30_000_000));
+        assert_eq!(lag("set replicas=1; wait 19.9s; web-0 created"), (60_000_000, 60_000_000));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, Set, View, claims};
+use super::{Doing, Set, View, claims, name_services::name_services};
 use crate::history::{Discovered, Event, Phase, Purpose, Resource, Step, Vantage, Verb, Wait};
 
 /// Something that a record has several of.
@@ -54,6 +54,8 @@ pub enum Dimension {
     LeftClaim,
     /// The waits for a set's status to catch up, in order.
     Rest,
+    /// The incarnations, of those that were ready, of each pod that a Service selects by the label with its name.
+    Selected,
 }
 
 impl Dimension {
@@ -80,6 +82,7 @@ impl Dimension {
             Dimension::Returned => "returned",
             Dimension::LeftClaim => "left-claim",
             Dimension::Rest => "rest",
+            Dimension::Selected => "selected",
         }
     }
 
@@ -121,6 +124,10 @@ impl Dimension {
             Dimension::Returned => of_sets(view, |set| returned(view, set)),
             Dimension::LeftClaim => of_sets(view, |set| left_claims(view, set)),
             Dimension::Rest => rests(view).into_iter().map(|(key, _)| key).collect(),
+            Dimension::Selected => of_sets(view, |set| {
+                let services = name_services(set).into_iter();
+                services.flat_map(|service| service.selected(set)).map(|(key, _)| key).collect()
+            }),
         }
     }
 }
@@ -517,6 +524,18 @@ mod tests {
             members(Dimension::LeftClaim, &format!("{THREE} scale 1; completed")),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn incarnations_are_selected_by_the_services_that_name_their_pod() {
+        let mut notes = crate::checks::notation::Notes::new().say("set replicas=2");
+        let selector = serde_json::json!({"statefulset.kubernetes.io/pod-name": "web-1"});
+        let raw =
+            serde_json::json!({"metadata": {"name": "one", "uid": "s"}, "spec": {"selector": selector}});
+        notes.object(crate::history::Resource::Services, crate::history::Change::Added, raw);
+        let history = notes.say("web-1 created; web-1 ready; web-0 created; web-0 ready").history();
+        let members = Dimension::Selected.members(&View::of(&history));
+        assert_eq!(members, ["incarnation 1 of web-1 in one".to_owned()].into());
     }
 
     #[test]

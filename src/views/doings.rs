@@ -66,9 +66,31 @@ impl<'h> Doing<'h> {
             && match request.verb {
                 Verb::Delete => names_it,
                 Verb::Create => names_it && evicts,
-                Verb::DeleteCollection => true,
+                Verb::DeleteCollection => selects(request, set, pod, self.event),
                 _ => false,
             }
+    }
+
+    /// Whether it may change what the API says of that pod itself, its labels and owners among it, without taking it away.
+    pub fn edits_pod(&self, set: &Set<'_>, pod: &str) -> bool {
+        self.edited_pod(set).is_some_and(|name| name == pod)
+    }
+
+    /// The pod in the set's namespace that it makes or changes by itself.
+    pub fn edited_pod(&self, set: &Set<'_>) -> Option<&'h str> {
+        let What::Request(request) = self.what else { return None };
+        let in_place = request.namespace.as_deref().is_none_or(|of| of == set.namespace);
+        let writes = matches!(request.verb, Verb::Patch | Verb::Update | Verb::Apply | Verb::Create);
+        let evicts = request.subresource.as_deref() == Some("eviction");
+        let is_meant = in_place && writes && !evicts && request.resource == Resource::Pods.plural();
+        request.name.as_deref().filter(|_| is_meant)
+    }
+
+    /// Whether it takes the set itself away.
+    pub fn removes_set(&self, set: &Set<'_>) -> bool {
+        let What::Request(request) = self.what else { return false };
+        let removes = matches!(request.verb, Verb::Delete | Verb::DeleteCollection);
+        removes && self.disturbs(Resource::StatefulSets, set.namespace, set.name)
     }
 
     /// Whether it deletes all pods of the set with one request.
@@ -88,7 +110,25 @@ impl<'h> Doing<'h> {
     /// The request, if it is for that set.
     fn request_for(&self, set: &Set<'_>) -> Option<&'h Requested> {
         let request = self.request()?;
-        set.requests().iter().any(|own| own.event.seq == request.event.seq).then_some(request.what)
+        let own = set.requests().binary_search_by_key(&request.event.seq, |own| own.event.seq);
+        own.is_ok().then_some(request.what)
+    }
+
+    /// Whether it may change the set's status: it changes one of its pods, or the set itself.
+    pub fn disturbs_set(&self, set: &Set<'_>) -> bool {
+        let is_pod = |name: &str| set.pods().named(name).next().is_some();
+        match self.what {
+            What::Exec(exec) => is_pod(&exec.pod) && changes_the_pod(&exec.purpose),
+            What::Request(request) => {
+                let named = request.name.as_deref().unwrap_or_default();
+                self.deletes_all_pods(set)
+                    || self.deletes_pod(set, named)
+                    || self.edited_pod(set).is_some_and(is_pod)
+                    || self.request_for(set).is_some()
+                    || self.removes_set(set)
+                    || request.resource == "nodes"
+            }
+        }
     }
 
     /// Whether it may change that pod of the set: what becomes of the pod afterwards may follow from it.
@@ -110,8 +150,8 @@ impl<'h> Doing<'h> {
     fn changes_all_pods(&self, set: &Set<'_>) -> bool {
         let What::Request(request) = self.what else { return false };
         let template = |body: &serde_json::Value| body.pointer("/spec/template").cloned();
-        let before = set.requests().iter().take_while(|own| own.event.comes_before(self.event));
-        let before = before.filter_map(|own| template(&own.what.body)).last();
+        let before = set.requests().partition_point(|own| own.event.comes_before(self.event));
+        let before = set.requests()[..before].iter().rev().find_map(|own| template(&own.what.body));
         match request.verb {
             Verb::Delete | Verb::DeleteCollection => true,
             _ => {
@@ -131,6 +171,32 @@ impl<'h> Doing<'h> {
         let is_meant = request.name.as_deref().is_none_or(|of| of == name);
         (request.resource == resource.plural() && in_place && is_meant) || request.resource == "namespaces"
     }
+}
+
+/// Whether the selector of a collection may mean that pod of the set: by the labels that it had, or else by those that the
+/// set's template gives. Only equalities are read; what is said otherwise may mean any pod.
+fn selects(request: &Requested, set: &Set<'_>, pod: &str, at: &Event) -> bool {
+    let selector = request.body["labelSelector"].as_str().unwrap_or_default();
+    let present = set.pods().before(pod, at).next().and_then(|life| life.at(at));
+    let given = set.template_labels();
+    let mut terms = selector.split(',').filter_map(equality);
+    terms.all(|(key, value)| match present {
+        Some(version) => version.what.label(key) == Some(value),
+        None if is_own_label(key) => true,
+        None => given.is_empty() || given.iter().any(|(own, of)| own == key && of == value),
+    })
+}
+
+/// A term such as `app=nginx`.
+fn equality(term: &str) -> Option<(&str, &str)> {
+    let (key, value) = term.split_once('=')?;
+    let is_plain = !key.ends_with('!') && !key.contains('(');
+    is_plain.then(|| (key.trim(), value.trim_start_matches('=').trim()))
+}
+
+/// Whether it is a label that the controller adds to those of the template.
+fn is_own_label(key: &str) -> bool {
+    key == "controller-revision-hash" || key.contains("apps.kubernetes.io/") || key.contains("statefulset.")
 }
 
 /// Whether a command in a container changes what the API says of its pod.
@@ -219,6 +285,16 @@ impl<'h> View<'h> {
         let first = self.doings().partition_point(|next| next.event.seq <= from.seq);
         let next = self.doings()[first..].iter().find(|next| disturbs(next)).map(|next| next.event);
         Window { from, until: next.unwrap_or_else(|| self.history().ended()) }
+    }
+
+    /// The last doing before an event that is said to disturb.
+    pub fn disturbed_before(
+        &self,
+        event: &Event,
+        disturbs: impl Fn(&Doing<'h>) -> bool,
+    ) -> Option<Doing<'h>> {
+        let until = self.doings().partition_point(|doing| doing.event.seq < event.seq);
+        self.doings()[..until].iter().rev().find(|doing| disturbs(doing)).copied()
     }
 
     /// The doings that take pods of the set away, each with the names of those that were there.
@@ -320,5 +396,83 @@ mod tests {
         let names: Vec<Vec<&str>> =
             view.pod_deletions(&view.sets()[0]).into_iter().map(|(_, names)| names).collect();
         assert_eq!(names, [["web-1"]]);
+    }
+
+    /// The numbers of the doings, from 0, of which the predicate is true.
+    fn which(history: &History, is: impl Fn(&Doing<'_>, &Set<'_>) -> bool) -> Vec<usize> {
+        let view = View::of(history);
+        let doings = view.doings().iter().enumerate();
+        doings.filter(|(_, doing)| is(doing, &view.sets()[0])).map(|(place, _)| place).collect()
+    }
+
+    #[test]
+    fn a_collection_means_only_the_pods_that_its_selector_selects() {
+        let deleting = |selector: &str| {
+            let mut notes = Notes::new().say(THREE);
+            notes.request(
+                Verb::DeleteCollection,
+                Resource::Pods,
+                None,
+                None,
+                json!({"labelSelector": selector}),
+            );
+            let history = notes.history();
+            let view = View::of(&history);
+            view.pod_deletions(&view.sets()[0]).iter().map(|(_, pods)| pods.len()).sum::<usize>()
+        };
+        assert_eq!(deleting("app=nginx"), 3);
+        assert_eq!(deleting(""), 3);
+        assert_eq!(deleting("app=other"), 0);
+        assert_eq!(deleting("app==nginx,statefulset.kubernetes.io/pod-name=web-1"), 1);
+        assert_eq!(deleting("app!=other,tier in (a,b)"), 3);
+    }
+
+    #[test]
+    fn before_there_are_pods_a_collection_is_read_by_the_template() {
+        let disturbs = |selector: &str| {
+            let mut notes = Notes::new();
+            let labels = json!({"metadata": {"labels": {"app": "nginx"}}});
+            notes.object(
+                Resource::StatefulSets,
+                crate::history::Change::Added,
+                json!({"metadata": {"name": "web", "uid": "s"}, "spec": {"template": labels}}),
+            );
+            notes.request(
+                Verb::DeleteCollection,
+                Resource::Pods,
+                None,
+                None,
+                json!({"labelSelector": selector}),
+            );
+            which(&notes.say(THREE).history(), |doing, set| doing.disturbs_pod(set, "web-1")) == [0]
+        };
+        assert!(disturbs("app=nginx") && disturbs("statefulset.kubernetes.io/pod-name=web-1"));
+        assert!(!disturbs("app=other") && !disturbs("tier=db"));
+    }
+
+    #[test]
+    fn a_set_is_disturbed_through_its_pods_and_by_itself() {
+        let disturbing = |statements: &str| {
+            let history = history(&format!("set replicas=3; {THREE} www-web-0 claimed; {statements}"));
+            which(&history, |doing, set| doing.disturbs_set(set))
+        };
+        assert_eq!(disturbing("delete web-0; delete www-web-0; delete all; scale 2"), [0, 2, 3]);
+        assert_eq!(disturbing("exec web-0 crash -> ok; exec other crash -> ok"), [0]);
+        let mut notes = Notes::new().say(&format!("set replicas=3; {THREE}"));
+        for (verb, resource, name) in [
+            (Verb::Patch, Resource::Pods, "web-0"),
+            (Verb::Patch, Resource::Pods, "other"),
+            (Verb::Apply, Resource::Services, "web-0"),
+            (Verb::Delete, Resource::StatefulSets, "web"),
+        ] {
+            notes.request(verb, resource, Some(name), None, json!({}));
+        }
+        let history = notes.history();
+        assert_eq!(which(&history, |doing, set| doing.disturbs_set(set)), [0, 3]);
+        assert_eq!(which(&history, |doing, set| doing.edits_pod(set, "web-0")), [0]);
+        assert_eq!(which(&history, |doing, set| doing.removes_set(set)), [3]);
+        let view = View::of(&history);
+        let before = view.disturbed_before(history.last(), |doing| doing.disturbs_set(&view.sets()[0]));
+        assert_eq!(before.map(|doing| doing.event.seq), Some(view.doings()[0].event.seq));
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod addresses;
 mod claim_deletions;
+pub mod absence;
 pub mod claims;
 pub mod controller;
 pub mod dimension;
@@ -17,6 +18,10 @@ pub mod order;
 mod pods;
 pub mod presence;
 pub mod reattach;
+pub mod edits;
+pub mod inside;
+pub mod name_services;
+pub mod recreation;
 pub mod resolver;
 mod scale_down;
 pub mod sets;

@@ -264,6 +264,14 @@ impl<'h> Pods<'h> {
         self.gaps().into_iter().find(|gap| gap.holds(event))
     }
 
+    /// The gap that may hide a version of a pod between its creation and its end, or the end of the scenario.
+    pub fn hidden_version(&self, life: &PodLife<'h>) -> Option<&'h Event> {
+        let ended = self.history.ended();
+        let end = life.gone().filter(|gone| gone.comes_before(ended)).unwrap_or(ended);
+        let gap = || Some(self.gap_between(life.birth(), end)?.shown_by);
+        self.hidden_birth(life).or_else(gap)
+    }
+
     /// The gap that may hide the creation of a pod, for one whose creation was not seen.
     pub fn hidden_birth(&self, life: &PodLife<'h>) -> Option<&'h Event> {
         let hides = |gap: &Gap<'h>| gap.from.comes_before(life.birth());
@@ -436,6 +444,16 @@ mod tests {
         assert_eq!(pods.successor(first).map(|life| life.uid), Some(second.uid));
         assert!(pods.predecessor(first).is_none() && pods.successor(second).is_none());
         assert_eq!(pods.with_uid(second.uid).map(|life| life.uid), Some(second.uid));
+    }
+
+    #[test]
+    fn a_gap_hides_versions_of_the_pods_that_live_in_it() {
+        let history = history(
+            "web-0 created; web-0 deleted; web-1 created; gap pods; web-1 listed-again; opened pods; web-2 created; completed",
+        );
+        let lives = lives(&history);
+        let hidden: Vec<bool> = lives.iter().map(|life| lives.hidden_version(life).is_some()).collect();
+        assert_eq!(hidden, [false, true, false]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! All of it comes from the record: from the stored StatefulSet, from the request that applied it where the stored one was
 //! not seen, and from the pods' owner references where neither was.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use serde_json::Value;
 
@@ -115,6 +115,12 @@ impl<'h> Set<'h> {
         said.or_else(subdomain).filter(|name| !name.is_empty())
     }
 
+    /// The governing Service of each incarnation that was stored, by its uid.
+    pub fn services(&self) -> BTreeMap<&'h str, &'h str> {
+        let service = |set: &Seen<'h, ObjectSeen>| set.what.text("/spec/serviceName").unwrap_or_default();
+        self.versions.iter().map(|set| (set.what.uid.as_str(), service(set))).collect()
+    }
+
     /// Whether its pods are created and deleted without waiting for one another.
     pub fn is_parallel(&self) -> bool {
         self.spec("/podManagementPolicy").is_some_and(|policy| policy == "Parallel")
@@ -137,6 +143,16 @@ impl<'h> Set<'h> {
         let labels = self.spec("/selector/matchLabels");
         let labels = labels.as_ref().and_then(Value::as_object).into_iter().flatten();
         labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    }
+
+    /// The labels of its pod template; those that it selects by, where its template was not seen.
+    pub fn template_labels(&self) -> Vec<(String, String)> {
+        let labels = self.spec("/template/metadata/labels");
+        let labels = labels.as_ref().and_then(Value::as_object);
+        let pairs = |labels: &serde_json::Map<String, Value>| {
+            labels.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+        };
+        labels.map_or_else(|| self.selector(), pairs)
     }
 
     /// The lowest ordinal, as the newest version before an event has it (spec.ordinals.start, since Kubernetes 1.27).
@@ -329,6 +345,7 @@ mod tests {
         let [set] = view.sets() else { panic!("one set") };
         assert!(set.is_parallel());
         assert_eq!(set.service().as_deref(), Some("peers"));
+        assert_eq!(set.services(), [("d", "peers")].into());
         assert_eq!(set.claim_templates(), ["data", "log"]);
         assert_eq!(set.selector(), [("app".to_owned(), "db".to_owned())]);
         assert_eq!(set.wanted_at(history.last()), ["db-5", "db-6"]);

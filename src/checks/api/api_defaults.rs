@@ -3,63 +3,82 @@
 use serde_json::{Value, json};
 
 use crate::{
-    checks::{Check, Findings},
-    history::{Change, Event, History, ObjectSeen, Requested, Resource, SET, Seen, Verb},
+    checks::{Cause, Check, Findings},
+    history::{Change, ObjectSeen, Requested, Seen, Verb},
+    views::{Set, View},
 };
 
 /// Judges `specs/api/api-defaults.yaml`.
 pub(super) const CHECK: Check = Check { id: "api-defaults", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let mut applied = history.requests().filter(|request| applies_set(request));
-    let (Some(sent), Some(stored)) = (applied.next(), history.set().next()) else { return };
-    if stored.change != Change::Added {
-        let gaps: Vec<&Event> = history.gaps(Resource::StatefulSets).take(1).chain([stored.event]).collect();
-        return findings.blind("the creation of the set fell into a gap of the watch", &gaps);
-    }
-    for (field, default) in fields() {
-        reads_back(findings, sent, stored, field, default);
+/// A field, the clause that it reads back, and its default.
+struct Field {
+    clause: &'static str,
+    pointer: &'static str,
+    default: fn() -> Value,
+}
+
+const STRATEGY: &str = "/spec/updateStrategy/type";
+const PARTITION: &str = "/spec/updateStrategy/rollingUpdate/partition";
+
+const FIELDS: [Field; 5] = [
+    Field { clause: "replicas", pointer: "/spec/replicas", default: || json!(1) },
+    Field { clause: "policy", pointer: "/spec/podManagementPolicy", default: || json!("OrderedReady") },
+    Field { clause: "strategy", pointer: STRATEGY, default: || json!("RollingUpdate") },
+    Field { clause: "partition", pointer: PARTITION, default: || json!(0) },
+    Field { clause: "history-limit", pointer: "/spec/revisionHistoryLimit", default: || json!(10) },
+];
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets() {
+        let is_new = |request: &&Seen<'_, Requested>| matches!(request.verb, Verb::Apply | Verb::Create);
+        if let Some(sent) = set.requests().iter().find(is_new) {
+            is_stored(set, *sent, findings);
+        }
     }
 }
 
-fn applies_set(request: &Requested) -> bool {
-    matches!(request.verb, Verb::Apply | Verb::Create)
-        && request.resource == Resource::StatefulSets.plural()
-        && request.name.as_deref() == Some(SET)
+fn is_stored(set: &Set<'_>, sent: Seen<'_, Requested>, findings: &mut Findings) {
+    let name = set.key(set.name);
+    let stored = set.versions().first().copied();
+    let Some(stored) = stored.filter(|stored| stored.change == Change::Added) else {
+        let what = format!("the creation of the set {name} was not seen");
+        let gap = set.history().gaps(set.watch()).first().map(|gap| gap.shown_by);
+        let shows = gap.or(stored.map(|stored| stored.event));
+        let events: Vec<_> = shows.into_iter().chain([sent.event]).collect();
+        return findings.on(FIELDS[0].clause).blind(Cause::Gap, what, &events);
+    };
+    for field in FIELDS.iter().filter(|field| field.pointer != PARTITION || is_rolling(sent.what)) {
+        reads_back(&name, field, sent, stored, findings);
+    }
 }
 
-/// The fields and their defaults.
-fn fields() -> [(&'static str, Value); 5] {
-    [
-        ("/spec/replicas", json!(1)),
-        ("/spec/podManagementPolicy", json!("OrderedReady")),
-        ("/spec/updateStrategy/type", json!("RollingUpdate")),
-        ("/spec/updateStrategy/rollingUpdate/partition", json!(0)),
-        ("/spec/revisionHistoryLimit", json!(10)),
-    ]
+/// Whether the strategy that was sent, or the default, has a partition.
+fn is_rolling(sent: &Requested) -> bool {
+    sent.body.pointer(STRATEGY).is_none_or(|strategy| *strategy == "RollingUpdate" || strategy.is_null())
 }
 
 /// A field reads back as it was sent, or as its default where it was not.
 fn reads_back(
-    findings: &mut Findings,
+    set: &str,
+    field: &Field,
     sent: Seen<'_, Requested>,
     stored: Seen<'_, ObjectSeen>,
-    field: &str,
-    default: Value,
+    findings: &mut Findings,
 ) {
-    let name = field.trim_start_matches('/').replace('/', ".");
-    let (expected, why) = match sent.body.pointer(field).filter(|value| !value.is_null()) {
+    let name = field.pointer.trim_start_matches('/').replace('/', ".");
+    let (expected, why) = match sent.body.pointer(field.pointer).filter(|value| !value.is_null()) {
         Some(value) => (value.clone(), "was sent"),
-        None => (default, "is the default"),
+        None => ((field.default)(), "is the default"),
     };
-    let found = stored.at(field).map_or(Value::Null, Value::from);
-    let events = [sent.event, stored.event];
+    let found = stored.at(field.pointer).map_or(Value::Null, Value::from);
+    let (say, events) = (findings.on(field.clause), [sent.event, stored.event]);
     if found == expected {
-        findings.held(format!("{name} reads back as {found}, which {why}"), &events);
+        say.held(format!("{name} of {set} reads back as {found}, which {why}"), &events);
     } else if found.is_null() {
-        findings.broken(format!("{name} is missing from the stored set, and {expected} {why}"), &events);
+        say.broken(format!("{name} is missing from the stored set {set}, and {expected} {why}"), &events);
     } else {
-        findings.broken(format!("{name} reads back as {found}, and {expected} {why}"), &events);
+        say.broken(format!("{name} of {set} reads back as {found}, and {expected} {why}"), &events);
     }
 }
 
@@ -71,9 +90,9 @@ mod tests {
     use crate::{
         checks::{
             Findings, Kind,
-            notation::{Notes, assert_silent, judge},
+            notation::{Notes, SET, assert_silent, judge},
         },
-        history::{Change, Resource, SET, Verb},
+        history::{Change, Requested, Resource, Verb},
     };
 
     fn defaulted() -> Value {
@@ -124,11 +143,18 @@ mod tests {
         let mut notes = Notes::new();
         for (verb, resource, name) in [
             (Verb::Apply, Resource::Services, SET),
-            (Verb::Apply, Resource::StatefulSets, "other"),
-            (Verb::Scale, Resource::StatefulSets, SET),
+            (Verb::Apply, Resource::Pods, "other"),
+            (Verb::Patch, Resource::StatefulSets, SET),
         ] {
             notes.request(verb, resource, Some(name), None, json!({"spec": {"replicas": 7}}));
         }
+        let dry = Requested::new(
+            Verb::Apply,
+            "statefulsets",
+            Some(SET.to_owned()),
+            json!({"spec": {"replicas": 7}}),
+        );
+        notes.requested(Requested { dry_run: true, ..dry });
         sent(&mut notes, json!({"replicas": 2}));
         notes.object(Resource::StatefulSets, Change::Added, defaulted());
         let findings = judge(&CHECK, &notes.history());
@@ -136,11 +162,42 @@ mod tests {
     }
 
     #[test]
+    fn each_set_is_compared_with_what_was_sent_for_it() {
+        let mut notes = Notes::new();
+        sent(&mut notes, json!({"replicas": 2}));
+        notes.object(Resource::StatefulSets, Change::Added, defaulted());
+        notes = notes.say("in other");
+        sent(&mut notes, json!({"replicas": 3}));
+        notes.object(Resource::StatefulSets, Change::Added, defaulted());
+        says_broken(
+            &judge(&CHECK, &notes.history()),
+            "spec.replicas of other/web reads back as 2, and 3 was sent",
+        );
+    }
+
+    #[test]
+    fn a_strategy_without_a_partition_has_none() {
+        let on_delete = json!({"replicas": 2, "updateStrategy": {"type": "OnDelete"}});
+        let findings = judged(on_delete, |set| set["spec"]["updateStrategy"] = json!({"type": "OnDelete"}));
+        assert_eq!((findings.held, findings.findings.len()), (4, 4), "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn a_request_that_the_server_refused_made_no_set() {
+        let mut notes = Notes::new();
+        sent(&mut notes, json!({"replicas": 7}));
+        notes = notes.say("answered 409");
+        sent(&mut notes, json!({"replicas": 2}));
+        notes.object(Resource::StatefulSets, Change::Added, defaulted());
+        assert_eq!(judge(&CHECK, &notes.say("answered 200").history()).held, 5);
+    }
+
+    #[test]
     fn another_default() {
         let limit = |set: &mut Value| set["spec"]["revisionHistoryLimit"] = json!(5);
         says_broken(
             &judged(json!({"replicas": 2}), limit),
-            "spec.revisionHistoryLimit reads back as 5, and 10 is the default",
+            "spec.revisionHistoryLimit of web reads back as 5, and 10 is the default",
         );
         let policy = |set: &mut Value| set["spec"]["podManagementPolicy"] = json!("Parallel");
         says_broken(&judged(json!({"replicas": 2}), policy), "reads back as \"Parallel\"");
@@ -159,8 +216,11 @@ mod tests {
 
     #[test]
     fn another_number_of_replicas_than_was_sent() {
-        says_broken(&judged(json!({"replicas": 3}), |_| {}), "spec.replicas reads back as 2, and 3 was sent");
-        says_broken(&judged(json!({}), |_| {}), "spec.replicas reads back as 2, and 1 is the default");
+        says_broken(
+            &judged(json!({"replicas": 3}), |_| {}),
+            "spec.replicas of web reads back as 2, and 3 was sent",
+        );
+        says_broken(&judged(json!({}), |_| {}), "spec.replicas of web reads back as 2, and 1 is the default");
     }
 
     #[test]
@@ -178,6 +238,10 @@ mod tests {
         sent(&mut notes, json!({"replicas": 2}));
         notes.object(Resource::StatefulSets, Change::Listed, defaulted());
         let findings = judge(&CHECK, &notes.history());
+        assert_eq!((findings.held, findings.of_kind(Kind::Blind).count()), (0, 1));
+        let mut unseen = Notes::new();
+        sent(&mut unseen, json!({"replicas": 2}));
+        let findings = judge(&CHECK, &unseen.say("completed").history());
         assert_eq!((findings.held, findings.of_kind(Kind::Blind).count()), (0, 1));
     }
 

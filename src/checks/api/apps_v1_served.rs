@@ -3,15 +3,23 @@
 use serde_json::Value;
 
 use crate::{
-    checks::{Check, Findings},
-    history::{History, ReadSeen, Seen, minor_version},
+    checks::{Cause, Check, Findings},
+    history::{ReadSeen, Seen, minor_version},
+    views::View,
 };
 
 /// Judges `specs/api/apps-v1-served.yaml`.
 pub(super) const CHECK: Check = Check { id: "apps-v1-served", judge };
 
+/// The group `apps` has the version v1.
+const VERSION: &str = "version";
+/// It has none of the older ones where these are gone.
+const REMOVED: &str = "removed";
+/// apps/v1 has what a StatefulSet needs.
+const RESOURCES: &str = "resources";
+
 /// The group version's resources that a StatefulSet needs, and what must be possible with each.
-const RESOURCES: &[(&str, &[&str])] = &[
+const NEEDED: &[(&str, &[&str])] = &[
     ("statefulsets", &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]),
     ("statefulsets/scale", &["get", "patch", "update"]),
     ("statefulsets/status", &["get", "patch", "update"]),
@@ -19,65 +27,81 @@ const RESOURCES: &[(&str, &[&str])] = &[
 ];
 
 /// The versions that are gone, and the minor version of Kubernetes from which on they are.
-const REMOVED: &[&str] = &["v1beta1", "v1beta2"];
+const OLD_VERSIONS: &[&str] = &["v1beta1", "v1beta2"];
 const REMOVED_SINCE: u32 = 16;
 
-fn judge(history: &History, findings: &mut Findings) {
-    let read = |path: &str| history.reads().rfind(|read| read.path == path);
-    match (read("/apis"), read("/apis/apps/v1")) {
+const GROUPS: &str = "/apis";
+const APPS: &str = "/apis/apps/v1";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    let read = |path: &str| view.history().reads().rfind(|read| read.path == path);
+    match (read(GROUPS), read(APPS)) {
         (None, None) => {}
         (Some(groups), Some(resources)) => {
-            versions(history, findings, groups);
+            versions(view, findings, groups);
             served(findings, resources);
         }
         (groups, resources) => {
+            let clause = if groups.is_some() { RESOURCES } else { VERSION };
             let read = groups.or(resources).expect("one of them is there");
-            findings.blind(format!("only {} was read", read.path), &[read.event]);
+            let what = format!("only {} was read", read.path);
+            findings.on(clause).blind(Cause::NotReached, what, &[read.event]);
         }
     }
 }
 
 /// Which versions of the group `apps` there are.
-fn versions(history: &History, findings: &mut Findings, read: Seen<'_, ReadSeen>) {
-    let Some(groups) = list(read, "groups") else { return unreadable(findings, read) };
+fn versions(view: &View<'_>, findings: &mut Findings, read: Seen<'_, ReadSeen>) {
+    let Some(groups) = list(read, "APIGroupList", "groups") else {
+        return unreadable(VERSION, findings, read);
+    };
     let apps = groups.iter().filter(|group| group["name"] == "apps");
     let versions: Vec<&str> = apps
         .flat_map(|group| group["versions"].as_array().into_iter().flatten())
         .filter_map(|version| version["version"].as_str())
         .collect();
-    findings.expect(
+    findings.on(VERSION).expect(
         versions.contains(&"v1"),
         "the group apps has the version v1",
         format!("the group apps has the versions {versions:?}, and v1 is not among them"),
         &[read.event],
     );
-    let Some(minor) = minor_version(&history.started().server_version) else {
-        return findings.blind("the server's version is not known", &[read.event]);
+    let Some(minor) = minor_version(&view.started().server_version) else {
+        let what = "the server's version is not known";
+        return findings.on(REMOVED).blind(Cause::NotTold, what, &[read.event]);
     };
-    for removed in REMOVED.iter().filter(|_| minor >= REMOVED_SINCE) {
-        findings.expect(
-            !versions.contains(removed),
-            format!("apps/{removed} is not served"),
-            format!("apps/{removed} is still served by Kubernetes 1.{minor}"),
-            &[read.event],
-        );
+    for old in OLD_VERSIONS {
+        let say = findings.on(REMOVED);
+        if minor < REMOVED_SINCE {
+            say.held(format!("Kubernetes 1.{minor} may serve apps/{old}"), &[read.event]);
+        } else {
+            say.expect(
+                !versions.contains(old),
+                format!("apps/{old} is not served"),
+                format!("apps/{old} is still served by Kubernetes 1.{minor}"),
+                &[read.event],
+            );
+        }
     }
 }
 
 /// Whether apps/v1 has what a StatefulSet needs.
 fn served(findings: &mut Findings, read: Seen<'_, ReadSeen>) {
     if read.code == 404 {
-        return findings.broken("apps/v1 is not served", &[read.event]);
+        return findings.on(RESOURCES).broken("apps/v1 is not served", &[read.event]);
     }
-    let Some(resources) = list(read, "resources") else { return unreadable(findings, read) };
-    for (name, needed) in RESOURCES {
+    let of_apps = |read: &Seen<'_, ReadSeen>| read.body["groupVersion"] == "apps/v1";
+    let resources = list(read, "APIResourceList", "resources").filter(|_| of_apps(&read));
+    let Some(resources) = resources else { return unreadable(RESOURCES, findings, read) };
+    for (name, needed) in NEEDED {
+        let say = findings.on(RESOURCES);
         let Some(resource) = resources.iter().find(|resource| resource["name"] == *name) else {
-            findings.broken(format!("apps/v1 has no {name}"), &[read.event]);
+            say.broken(format!("apps/v1 has no {name}"), &[read.event]);
             continue;
         };
         let has = |verb: &str| resource["verbs"].as_array().is_some_and(|all| all.iter().any(|v| v == verb));
         let missing: Vec<&str> = needed.iter().copied().filter(|verb| !has(verb)).collect();
-        findings.expect(
+        say.expect(
             missing.is_empty(),
             format!("apps/v1 has {name}"),
             format!("apps/v1 has {name} without {}", missing.join(", ")),
@@ -86,21 +110,22 @@ fn served(findings: &mut Findings, read: Seen<'_, ReadSeen>) {
     }
 }
 
-/// The list in an answer; none where the answer is not one.
-fn list<'h>(read: Seen<'h, ReadSeen>, key: &str) -> Option<&'h Vec<Value>> {
-    (read.code == 200).then(|| read.what.body.get(key)?.as_array()).flatten()
+/// The list in an answer of that kind; none where the answer is another, such as a page of a proxy.
+fn list<'h>(read: Seen<'h, ReadSeen>, kind: &str, key: &str) -> Option<&'h Vec<Value>> {
+    let body = &read.what.body;
+    (read.code == 200 && body["kind"] == kind).then(|| body.get(key)?.as_array()).flatten()
 }
 
-fn unreadable(findings: &mut Findings, read: Seen<'_, ReadSeen>) {
+fn unreadable(clause: &'static str, findings: &mut Findings, read: Seen<'_, ReadSeen>) {
     let what = format!("GET {} was answered with {} and no list", read.path, read.code);
-    findings.blind(what, &[read.event]);
+    findings.on(clause).blind(Cause::NoAnswer, what, &[read.event]);
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{CHECK, RESOURCES};
+    use super::{CHECK, NEEDED};
     use crate::{
         checks::{
             Findings, Kind,
@@ -113,8 +138,8 @@ mod tests {
     fn judged(server: &str, versions: &[&str], resources: (u16, Value)) -> Findings {
         let mut notes = Notes::new();
         let versions: Vec<Value> = versions.iter().map(|version| json!({"version": version})).collect();
-        let groups =
-            json!({"groups": [{"name": "batch", "versions": []}, {"name": "apps", "versions": versions}]});
+        let all = json!([{"name": "batch", "versions": []}, {"name": "apps", "versions": versions}]);
+        let groups = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": all});
         for (path, code, body) in [("/apis", 200, groups), ("/apis/apps/v1", resources.0, resources.1)] {
             let read = ReadSeen { path: path.to_owned(), code, body };
             notes.see(Observer::Reader, Observation::Read(read));
@@ -128,7 +153,10 @@ mod tests {
 
     fn whole() -> Value {
         let resource = |(name, verbs): &(&str, &[&str])| json!({"name": name, "verbs": verbs});
-        json!({"resources": RESOURCES.iter().map(resource).collect::<Vec<_>>()})
+        json!({
+            "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "apps/v1",
+            "resources": NEEDED.iter().map(resource).collect::<Vec<_>>(),
+        })
     }
 
     fn says(findings: &Findings, kind: Kind, words: &str) {
@@ -147,7 +175,8 @@ mod tests {
     #[test]
     fn older_versions_were_allowed_before_they_were_removed() {
         let findings = judged("v1.15.3", &["v1", "v1beta2", "v1beta1"], (200, whole()));
-        assert_eq!((findings.held, findings.findings.len()), (5, 5), "{:#?}", findings.findings);
+        assert_eq!((findings.held, findings.findings.len()), (7, 7), "{:#?}", findings.findings);
+        says(&findings, Kind::Held, "Kubernetes 1.15 may serve apps/v1beta1");
     }
 
     #[test]
@@ -181,6 +210,18 @@ mod tests {
         says(&findings, Kind::Blind, "answered with 503");
         assert_eq!(findings.of_kind(Kind::Broken).count(), 0);
         says(&judged("nonsense", &["v1"], (200, whole())), Kind::Blind, "version is not known");
+    }
+
+    #[test]
+    fn another_body_with_200_is_not_believed() {
+        let page = json!({"resources": [], "message": "sign in"});
+        let mut of_another = whole();
+        of_another["groupVersion"] = json!("batch/v1");
+        for other in [page, of_another, Value::Null, json!("<html>")] {
+            let findings = judged("v1.37.1", &["v1"], (200, other));
+            says(&findings, Kind::Blind, "GET /apis/apps/v1 was answered with 200 and no list");
+            assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{findings:#?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,12 @@ use super::Check;
 
 mod api_defaults;
 mod apps_v1_served;
+mod complete;
+mod counted;
+mod losses;
+mod never_settled;
 mod pod_counts;
+mod rest;
 mod status_consistent;
 
 /// The checks of this area.

@@ -1,181 +1,20 @@
 //! `status-consistent`: the set's status never contradicts its pods, and catches up with them.
 
-use std::collections::BTreeSet;
-
-use super::pod_counts::Counts;
+use super::{counted, losses, rest};
 use crate::{
     checks::{Check, Findings},
-    history::{Event, History, ObjectSeen, Pods, Requested, Resource, Seen, Step, Verb},
-    limits,
+    views::View,
 };
 
 /// Judges `specs/api/status-consistent.yaml`.
 pub(super) const CHECK: Check = Check { id: "status-consistent", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let lives = history.pods();
-    let versions: Vec<Seen<'_, ObjectSeen>> = history.set().collect();
-    contradictions(findings, &versions);
-    if history.gaps(Resource::Pods).next().is_none() {
-        counted_too_many(findings, &versions, &Counts::of(history, &lives));
-    }
-    let mut deletion: Option<&Event> = None;
-    for step in history.steps() {
-        match step.what {
-            Step::Requested(request) if deletes_pods(request) => deletion = deletion.or(Some(step.event)),
-            Step::Waited { wait, .. } => {
-                let Some(replicas) = settled(wait) else { continue };
-                let rest = Rest { history, lives: &lives, versions: &versions, waited: step.event, replicas };
-                rest.judge(findings, deletion.take());
-            }
-            Step::TimedOut { wait, missing, .. } => {
-                let Some(replicas) = settled(wait) else { continue };
-                never_settled(findings, &lives, step.event, replicas, missing);
-                deletion = None;
-            }
-            _ => {}
-        }
-    }
-}
-
-fn deletes_pods(request: &Requested) -> bool {
-    matches!(request.verb, Verb::Delete | Verb::DeleteCollection)
-        && request.resource == Resource::Pods.plural()
-}
-
-/// The number of replicas in `status-settled 3`.
-fn settled(wait: &str) -> Option<i64> {
-    wait.strip_prefix("status-settled ")?.parse().ok()
-}
-
-/// A counter of the status. One that is 0 may be left out.
-fn counter(set: &ObjectSeen, name: &str) -> i64 {
-    set.number(&format!("/status/{name}")).unwrap_or(0)
-}
-
-/// Versions in which the counters contradict one another. Each contradiction is told once.
-fn contradictions(findings: &mut Findings, versions: &[Seen<'_, ObjectSeen>]) {
-    let mut told = BTreeSet::new();
-    for set in versions {
-        let replicas = counter(set, "replicas");
-        for name in ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"] {
-            let count = counter(set, name);
-            let wrong = if count < 0 {
-                format!("status.{name} was {count}")
-            } else if count > replicas {
-                format!("status.{name} was {count} of {replicas} replicas")
-            } else {
-                continue;
-            };
-            if told.insert(name) {
-                findings.broken(wrong, &[set.event]);
-            }
-        }
-        let generation = set.number("/metadata/generation").unwrap_or(0);
-        let observed = counter(set, "observedGeneration");
-        if observed > generation && told.insert("observedGeneration") {
-            let what =
-                format!("status.observedGeneration was {observed} before generation {generation} was over");
-            findings.broken(what, &[set.event]);
-        }
-    }
-}
-
-/// Versions that count more pods, or more ready ones, than there can have been. Each counter is told once.
-fn counted_too_many(findings: &mut Findings, versions: &[Seen<'_, ObjectSeen>], counts: &Counts) {
-    let lag_us = limits::READINESS_LAG.wait_us();
-    let mut told = BTreeSet::new();
-    for set in versions {
-        let span = set.event.span;
-        let most = counts.most(span.from_us.saturating_sub(lag_us), span.until_us + lag_us);
-        let (replicas, ready) = (counter(set, "replicas"), counter(set, "readyReplicas"));
-        if replicas > most.pods && told.insert("replicas") {
-            let what = format!("status.replicas was {replicas} when there were {} pods at most", most.pods);
-            findings.broken(what, &[set.event]);
-        }
-        if ready > most.ready && told.insert("ready") {
-            let what =
-                format!("status.readyReplicas was {ready} when {} pods were ready at most", most.ready);
-            findings.broken(what, &[set.event]);
-        }
-    }
-}
-
-/// The end of a wait for the status.
-struct Rest<'f, 'h> {
-    history: &'h History,
-    lives: &'f Pods<'h>,
-    versions: &'f [Seen<'h, ObjectSeen>],
-    waited: &'h Event,
-    replicas: i64,
-}
-
-impl<'h> Rest<'_, 'h> {
-    fn judge(&self, findings: &mut Findings, deletion: Option<&'h Event>) {
-        let known = self.versions.partition_point(|set| set.event.comes_before(self.waited));
-        let Some(set) = self.versions[..known].last() else { return };
-        if let Some(wrong) = incomplete(set, self.replicas) {
-            let what = format!("with {} replicas at rest {wrong}", self.replicas);
-            return findings.broken(what, &[set.event, self.waited]);
-        }
-        if let Some(deletion) = deletion
-            && self.never_moved(findings, deletion)
-        {
-            return;
-        }
-        let what = format!("with {0} replicas at rest the status said {0} of {0}", self.replicas);
-        findings.held(what, &[set.event, self.waited]);
-    }
-
-    /// Says so if pods were deleted and recreated, and no version of the status ever showed fewer.
-    fn never_moved(&self, findings: &mut Findings, deletion: &'h Event) -> bool {
-        let within = |event: &Event| event.is_between(deletion, self.waited);
-        let next = self.lives.partition_point(|life| !deletion.comes_before(life.birth()));
-        let Some(born) = self.lives.get(next).filter(|life| within(life.birth())) else { return false };
-        let showed_fewer = |set: &Seen<'_, ObjectSeen>| incomplete(set, self.replicas).is_some();
-        let next = self.versions.partition_point(|set| !deletion.comes_before(set.event));
-        if self.versions[next..].iter().take_while(|set| within(set.event)).any(showed_fewer) {
-            return false;
-        }
-        if let Some(gap) = self.history.gap_between(Resource::StatefulSets, deletion, self.waited) {
-            findings.blind("the watch of the set has a gap while pods were recreated", &[gap]);
-            return true;
-        }
-        let what = format!(
-            "the status went on saying {0} of {0} while {1} was gone and recreated",
-            self.replicas, born.name
-        );
-        findings.broken(what, &[deletion, born.birth(), self.waited]);
-        true
-    }
-}
-
-/// What is not as it should be at rest; none where all is. Servers before 1.22 do not count the available ones.
-fn incomplete(set: &ObjectSeen, replicas: i64) -> Option<String> {
-    let (generation, observed) = (set.number("/metadata/generation")?, counter(set, "observedGeneration"));
-    if observed < generation {
-        return Some(format!("status.observedGeneration was {observed}, and the generation {generation}"));
-    }
-    let counters = ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas"].into_iter();
-    let available = set.at("/status/availableReplicas").map(|_| "availableReplicas");
-    let wrong = counters.chain(available).find(|name| counter(set, name) != replicas);
-    wrong.map(|name| format!("status.{name} was {}", counter(set, name)))
-}
-
-/// A wait for the status was given up.
-fn never_settled(findings: &mut Findings, lives: &Pods<'_>, given_up: &Event, replicas: i64, missing: &str) {
-    let present = lives.at(given_up.seq);
-    let long_ready = present.iter().all(|life| {
-        life.ready_since(given_up.seq).is_some_and(|ready| {
-            given_up.span.until_us.saturating_sub(ready.span.until_us) >= limits::CONTROLLER_ACTS.wait_us()
-        })
-    });
-    if long_ready && i64::try_from(present.len()) == Ok(replicas) {
-        let what = format!("{missing}; yet all {replicas} pods had long been ready when it was given up");
-        findings.broken(what, &[given_up]);
-    } else {
-        let what = format!("the status did not settle, and neither had the {replicas} pods: {missing}");
-        findings.blind(what, &[given_up]);
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets() {
+        let rests = rest::rests_of(view, set);
+        counted::judge(set, &rests, findings);
+        rest::judge(view, set, &rests, findings);
+        losses::judge(view, set, findings);
     }
 }
 
@@ -185,8 +24,11 @@ mod tests {
 
     use super::CHECK;
     use crate::{
-        checks::notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
-        history::{Resource, Verb},
+        checks::{
+            Cause, Findings, Kind,
+            notation::{Notes, assert_blind, assert_broken, assert_silent, history, judge},
+        },
+        history::{History, Observation, Resource, Step, Verb, Version, Wait},
     };
 
     const APPLIED: &str = "set replicas=2; web-0 created; set observed=1 pods=1 current=1 updated=1; web-0 ready; \
@@ -196,32 +38,56 @@ mod tests {
         set ready=1 available=1; web-0 deleted; set pods=1; web-0 created; set pods=2 current=2 updated=2; \
         web-0 ready;";
 
+    /// What held, clause by clause, where nothing else is said.
+    fn held(history: &History) -> String {
+        let findings = judge(&CHECK, history);
+        let others: Vec<_> = findings.findings.iter().filter(|f| f.kind != Kind::Held).collect();
+        assert!(others.is_empty(), "expected nothing but held, found {others:#?}");
+        clauses(&findings)
+    }
+
+    /// How often each clause was seen to hold for something else.
+    fn clauses(findings: &Findings) -> String {
+        let count = |clause| (clause, findings.evidence.iter().filter(|e| e.clause == clause).count());
+        let counts = ["rest", "counters", "counts", "loss"].map(count);
+        let some: Vec<String> =
+            counts.iter().filter(|(_, n)| *n > 0).map(|(clause, n)| format!("{clause} {n}")).collect();
+        some.join(", ")
+    }
+
+    fn said(findings: &Findings, kind: Kind) -> Vec<&str> {
+        findings.of_kind(kind).map(|finding| finding.what.as_str()).collect()
+    }
+
     #[test]
     fn created_lost_and_recreated() {
-        assert_held(&CHECK, &format!("{APPLIED} {SETTLED} {LOST} {SETTLED} completed"), 2);
+        let all = held(&history(&format!("{APPLIED} {SETTLED} {LOST} {SETTLED} completed")));
+        assert_eq!(all, "rest 2, counters 2, counts 2, loss 1");
     }
 
     #[test]
     fn old_servers_do_not_count_the_available_ones() {
         let history = format!("{APPLIED} {SETTLED} {LOST} {SETTLED}");
         let old = history.replace(" available=1", "").replace(" available=2", "");
-        assert_held(&CHECK, &old, 2);
+        assert_eq!(held(&self::history(&old)), "rest 2, counters 2, counts 2, loss 1");
     }
+
+    const UP: &str = "scale 3; set replicas=3 generation=2; web-2 created; set observed=2 pods=3 current=3 updated=3; \
+        web-2 ready; set ready=3 available=3; waited status-settled 3;";
+    const DOWN: &str = "scale 2; set replicas=2 generation=3; web-2 terminating; set observed=3 current=2 updated=2; \
+        web-2 deleted; set pods=2 ready=2 available=2; waited status-settled 2;";
 
     #[test]
     fn scaled_up_and_down() {
-        let up = "scale 3; set replicas=3 generation=2; web-2 created; set observed=2 pods=3 current=3 updated=3; \
-            web-2 ready; set ready=3 available=3; waited status-settled 3;";
-        let down = "scale 2; set replicas=2 generation=3; web-2 terminating; set observed=3 current=2 updated=2; \
-            web-2 deleted; set pods=2 ready=2 available=2; waited status-settled 2;";
-        assert_held(&CHECK, &format!("{APPLIED} {SETTLED} {up} {down}"), 3);
+        let scaled = history(&format!("{APPLIED} {SETTLED} {UP} {DOWN}"));
+        assert_eq!(held(&scaled), "rest 3, counters 3, counts 3");
     }
 
     #[test]
     fn a_status_that_is_told_a_moment_before_its_pod() {
-        let history = "set replicas=1; web-0 created; set observed=1 pods=1 ready=1 current=1 updated=1; web-0 ready; \
+        let ahead = "set replicas=1; web-0 created; set observed=1 pods=1 ready=1 current=1 updated=1; web-0 ready; \
             waited status-settled 1";
-        assert_held(&CHECK, history, 1);
+        assert_eq!(held(&history(ahead)), "rest 1, counters 1, counts 1");
     }
 
     #[test]
@@ -238,11 +104,41 @@ mod tests {
         assert_broken(&CHECK, &format!("{APPLIED} set observed=9"), "status.observedGeneration was 9");
     }
 
+    const UNREADY: &str =
+        "set replicas=2; web-0 created; web-0 running; set observed=1 pods=1 ready=1; wait 30s; web-0 ready";
+
     #[test]
     fn a_pod_that_only_exists_is_counted_as_ready() {
-        let history = "set replicas=2; web-0 created; web-0 running; set observed=1 pods=1 ready=1; wait 30s; \
-            web-0 ready";
-        assert_broken(&CHECK, history, "readyReplicas was 1 when 0 pods were ready at most");
+        assert_broken(&CHECK, UNREADY, "readyReplicas was 1 when 0 pods were ready at most");
+    }
+
+    #[test]
+    fn a_watch_of_pods_that_is_down_and_loses_nothing_breaks_nothing() {
+        let down = UNREADY.replace("wait 30s;", "error pods; wait 30s; opened pods;");
+        assert_silent(&CHECK, &down);
+    }
+
+    #[test]
+    fn a_gap_hides_how_many_pods_there_were() {
+        assert_silent(&CHECK, &UNREADY.replace("wait 30s;", "gap pods; wait 30s; opened pods;"));
+        let rest = format!(
+            "{APPLIED} gap pods; web-0 listed-again; web-1 listed-again; opened pods; {SETTLED} completed"
+        );
+        let findings = judge(&CHECK, &history(&rest));
+        assert_eq!(clauses(&findings), "rest 1, counters 1");
+        assert_eq!(said(&findings, Kind::Blind), ["a gap in the watch of pods hides how many there were"]);
+    }
+
+    #[test]
+    fn a_slow_controller_counts_what_was_true_when_it_looked() {
+        let slow = "set replicas=2; wait 20s; web-0 created; web-0 ready; wait 30s; web-0 unready; wait 20s; \
+            bookmark statefulsets; set observed=1 pods=1; wait 1s; set ready=1";
+        assert_silent(&CHECK, slow);
+        assert_broken(
+            &CHECK,
+            &slow.replace("wait 20s; web-0 created", "web-0 created"),
+            "readyReplicas was 1 when 0",
+        );
     }
 
     #[test]
@@ -253,22 +149,98 @@ mod tests {
     }
 
     #[test]
+    fn a_status_that_was_not_written_anew_is_judged_only_once() {
+        let kept = "web-1 unready; wait 60s; bookmark statefulsets; scale 3; set replicas=3 generation=2";
+        assert_silent(&CHECK, &format!("{APPLIED} set ready=2 available=2; {kept}"));
+    }
+
+    #[test]
     fn the_available_ones_are_not_counted() {
         let history = format!("{APPLIED} set ready=2; waited status-settled 2");
         assert_broken(&CHECK, &history, "with 2 replicas at rest status.availableReplicas was 1");
     }
 
-    #[test]
-    fn a_status_at_rest_that_is_of_an_older_generation() {
-        let history = format!("{APPLIED} {SETTLED} set generation=2; waited status-settled 2");
-        assert_broken(&CHECK, &history, "status.observedGeneration was 1, and the generation 2");
+    /// The history, with minReadySeconds in the set's spec.
+    fn with_min_ready(before: &str, after: &str) -> History {
+        let mut notes = Notes::new().say(before);
+        notes.modify(Resource::StatefulSets, "web", |set| set["spec"]["minReadySeconds"] = json!(9));
+        notes.say(after).history()
     }
 
     #[test]
+    fn pods_have_to_be_ready_for_a_while_to_be_available() {
+        let ready = format!("{APPLIED} set ready=2; waited status-settled 2;");
+        let later =
+            with_min_ready("set replicas=2;", &format!("{ready} wait 9s; set available=2; completed"));
+        assert_eq!(held(&later), "rest 1, counters 1, counts 1");
+        let findings = judge(&CHECK, &with_min_ready("set replicas=2;", &format!("{ready} completed")));
+        assert!(said(&findings, Kind::Blind)[0].contains("have to be ready for 9 s first"), "{findings:#?}");
+        assert!(said(&findings, Kind::Broken).is_empty());
+    }
+
+    #[test]
+    fn a_status_at_rest_that_is_of_an_older_generation_may_be_a_slow_controllers() {
+        let history = format!("{APPLIED} {SETTLED} set generation=2; waited status-settled 2");
+        assert_blind(&CHECK, &history, "status.observedGeneration was 1, and the generation 2");
+    }
+
+    const FROZEN: &str = "delete all; web-0 terminating; web-0 deleted; web-0 created; web-0 ready;";
+
+    #[test]
     fn a_status_that_never_moves() {
-        let lost = "delete all; web-0 terminating; web-0 deleted; web-0 created; web-0 ready;";
-        let history = format!("{APPLIED} {SETTLED} {lost} waited status-settled 2");
-        assert_broken(&CHECK, &history, "went on saying 2 of 2 while web-0 was gone");
+        let frozen = format!("{APPLIED} {SETTLED} {FROZEN} waited status-settled 2; wait 40s; completed");
+        assert_broken(&CHECK, &frozen, "went on saying 2 of 2 while web-0 was gone");
+        let went_on = format!(
+            "{APPLIED} {SETTLED} delete all; web-1 deleted; web-0 deleted; web-0 created; web-0 ready; web-1 created; \
+             web-1 ready; waited status-settled 2; completed"
+        );
+        assert_broken(&CHECK, &went_on, "went on saying 2 of 2 while web-0 was gone");
+    }
+
+    #[test]
+    fn a_status_that_has_had_no_time_to_move_is_not_blamed() {
+        let soon = format!("{APPLIED} {SETTLED} {FROZEN} waited status-settled 2; wait 20s; completed");
+        assert_blind(&CHECK, &soon, "does not show that the controller had written the status again");
+        let cut = soon.replace("wait 20s; completed", "wait 60s; aborted");
+        assert_blind(&CHECK, &cut, "does not show that the controller had written the status again");
+    }
+
+    #[test]
+    fn a_late_watch_of_the_set_tells_of_the_loss_after_the_wait() {
+        let late = "delete web-0; web-0 terminating; web-0 deleted; web-0 created; web-0 ready; waited status-settled 2; \
+            wait 2s; set ready=1 available=1 current=1 updated=1; set pods=1; set pods=2 current=2 updated=2; \
+            set ready=2 available=2; completed";
+        assert_eq!(
+            held(&history(&format!("{APPLIED} {SETTLED} {late}"))),
+            "rest 2, counters 1, counts 1, loss 1"
+        );
+        let after_the_next =
+            late.replace("waited status-settled 2; wait 2s;", "waited status-settled 2; delete web-1;");
+        let findings = judge(&CHECK, &history(&format!("{APPLIED} {SETTLED} {after_the_next}")));
+        assert!(said(&findings, Kind::Broken).is_empty(), "{findings:#?}");
+        let causes: Vec<_> = findings.of_kind(Kind::Blind).map(|f| f.cause).collect();
+        assert_eq!(causes, [Some(Cause::ControllerLag), Some(Cause::NoOrder)]);
+    }
+
+    #[test]
+    fn a_version_from_before_the_request_shows_nothing_of_what_followed() {
+        let answered = |revision: u64| {
+            let mut notes = Notes::new().say(&format!("{APPLIED} {SETTLED} delete web-0"));
+            let request = notes.clone().history().last().seq;
+            let version =
+                Version { name: "web-0".to_owned(), uid: "uid-1".to_owned(), revision: revision.to_string() };
+            let answer = crate::history::Answered {
+                request,
+                code: 200,
+                message: None,
+                version: Some(version),
+                body: None,
+            };
+            notes.step(Step::Answered(answer.into()));
+            clauses(&judge(&CHECK, &notes.say(&LOST.replace("delete web-0;", "")).say(SETTLED).history()))
+        };
+        assert_eq!(answered(100), "rest 2, counters 2, counts 2, loss 1");
+        assert_eq!(answered(900), "rest 1, counters 2, counts 2");
     }
 
     #[test]
@@ -278,15 +250,49 @@ mod tests {
             notes.request(verb, resource, Some("web-0"), None, json!({}));
             let lost =
                 "web-0 terminating; web-0 deleted; web-0 created; web-0 ready; waited status-settled 2";
-            let findings = judge(&CHECK, &notes.say(lost).history());
-            assert_eq!((findings.held, findings.findings.len()), (2, 2), "{:#?}", findings.findings);
+            assert_eq!(held(&notes.say(lost).history()), "rest 2, counters 1, counts 1");
         }
     }
 
     #[test]
     fn a_status_that_does_not_catch_up() {
-        let history = format!("{APPLIED} wait 60s; timed-out status-settled 2; completed");
-        assert_broken(&CHECK, &history, "yet all 2 pods had long been ready");
+        let late =
+            "wait 40s; bookmark statefulsets; set current=1; wait 20s; timed-out status-settled 2; completed";
+        assert_broken(&CHECK, &format!("{APPLIED} {late}"), "yet all 2 pods had long been ready");
+    }
+
+    #[test]
+    fn a_status_that_nobody_wrote_again_may_be_a_slow_controllers() {
+        let late = format!("{APPLIED} wait 60s; timed-out status-settled 2; completed");
+        assert_blind(&CHECK, &late, "nothing shows that the controller had seen it, so it may be slow");
+    }
+
+    #[test]
+    fn a_status_that_counts_pods_of_a_generation_that_it_never_observed() {
+        let stuck = "scale 3; set replicas=3 generation=2; web-2 created; set pods=3 current=3 updated=3; web-2 ready; \
+            set ready=3 available=3; wait 60s; timed-out status-settled 3; completed";
+        let all = format!("{APPLIED} {SETTLED} {stuck}");
+        assert_broken(
+            &CHECK,
+            &all,
+            "status.replicas was 3, and generation 1, the last one observed, asked for 2",
+        );
+        assert_blind(&CHECK, &all.replace("scale 3;", "scale 3; gap statefulsets;"), "gap");
+        let not_yet =
+            all.replace("set pods=3 current=3 updated=3;", "").replace("set ready=3 available=3;", "");
+        assert_blind(&CHECK, &not_yet, "it may be slow");
+    }
+
+    #[test]
+    fn a_set_between_two_revisions_does_not_settle() {
+        let mut notes = Notes::new().say(&format!("{APPLIED} set ready=2 available=2 current=1 updated=1"));
+        notes.modify(Resource::StatefulSets, "web", |set| {
+            set["status"]["currentRevision"] = json!("web-1");
+            set["status"]["updateRevision"] = json!("web-2");
+        });
+        let findings = judge(&CHECK, &notes.say("wait 60s; timed-out status-settled 2; completed").history());
+        assert!(said(&findings, Kind::Blind)[0].contains("between two revisions"), "{findings:#?}");
+        assert!(said(&findings, Kind::Broken).is_empty());
     }
 
     #[test]
@@ -306,5 +312,28 @@ mod tests {
     #[test]
     fn without_a_wait_for_the_status_nothing_is_said() {
         assert_silent(&CHECK, APPLIED);
+    }
+
+    #[test]
+    fn each_set_is_judged_by_its_own_pods_and_waits() {
+        let mut notes =
+            Notes::new().say(&format!("{APPLIED} {SETTLED} in other; {APPLIED} set ready=2 available=2"));
+        let wait = Wait::StatusSettled { set: "other/web".to_owned(), replicas: 2 };
+        notes.step(Step::Waited { wait, ended_by: None });
+        assert_eq!(held(&notes.clone().history()), "rest 2, counters 2, counts 2");
+        let findings = judge(&CHECK, &notes.say("set ready=3").history());
+        assert!(said(&findings, Kind::Broken)[0].contains("readyReplicas was 3 of 2 replicas of other/web"));
+    }
+
+    #[test]
+    fn a_wait_that_ended_is_judged_by_what_ended_it() {
+        let mut notes = Notes::new().say(&format!("{APPLIED} set ready=2 available=2"));
+        let ended_by = Some(notes.clone().history().last().seq);
+        notes = notes.say("set ready=1 available=1");
+        let wait = Wait::StatusSettled { set: "web".to_owned(), replicas: 2 };
+        let seq = notes.step(Step::Waited { wait, ended_by });
+        let history = notes.say("completed").history();
+        assert!(matches!(history.event(seq).seen, Observation::Step(Step::Waited { .. })));
+        assert_eq!(held(&history), "rest 1, counters 1, counts 1");
     }
 }

@@ -1,163 +1,195 @@
 //! `identity-labels`: each pod carries its own name and a live revision as labels, and a Service finds it by them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
+use super::found_by_name;
 use crate::{
-    checks::{
-        Check, Findings,
-        dns::endpoints::{listed, service_of},
+    checks::{Cause, Check, Findings},
+    history::{Event, ObjectSeen, Resource, Seen},
+    views::{
+        Dimension, PodLife, Set, View, absence, edits::Edits, name_services::POD_NAME_LABEL, order,
+        recreation::requests_by_successor,
     },
-    history::{Change, Event, History, PodLife, Resource, SET},
-    limits,
 };
 
 /// Judges `specs/network-identity/identity-labels.yaml`.
 pub(super) const CHECK: Check = Check { id: "identity-labels", judge };
 
-const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
-const REVISION: &str = "controller-revision-hash";
-/// The Service that selects web-0 by its name label, and the pod that it selects.
-const ONLY: (&str, &str) = ("only-web-0", "web-0");
+/// Each pod carries its name.
+const NAME: &str = "name";
+/// So does each pod that came back after a deletion.
+const NAME_AGAIN: &str = "name-again";
+/// Each pod carries a revision that exists.
+const REVISION: &str = "revision";
+/// So does each pod that came back after a deletion.
+const REVISION_AGAIN: &str = "revision-again";
+const REVISION_LABEL: &str = "controller-revision-hash";
 
-fn judge(history: &History, findings: &mut Findings) {
-    let pods = history.pods();
-    let revisions = revisions(history);
-    for life in &pods {
-        has_its_name(life, findings);
-        has_a_live_revision(history, life, &revisions, findings);
-    }
-    if history.objects(Resource::Services).any(|service| service.name == ONLY.0) {
-        the_service_finds_it(history, &pods, findings);
-    }
-}
-
-fn has_its_name(life: &PodLife<'_>, findings: &mut Findings) {
-    let name = life.name;
-    match life.versions.iter().find(|version| version.what.label(POD_NAME) != Some(name)) {
-        None => findings.held(format!("{name} carries its name as a label"), &[life.birth()]),
-        Some(version) => {
-            let label =
-                version.what.label(POD_NAME).map_or("no label".to_owned(), |v| format!("the label `{v}`"));
-            findings.broken(format!("{name} has {label} at {POD_NAME}"), &[version.event]);
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets() {
+        let edits = Edits::of(view, set);
+        let by_request = requests_by_successor(view, set);
+        let revisions = Revisions::of(view, set);
+        let ended = view.history().ended();
+        let own = set.pods().iter().filter(|life| !edits.touched(life, life.birth()));
+        for life in own.filter(|life| life.birth().seq <= ended.seq) {
+            let versions = life.between(None, ended).iter().copied();
+            let versions = versions.filter(|version| !edits.touched(life, version.event)).collect();
+            let hidden = set.pods().hidden_version(life);
+            let request = by_request.get(life.uid).copied();
+            let pod =
+                Pod { view, set, life, versions, hidden, request, edits: &edits, revisions: &revisions };
+            pod.has_its_name(findings);
+            pod.has_a_live_revision(findings);
         }
+        found_by_name::judge(view, set, &edits, findings);
     }
 }
 
-/// When each ControllerRevision of the set began to be and ceased to be.
-fn revisions(history: &History) -> BTreeMap<&str, (&Event, Option<&Event>)> {
-    let mut revisions = BTreeMap::new();
-    let end = history.ended().seq;
-    for revision in history.objects(Resource::ControllerRevisions).take_while(|seen| seen.event.seq <= end) {
-        let owner =
-            revision.what.controller().map_or(SET, |owner| owner["name"].as_str().unwrap_or_default());
-        if owner == SET {
-            let entry = revisions.entry(revision.what.name.as_str()).or_insert((revision.event, None));
-            entry.1 = (revision.change == Change::Deleted).then_some(revision.event);
+/// The ControllerRevisions of a set by their names: each time that there was one.
+struct Revisions<'h> {
+    by_name: HashMap<&'h str, Vec<Revision<'h>>>,
+    /// Since when the scenario itself was taking revisions away.
+    deleted_by_driver: Option<&'h Event>,
+}
+
+struct Revision<'h> {
+    uid: &'h str,
+    made: Seen<'h, ObjectSeen>,
+    gone: Option<&'h Event>,
+}
+
+impl<'h> Revisions<'h> {
+    fn of(view: &View<'h>, set: &Set<'h>) -> Self {
+        let (history, mut by_name) = (view.history(), HashMap::<&str, Vec<Revision<'_>>>::new());
+        for version in history.objects(set.watch_of(Resource::ControllerRevisions)) {
+            if !is_of(set, version.what) {
+                continue;
+            }
+            let lives = by_name.entry(&version.what.name).or_default();
+            if lives.last().is_none_or(|last| last.uid != version.what.uid) {
+                lives.push(Revision { uid: &version.what.uid, made: version, gone: None });
+            }
+            let is_gone = version.change.is_removal() && version.event.seq <= history.ended().seq;
+            lives.last_mut().expect("it was there or was added").gone = is_gone.then_some(version.event);
         }
-    }
-    revisions
-}
-
-fn has_a_live_revision(
-    history: &History,
-    life: &PodLife<'_>,
-    revisions: &BTreeMap<&str, (&Event, Option<&Event>)>,
-    findings: &mut Findings,
-) {
-    let name = life.name;
-    let mut carried: BTreeMap<&str, (&Event, &Event)> = BTreeMap::new();
-    for version in &life.versions {
-        let Some(hash) = version.what.label(REVISION) else {
-            return findings.broken(format!("{name} has no label {REVISION}"), &[version.event]);
+        let takes = |doing: &&crate::views::Doing<'h>| {
+            let request = doing.request();
+            let is_meant = request.is_some_and(|request| request.is_of(Resource::ControllerRevisions));
+            is_meant || doing.removes_set(set)
         };
-        carried.entry(hash).or_insert((version.event, version.event)).1 = version.event;
+        let deleted_by_driver = view.doings().iter().find(takes).map(|doing| doing.event);
+        Self { by_name, deleted_by_driver }
     }
-    for (hash, (first, last)) in carried {
-        match revisions.get(hash) {
-            Some((made, gone)) if lived_at(made, *gone, first, last) => {
-                findings.held(format!("{name} carries the live revision {hash}"), &[made, first]);
-            }
-            _ => no_such_revision(history, name, hash, first, findings),
+}
+
+/// Whether a ControllerRevision is the set's: its controller is, or it has none and its name begins as the set's do.
+fn is_of(set: &Set<'_>, revision: &ObjectSeen) -> bool {
+    match revision.controller() {
+        Some(owner) => owner["name"] == *set.name,
+        None => revision.name.strip_prefix(set.name).is_some_and(|rest| rest.starts_with('-')),
+    }
+}
+
+struct Pod<'p, 'h> {
+    view: &'p View<'h>,
+    set: &'p Set<'h>,
+    life: &'p PodLife<'h>,
+    /// Its versions up to the end of the scenario, without those after the driver wrote into it.
+    versions: Vec<Seen<'h, ObjectSeen>>,
+    /// The gap that hides some of them.
+    hidden: Option<&'h Event>,
+    /// The request that took away the incarnation before, if one did.
+    request: Option<&'h Event>,
+    edits: &'p Edits<'h>,
+    revisions: &'p Revisions<'h>,
+}
+
+impl<'h> Pod<'_, 'h> {
+    fn has_its_name(&self, findings: &mut Findings) {
+        let (name, own) = (self.name(), self.life.name);
+        if let Some(version) = self.versions.iter().find(|v| v.what.label(POD_NAME_LABEL) != Some(own)) {
+            let label = version.what.label(POD_NAME_LABEL);
+            let label = label.map_or("no label".to_owned(), |value| format!("the label `{value}`"));
+            let what = format!("{name} has {label} at {POD_NAME_LABEL}");
+            return findings.on(NAME).pod(name).broken(what, &[version.event]);
+        }
+        let what = format!("{name} carries its name as a label");
+        self.held([NAME, NAME_AGAIN], what, &[self.life.birth()], findings);
+    }
+
+    fn has_a_live_revision(&self, findings: &mut Findings) {
+        let mut carried: BTreeMap<&str, (&Event, &Event)> = BTreeMap::new();
+        for version in self.versions.iter().filter(|version| self.is_set_there(version.event)) {
+            let Some(hash) = version.what.label(REVISION_LABEL) else {
+                let what = format!("{} has no label {REVISION_LABEL}", self.name());
+                return findings.on(REVISION).pod(self.name()).broken(what, &[version.event]);
+            };
+            carried.entry(hash).or_insert((version.event, version.event)).1 = version.event;
+        }
+        for (hash, (first, last)) in carried {
+            self.is_live(hash, first, last, findings);
         }
     }
-}
 
-/// Whether the revision can have been there all the time in which the pod named it.
-fn lived_at(made: &Event, gone: Option<&Event>, first: &Event, last: &Event) -> bool {
-    let slack_us = limits::OBSERVER_SLACK.wait_us();
-    let born = made.span.until_us <= first.span.until_us.saturating_add(slack_us);
-    born && gone.is_none_or(|gone| gone.span.until_us.saturating_add(slack_us) >= last.span.from_us)
-}
-
-fn no_such_revision(history: &History, name: &str, hash: &str, labelled: &Event, findings: &mut Findings) {
-    let what = format!("{name} carries the revision {hash}, and the set has no such ControllerRevision");
-    match history.gaps(Resource::ControllerRevisions).next() {
-        Some(gap) => findings.blind(what, &[gap, labelled]),
-        None => findings.broken(what, &[labelled]),
+    /// Where the scenario takes the set or its revisions away, they may go before the pods.
+    fn is_set_there(&self, event: &Event) -> bool {
+        let deleted = self.revisions.deleted_by_driver;
+        !self.edits.set_was_removed(event) && !deleted.is_some_and(|deleted| deleted.comes_before(event))
     }
-}
 
-/// The Service that selects by the label lists each incarnation of that pod while it is ready, and no other pod.
-fn the_service_finds_it(history: &History, pods: &[PodLife<'_>], findings: &mut Findings) {
-    let (service, pod) = ONLY;
-    let own: BTreeMap<&str, Vec<&str>> =
-        pods.iter().filter(|life| life.name == pod).map(|life| (life.uid, life.addresses())).collect();
-    let mut found: BTreeMap<&str, &Event> = BTreeMap::new();
-    let mut judged = BTreeSet::new();
-    let slices = history.objects(Resource::EndpointSlices);
-    for slice in slices.filter(|slice| service_of(slice.what) == Some(service)) {
-        for endpoint in listed(slice.what) {
-            let own = own.get(endpoint.uid).filter(|_| endpoint.pod == pod);
-            if own.is_some_and(|own| {
-                own.is_empty() || endpoint.addresses.iter().all(|address| own.contains(address))
-            }) {
-                if endpoint.ready && slice.change != Change::Deleted {
-                    found.entry(endpoint.uid).or_insert(slice.event);
-                }
-            } else if judged.insert((endpoint.uid, endpoint.addresses.clone())) {
-                let addresses: Vec<&str> = endpoint.addresses.iter().copied().collect();
-                let what = format!("the Service {service} lists {} {}", endpoint.pod, addresses.join(", "));
-                strange(history, what, own.is_none() && endpoint.pod == pod, slice.event, findings);
-            }
+    fn is_live(&self, hash: &str, first: &'h Event, last: &'h Event, findings: &mut Findings) {
+        let (history, name) = (self.view.history(), self.name());
+        let watch = self.set.watch_of(Resource::ControllerRevisions);
+        let lives = self.revisions.by_name.get(hash).map_or(&[][..], Vec::as_slice);
+        let covers = |revision: &&Revision<'h>| {
+            let late = !revision.made.change.is_listed()
+                && order::certainly_before(history, first, revision.made.event);
+            let gone = revision.gone.is_some_and(|gone| order::certainly_before(history, gone, last));
+            !late && !gone
+        };
+        let say = findings.on(REVISION).pod(name.as_str());
+        let Some(live) = lives.iter().find(covers) else {
+            let what =
+                format!("{name} carries the revision {hash}, and the set has no such ControllerRevision");
+            let unsure = |event| absence::unsure(self.view, watch, event);
+            return match unsure(first).or_else(|| unsure(last)) {
+                Some(unsure) => say.blind(Cause::Gap, what, &[unsure.event(), first]),
+                None => say.broken(what, &[first, last]),
+            };
+        };
+        if let Some(gap) = history.gap_between(watch, first, last) {
+            let what = format!(
+                "a gap in the watch of ControllerRevisions hides whether {hash} was there all the time"
+            );
+            return say.blind(Cause::Gap, what, &[gap.shown_by, first]);
+        }
+        let what = format!("{name} carries the live revision {hash}");
+        self.held([REVISION, REVISION_AGAIN], what, &[live.made.event, first], findings);
+    }
+
+    /// A clause held, and the other one as well in a pod that came back; unless a gap hides versions of the pod.
+    fn held(&self, clauses: [&'static str; 2], what: String, events: &[&Event], findings: &mut Findings) {
+        let say = findings.on(clauses[0]).pod(self.name());
+        if let Some(gap) = self.hidden {
+            let what = format!("a gap in the watch of pods hides some of {}", self.name());
+            return say.blind(Cause::Gap, what, &[gap, self.life.birth()]);
+        }
+        say.held(what.as_str(), events);
+        if let Some(request) = self.request {
+            let events: Vec<&Event> = events.iter().copied().chain([request]).collect();
+            findings.on(clauses[1]).of(Dimension::Recreated, self.name()).held(what, &events);
         }
     }
-    for life in pods.iter().filter(|life| life.name == pod) {
-        was_found(history, life, found.get(life.uid).copied(), findings);
-    }
-}
 
-fn strange(history: &History, what: String, may_be_hidden: bool, seen: &Event, findings: &mut Findings) {
-    match history.gaps(Resource::Pods).next().filter(|_| may_be_hidden) {
-        Some(gap) => findings
-            .blind(format!("{what}, and a gap in the watch of pods hides which that is"), &[gap, seen]),
-        None => findings.broken(format!("{what}, which is not {} by its present address", ONLY.1), &[seen]),
-    }
-}
-
-fn was_found(history: &History, life: &PodLife<'_>, found: Option<&Event>, findings: &mut Findings) {
-    let (Some(ready), (service, pod)) = (life.first_ready(), ONLY) else { return };
-    let until = life.terminating().unwrap_or(history.last());
-    let waited_us = until.span.until_us.saturating_sub(ready.span.until_us);
-    let bound_us = limits::ENDPOINTS_SETTLED.wait_us() + limits::OBSERVER_SLACK.wait_us();
-    let what = format!(
-        "the Service {service} did not list {pod} ({}) in the {:.1} s in which it was ready",
-        life.uid,
-        waited_us as f64 / 1e6
-    );
-    match found {
-        Some(event) => {
-            findings.held(format!("the Service {service} lists {pod} ({})", life.uid), &[ready, event])
-        }
-        None if waited_us > bound_us && history.gaps(Resource::EndpointSlices).next().is_none() => {
-            findings.broken(what, &[ready, until]);
-        }
-        None => findings.blind(what, &[ready, until]),
+    fn name(&self) -> String {
+        self.set.key(self.life.name)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::CHECK;
     use crate::{
@@ -165,31 +197,25 @@ mod tests {
             Findings, Kind,
             notation::{Notes, judge},
         },
-        history::{Change, Resource},
+        history::{Change, Observation, Resource, Verb},
     };
+
+    fn revision(notes: &mut Notes, name: &str) {
+        let owner = json!([{"kind": "StatefulSet", "name": "web", "controller": true}]);
+        let revision =
+            json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "ownerReferences": owner}});
+        notes.object(Resource::ControllerRevisions, Change::Added, revision);
+    }
 
     fn notes() -> Notes {
         let mut notes = Notes::new();
-        let owner = json!([{"kind": "StatefulSet", "name": "web", "controller": true}]);
-        let revision = json!({"metadata": {"name": "web-1", "uid": "uid-rev", "ownerReferences": owner}});
-        notes.object(Resource::ControllerRevisions, Change::Added, revision);
+        revision(&mut notes, "web-1");
         notes
     }
 
-    fn with_service() -> Notes {
-        let mut notes = notes();
-        notes.object(Resource::Services, Change::Added, json!({"metadata": {"name": "only-web-0"}}));
-        notes
-    }
-
-    fn only(notes: &mut Notes, endpoints: Value) {
-        let labels = json!({"kubernetes.io/service-name": "only-web-0"});
-        let raw = json!({"metadata": {"name": "only-web-0-x", "labels": labels}, "endpoints": endpoints});
-        notes.object(Resource::EndpointSlices, Change::Modified, raw);
-    }
-
-    fn endpoint(pod: &str, uid: &str, address: &str) -> Value {
-        json!({"addresses": [address], "conditions": {"ready": true}, "targetRef": {"name": pod, "uid": uid}})
+    fn gone(notes: &mut Notes, name: &str) {
+        let revision = notes.present(Resource::ControllerRevisions, name);
+        notes.object(Resource::ControllerRevisions, Change::Deleted, revision);
     }
 
     fn said(findings: &Findings, kind: Kind) -> Vec<&str> {
@@ -197,7 +223,7 @@ mod tests {
     }
 
     fn broken(notes: Notes) -> String {
-        said(&judge(&CHECK, &notes.history()), Kind::Broken).join("; ")
+        said(&judge(&CHECK, &notes.say("completed").history()), Kind::Broken).join("; ")
     }
 
     #[test]
@@ -213,7 +239,7 @@ mod tests {
         let none = broken(notes().say(&format!("web-0 created; web-0 unlabel {name}")));
         assert_eq!(none, format!("web-0 has no label at {name}"));
         let other = broken(notes().say(&format!("web-0 created; web-0 label {name}=web-1")));
-        assert_eq!(other, format!("web-0 has the label `web-1` at {name}"));
+        assert!(other.contains("the label `web-1`"), "{other}");
     }
 
     #[test]
@@ -228,75 +254,103 @@ mod tests {
     #[test]
     fn the_revision_is_removed_while_a_pod_names_it() {
         let mut notes = notes().say("web-0 created");
-        let revision = notes.present(Resource::ControllerRevisions, "web-1");
-        notes.object(Resource::ControllerRevisions, Change::Deleted, revision);
+        gone(&mut notes, "web-1");
+        let soon = notes.clone().say("wait 1s; web-0 running; web-0 deleted");
+        assert_eq!(broken(soon), "", "the two watches are too close together");
         assert!(
             broken(notes.say("wait 10s; web-0 running; web-0 ready")).contains("no such ControllerRevision")
         );
     }
 
     #[test]
+    fn a_revision_may_go_with_its_set_or_when_no_pod_names_it() {
+        let mut notes = notes().say("set replicas=1; web-0 created");
+        notes.request(Verb::Delete, Resource::StatefulSets, Some("web"), None, json!({}));
+        gone(&mut notes, "web-1");
+        assert_eq!(broken(notes.say("wait 10s; web-0 running; web-0 terminating; web-0 deleted")), "");
+        let mut rolled = self::notes().say("web-0 created; web-0 deleted; wait 10s");
+        revision(&mut rolled, "web-2");
+        gone(&mut rolled, "web-1");
+        let rolled = rolled.say("web-0 created; web-0 ready");
+        let mut relabelled = rolled.clone();
+        relabelled.modify(Resource::Pods, "web-0", |pod| {
+            pod["metadata"]["labels"]["controller-revision-hash"] = json!("web-2");
+        });
+        assert!(broken(rolled.say("wait 10s; web-0 running; web-0 ready")).contains("the revision web-1"));
+        assert_eq!(broken(relabelled.say("wait 10s; web-0 running; web-0 ready")), "");
+    }
+
+    #[test]
+    fn a_late_watch_of_revisions_is_waited_for() {
+        let mut late = Notes::new().say("web-0 created; web-0 ready; wait 4s");
+        revision(&mut late, "web-1");
+        let findings = judge(&CHECK, &late.say("completed").history());
+        assert_eq!((findings.held, findings.findings.len()), (2, 2), "{findings:#?}");
+        let early = judge(&CHECK, &Notes::new().say("web-0 created; wait 2s; aborted").history());
+        assert!(said(&early, Kind::Broken).is_empty() && said(&early, Kind::Blind).len() == 1);
+    }
+
+    #[test]
     fn a_gap_may_hide_the_revision() {
-        let hidden = judge(&CHECK, &Notes::new().say("gap controllerrevisions; web-0 created").history());
+        let hidden =
+            judge(&CHECK, &Notes::new().say("gap controllerrevisions; web-0 created; completed").history());
         assert!(said(&hidden, Kind::Blind)[0].contains("no such ControllerRevision"));
         assert!(said(&hidden, Kind::Broken).is_empty());
+        let between =
+            "web-0 created; gap controllerrevisions; opened controllerrevisions; web-0 ready; completed";
+        let hidden = judge(&CHECK, &notes().say(between).history());
+        assert!(said(&hidden, Kind::Blind)[0].contains("was there all the time"), "{hidden:#?}");
     }
 
     #[test]
-    fn the_service_finds_each_incarnation_by_its_label() {
-        let mut notes = with_service().say("web-0 created; web-0 ready");
-        only(&mut notes, json!([endpoint("web-0", "uid-1", "10.0.0.10")]));
-        notes = notes.say("web-0 deleted; web-0 created; web-0 address 10.0.0.77; web-0 ready");
-        only(&mut notes, json!([endpoint("web-0", "uid-2", "10.0.0.77")]));
-        let findings = judge(&CHECK, &notes.history());
-        assert_eq!((findings.held, findings.findings.len()), (6, 6), "{findings:#?}");
+    fn revisions_that_were_never_watched_leave_it_open() {
+        let mut history = Notes::new().say("web-0 created; web-0 ready; completed").history();
+        history.events.retain(|event| {
+            let resource = match &event.seen {
+                Observation::WatchOpened { resource, .. } => Some(*resource),
+                Observation::List(list) => Some(list.of.resource),
+                _ => None,
+            };
+            resource != Some(Resource::ControllerRevisions)
+        });
+        (0..).zip(&mut history.events).for_each(|(seq, event)| event.seq = seq);
+        let findings = judge(&CHECK, &crate::history::History::new("noted", history.events));
+        assert!(said(&findings, Kind::Broken).is_empty(), "{findings:#?}");
+        assert!(said(&findings, Kind::Blind)[0].contains("no such ControllerRevision"));
     }
 
     #[test]
-    fn the_service_lists_another_pod_as_well_or_an_old_address() {
-        let mut notes = with_service().say("web-0 created; web-0 ready; web-1 created; web-1 ready");
-        let both = [endpoint("web-0", "uid-1", "10.0.0.10"), endpoint("web-1", "uid-2", "10.0.0.11")];
-        only(&mut notes, json!(both));
-        assert!(broken(notes).contains("only-web-0 lists web-1 10.0.0.11, which is not web-0"));
-        let mut notes = with_service().say("web-0 created; web-0 ready");
-        only(&mut notes, json!([endpoint("web-0", "uid-1", "10.0.0.99")]));
-        assert!(broken(notes).contains("lists web-0 10.0.0.99"));
+    fn a_gap_hides_versions_of_a_pod() {
+        let lost = "web-0 created; gap pods; web-0 listed-again; opened pods; web-1 created; completed";
+        let findings = judge(&CHECK, &notes().say(lost).history());
+        assert_eq!(findings.held, 2, "web-1 was seen whole");
+        assert_eq!(said(&findings, Kind::Blind), ["a gap in the watch of pods hides some of web-0"; 2]);
     }
 
     #[test]
-    fn the_service_does_not_find_the_pod() {
-        let long = broken(with_service().say("web-0 created; web-0 ready; wait 70s; web-0 terminating"));
-        assert!(long.contains("did not list web-0 (uid-1) in the 70.1 s"), "{long}");
-        let short =
-            judge(&CHECK, &with_service().say("web-0 created; web-0 ready; wait 9s; completed").history());
-        assert!(said(&short, Kind::Blind)[0].contains("did not list web-0"), "{short:#?}");
-        let just = judge(
-            &CHECK,
-            &with_service().say("web-0 created; web-0 ready; wait 64.9s; web-0 terminating").history(),
-        );
-        assert!(said(&just, Kind::Blind)[0].contains("in the 65.0 s"), "{just:#?}");
+    fn a_pod_that_the_scenario_relabels_is_judged_up_to_then() {
+        let name = "statefulset.kubernetes.io/pod-name";
+        let mut notes = notes().say("web-0 created");
+        notes.request(Verb::Patch, Resource::Pods, Some("web-0"), None, json!({}));
+        let findings =
+            judge(&CHECK, &notes.say(&format!("web-0 unlabel {name}; web-0 ready; completed")).history());
+        assert_eq!((findings.held, findings.findings.len()), (2, 2), "{findings:#?}");
     }
 
     #[test]
-    fn the_service_has_the_pod_as_not_ready_all_the_time() {
-        let mut notes = with_service().say("web-0 created; web-0 ready");
-        let mut unready = endpoint("web-0", "uid-1", "10.0.0.10");
-        unready["conditions"]["ready"] = json!(false);
-        only(&mut notes, json!([unready]));
-        assert!(broken(notes.say("wait 70s; web-0 terminating")).contains("did not list web-0"));
+    fn a_pod_that_came_back_is_evidence_of_its_own() {
+        let lost = "web-0 created; delete web-0; web-0 deleted; web-0 created";
+        let findings = judge(&CHECK, &notes().say(lost).history());
+        let mut clauses: Vec<&str> = findings.evidence.iter().map(|e| e.clause).collect();
+        clauses.sort_unstable();
+        assert_eq!(clauses, ["name", "name-again", "revision", "revision-again"]);
     }
 
     #[test]
-    fn a_gap_hides_only_which_web_0_that_is() {
-        let listed = |endpoint: Value| {
-            let mut notes = with_service().say("web-0 created; web-0 ready; web-1 created; gap pods");
-            only(&mut notes, json!([endpoint]));
-            let findings = judge(&CHECK, &notes.history());
-            let blind = said(&findings, Kind::Blind).iter().any(|what| what.contains("hides which that is"));
-            (blind, !said(&findings, Kind::Broken).is_empty())
-        };
-        assert_eq!(listed(endpoint("web-0", "uid-9", "10.0.0.10")), (true, false));
-        assert_eq!(listed(endpoint("web-1", "uid-2", "10.0.0.11")), (false, true));
-        assert_eq!(listed(endpoint("web-0", "uid-1", "10.0.0.99")), (false, true));
+    fn sets_of_several_namespaces_have_revisions_of_their_own() {
+        let mut notes = notes().say("web-0 created; in other; web-0 created");
+        assert!(broken(notes.clone()).starts_with("other/web-0 carries the revision web-1"));
+        revision(&mut notes, "web-1");
+        assert_eq!(broken(notes), "");
     }
 }

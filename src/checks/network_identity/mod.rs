@@ -2,10 +2,14 @@
 
 use super::Check;
 
+mod came_back;
+mod found_by_name;
 mod fqdn_self_view;
 mod hostname_equals_pod_name;
+mod identity;
 mod identity_labels;
 mod identity_stable_on_recreate;
+mod new_names;
 mod pod_identity_fields;
 
 /// The checks of this area.
