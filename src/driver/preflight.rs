@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Done, Driver, Stop, probing::Whereabouts};
 use crate::{
     cluster::{Backend, Probe, ResolverConfig, Surroundings, backends_of, dns::Asker},
-    history::{Purpose, Resource, Transport},
+    history::{Discovered, Purpose, Resource, Step, Transport},
     spec::Condition,
 };
 
@@ -52,6 +52,12 @@ impl Driver {
         let askers = askers.map_err(|error| Stop::environment(format!("{error:#}")))?;
         let storage_class = self.shared.surroundings().storage_class;
         let surroundings = Surroundings { zone, nameservers, search, backends, probes, storage_class };
+        let discovered = Discovered {
+            zone: surroundings.zone.clone(),
+            backends: surroundings.backend_endpoints(),
+            probes: surroundings.probe_endpoints(),
+        };
+        self.recorder.step(Step::Discovered(discovered.into()));
         *self.shared.found.lock().expect("no holder panics") = (surroundings, askers);
         Ok(())
     }

@@ -221,6 +221,12 @@ fn one_line(text: &str) -> String {
 pub(super) fn step(step: &Step) -> String {
     match step {
         Step::Started(started) => format!("begins in the namespace {}", started.namespace),
+        Step::Discovered(found) => format!(
+            "has found the zone {}, {} DNS backends and {} probes",
+            found.zone.as_deref().unwrap_or("unknown"),
+            found.backends.len(),
+            found.probes.len()
+        ),
         Step::Requested(request) => format!("asks: {}", self::request(request)),
         Step::Answered(answer) => {
             let message = answer.message.as_ref().map(|message| format!(": {message}"));
