@@ -183,6 +183,9 @@ pub async fn server_version(server: &Server) -> Result<String, Unanswered> {
     let reply = server.get_patiently("/version").await?;
     match reply.body["gitVersion"].as_str().filter(|_| reply.is_ok()) {
         Some(version) => Ok(version.to_owned()),
+        None if reply.code == 401 => {
+            Err(Unanswered { reason: format!("its credentials are refused (401): {}", reply.message()) })
+        }
         None => Err(Unanswered { reason: format!("/version answered {}: {}", reply.code, reply.message()) }),
     }
 }

@@ -165,7 +165,11 @@ impl Server {
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Reply, Unanswered> {
-        let response = self.client.send(request).await.map_err(|error| unanswered(&error))?;
+        let response = self.client.send(request).await.map_err(|error| match error {
+            // kube's word for a layer below it, which says the rest itself.
+            kube::Error::Service(below) => unanswered(below.as_ref()),
+            error => unanswered(&error),
+        })?;
         let code = response.status().as_u16();
         let retry_after_secs =
             response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
