@@ -59,6 +59,13 @@ pub const ANSWER: Size = Size {
     reason: "a page of 500 objects of the greatest size that etcd takes by default (1.5 MiB) is larger and is not seen; what is real stays below 10 MiB, and a server gone wrong must not fill the memory",
 };
 
+/// What a command in a container prints.
+pub const PRINTED: Size = Size {
+    name: "printed",
+    bytes: 4 << 20,
+    reason: "what the harness asks for is some lines; a command gone wrong must fill neither the memory nor the record",
+};
+
 /// A kubeconfig, and each file that one names.
 pub const KUBECONFIG: Size = Size {
     name: "kubeconfig",
@@ -181,6 +188,13 @@ limits! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_size_has_a_reason() {
+        for size in [ANSWER, PRINTED, KUBECONFIG, PLUGIN_OUTPUT] {
+            assert!(size.bytes > 0 && size.reason.len() > 20, "{}", size.name);
+        }
+    }
 
     #[test]
     fn names_are_unique_and_every_limit_has_a_reason() {

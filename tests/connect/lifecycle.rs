@@ -250,3 +250,45 @@ fn a_kubeconfig_that_is_a_pipe_without_a_writer_ends() {
     assert_eq!(ended.code, Some(64), "{}", ended.said);
     assert!(ended.said.contains("nobody wrote to it within 10 s"), "{}", ended.said);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_exec_has_the_servers_own_sentence_and_no_credential() {
+    let bench = Bench::new();
+    let refuses: Answer = Arc::new(|seen, _| {
+        Some((403, status(403, &format!("no exec here, {:?}", seen.header("authorization")))))
+    });
+    let (_api, _) = server(&bench, refuses, &json!({"token": "canary-token"}));
+    let client = connection(&bench).await.client("test").unwrap();
+    let said = steadfast::cluster::run_in_pod(&client, "a", "web-0", &["true".to_owned()]).await.unwrap_err();
+    assert!(said.contains("the server answered 403 and opened no stream: no exec here"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+}
+
+#[test]
+fn a_server_that_calls_itself_embedded_is_a_model_over_tcp() {
+    let bench = Bench::new();
+    let mut served = std::process::Command::new(env!("CARGO_BIN_EXE_steadfast"))
+        .args(["embedded", "serve", "--out"])
+        .arg(bench.path("config"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(served.stdout.take().unwrap()), &mut ready)
+        .unwrap();
+    let kubeconfig = bench.path("config").display().to_string();
+    let ended =
+        bench.steadfast_run(&Typed::default().with(&["--kubeconfig", &kubeconfig, "--deadline-secs", "12"]));
+    served.kill().unwrap();
+    served.wait().unwrap();
+    assert!(
+        ended.said.contains("MODEL: v1.37.0-embedded is a model of a cluster, and no real one"),
+        "{}",
+        ended.said
+    );
+    assert!(ended.said.contains("VERDICT of the MODEL, and of no real cluster"), "{}", ended.said);
+    let page = std::fs::read_to_string(bench.path("out/report.html")).unwrap();
+    assert!(page.contains("<title>MODEL: ") && page.contains("<h1>MODEL: "));
+    let junit = std::fs::read_to_string(bench.path("out/junit.xml")).unwrap();
+    assert!(junit.contains(r#"<property name="embedded" value="true""#), "{junit}");
+}

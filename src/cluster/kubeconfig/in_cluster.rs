@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::{Unusable, files, usable};
+use super::{Unusable, files, impersonation};
 use crate::{
     cluster::{
         access::{Access, Login, Origin, Trust},
@@ -50,7 +50,7 @@ async fn in_folder(
         trust: Trust { authorities: authorities(ca_file).await, ..Trust::default() },
         identity: None,
         login,
-        impersonation: usable::impersonation_by_flags(target)?,
+        impersonation: impersonation::by_flags(target)?,
         origin: Origin {
             source: "the service account of this pod".to_owned(),
             server: "$KUBERNETES_SERVICE_HOST".to_owned(),

@@ -5,11 +5,14 @@
 mod choose;
 mod field;
 pub(super) mod files;
+mod impersonation;
 mod in_cluster;
+mod login;
 pub(super) mod model;
+mod trust;
 mod unusable;
 mod usable;
-mod yaml;
+pub(super) mod yaml;
 
 use anyhow::{Result, anyhow};
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_saphyr::{DuplicateKeyPolicy, options};
 
 /// The first document of a file; null where there is none. The error is the place where it stops to be YAML.
-pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
+pub(in crate::cluster) fn read(bytes: &[u8]) -> Result<Value, String> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| format!("byte {} is no UTF-8", error.valid_up_to()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

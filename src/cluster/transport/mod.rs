@@ -19,6 +19,7 @@ use std::{
 use anyhow::Result;
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use kube::{Client, client::Body};
@@ -31,7 +32,12 @@ use self::{
     identity::{Renewal, Shown},
     login::{Current, Login},
 };
-use super::{access::Access, kubeconfig::Unusable, waiting::Waiting};
+use super::{
+    access::Access,
+    answer::{beginning, visible_text},
+    kubeconfig::Unusable,
+    waiting::Waiting,
+};
 use crate::secret::Secret;
 
 pub(super) use proxy::Proxy;
@@ -178,6 +184,7 @@ impl Service<Request<Body>> for Requests {
 
 impl Shared {
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Guarded>, BoxError> {
+        let is_upgrade = request.headers().contains_key(header::UPGRADE);
         let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
         *request.uri_mut() = self.base.uri(request.uri())?;
         let headers = request.headers_mut();
@@ -204,7 +211,11 @@ impl Shared {
             }
         };
         let secrets = [self.login.secrets(), self.proxy_secrets.clone()].concat();
-        guard::guarded(response, is_watch, &secrets).await
+        let response = guard::guarded(response, is_watch, &secrets).await?;
+        match is_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            true => Err(not_upgraded(response).await),
+            false => Ok(response),
+        }
     }
 
     async fn again(&self, request: Request<Body>, newer: &Current) -> Result<Response<Incoming>, BoxError> {
@@ -242,6 +253,16 @@ impl Shared {
             *self.http.lock().expect("no holder panics") = client(&self.connector);
         }
     }
+}
+
+/// Why the server, or a proxy before it, does not open a stream for exec or a port: its own sentence, which kube drops.
+async fn not_upgraded(response: Response<Guarded>) -> BoxError {
+    let code = response.status().as_u16();
+    let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    let said = said["message"].as_str().map_or_else(|| beginning(&text), visible_text);
+    format!("the server answered {code} and opened no stream: {said}").into()
 }
 
 /// What hinders a request, in one sentence.

@@ -19,7 +19,11 @@ use tokio::{
 
 use super::identity;
 use crate::{
-    cluster::{access::Plugin, answer},
+    cluster::{
+        access::Plugin,
+        answer,
+        kubeconfig::{files, yaml},
+    },
     limits,
     secret::{self, Secret},
 };
@@ -114,11 +118,7 @@ fn start(plugin: &Plugin, interactive: bool) -> Result<Child, String> {
             std::io::ErrorKind::NotFound => {
                 format!("{} is not installed, or not in $PATH{hint}", named(plugin))
             }
-            _ => format!(
-                "{} could not be started ({}){hint}",
-                named(plugin),
-                crate::cluster::kubeconfig::files::plain(&error)
-            ),
+            _ => format!("{} could not be started ({}){hint}", named(plugin), files::plain(&error)),
         }
     })
 }
@@ -196,7 +196,7 @@ fn read(stdout: &[u8], plugin: &Plugin, provider: &CryptoProvider) -> Result<Cre
     if stdout.len() > limits::PLUGIN_OUTPUT.bytes {
         return Err(format!("printed more than {} MiB", limits::PLUGIN_OUTPUT.bytes >> 20));
     }
-    let said: Value = serde_saphyr::from_slice(stdout).unwrap_or(Value::Null);
+    let said: Value = yaml::read(stdout).unwrap_or(Value::Null);
     let expected = plugin.exec.api_version.as_deref().unwrap_or_default();
     if said["kind"] != "ExecCredential" {
         return Err(format!("printed {} bytes that are no ExecCredential", stdout.len()));
