@@ -24,12 +24,18 @@ struct Searched {
     texts: AtomicUsize,
 }
 
+impl Drop for Searched {
+    fn drop(&mut self) {
+        println!("{:?} runs of a program, {:?} texts searched", self.programs, self.texts);
+    }
+}
+
 impl Searched {
     /// Runs what connects, silently and with all detail, and looks through everything.
     fn through(&self, place: &str, bench: &Bench, typed: &Typed) {
         let cleanup = bench.steadfast(typed);
         let detailed =
-            typed.clone().with(&["--verbose", "--deadline-secs", "5"]).environment("RUST_LOG", "trace");
+            typed.clone().with(&["--verbose", "--deadline-secs", "2"]).environment("RUST_LOG", "trace");
         let run = bench.steadfast_run(&detailed.environment("RUST_BACKTRACE", "1"));
         self.programs.fetch_add(2, Ordering::Relaxed);
         let mut texts = bench.reports();
@@ -72,7 +78,7 @@ fn as_page(said: &str) -> String {
 /// As a list of objects that bear the text where an object has a name.
 fn as_list(said: &str) -> String {
     json!({"kind": "NodeList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"},
-           "items": [{"metadata": {"name": said, "uid": said}}]})
+           "items": [{"metadata": {"name": said, "uid": said}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]})
     .to_string()
 }
 
@@ -145,13 +151,12 @@ fn no_credential_is_shown_whatever_the_server_does() {
                     searched.through(
                         &format!("{place}, {failure}"),
                         &bench,
-                        &typed.with(&["--request-timeout", "2"]),
+                        &typed.with(&["--request-timeout", "1"]),
                     );
                 }
             });
         }
     });
-    println!("{searched:?}", searched = (searched.programs, searched.texts));
 }
 
 #[test]

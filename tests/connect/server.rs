@@ -80,6 +80,13 @@ pub(crate) fn healthy(seen: &Seen) -> (u16, String) {
         "/apis" => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
         "/api/v1/namespaces" => list("NamespaceList"),
         "/api/v1/nodes" => list("NodeList"),
+        "/api/v1/persistentvolumes" => list("PersistentVolumeList"),
+        "/apis/storage.k8s.io/v1/storageclasses" => json!({
+            "kind": "StorageClassList", "apiVersion": "storage.k8s.io/v1", "metadata": {"resourceVersion": "1"}, "items": []
+        }),
+        "/apis/discovery.k8s.io" => json!({
+            "kind": "APIGroup", "apiVersion": "v1", "preferredVersion": {"groupVersion": "discovery.k8s.io/v1", "version": "v1"}
+        }),
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => json!({
             "kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": {"allowed": true}
         }),
