@@ -11,7 +11,6 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 
-use super::login::SECRET_BYTES;
 use crate::{
     limits,
     secret::{self, Secret},
@@ -23,21 +22,34 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Guarded = Either<Full<Bytes>, Bound<Incoming>>;
 
 /// The response, with its body watched over. A refusal is read to its end and masked; what is granted is passed on as it
-/// comes, bounded, and with our own credentials blotted out.
+/// comes, bounded, and with what we sent blotted out. `more` are secrets that we did not send as they are.
 pub(super) async fn guarded(
     response: Response<Incoming>,
     is_watch: bool,
-    secrets: &[Secret],
+    sent: Vec<Secret>,
+    more: Vec<Secret>,
 ) -> Result<Response<Guarded>, BoxError> {
     let status = response.status();
     if status.is_success() || status.is_informational() {
-        return Ok(response.map(|body| Either::Right(Bound::new(body, is_watch, secrets))));
+        return Ok(response.map(|body| Either::Right(Bound::new(body, is_watch, sent))));
     }
     let (mut head, body) = response.into_parts();
     let body = Limited::new(body, limits::ANSWER.bytes).collect().await?.to_bytes();
-    let text = secret::masked(&secret::without(&String::from_utf8_lossy(&body), secrets));
+    let secrets: Vec<Secret> =
+        sent.into_iter().chain(more).filter(|secret| is_longer(secret, SHORT_BYTES)).collect();
+    let text = secret::masked(&secret::without(&String::from_utf8_lossy(&body), &secrets));
     head.headers.remove(header::CONTENT_LENGTH);
     Ok(Response::from_parts(head, Either::Left(Full::from(text.into_bytes()))))
+}
+
+/// What is as short as this is left in a refusal, of which it would leave nothing that can be read.
+const SHORT_BYTES: usize = 3;
+
+/// What is as short as this is left in what is granted: it may be a word, and objects are evidence.
+const WORD_BYTES: usize = 15;
+
+fn is_longer(secret: &Secret, bytes: usize) -> bool {
+    secret.expose().len() > bytes
 }
 
 /// A body that fails when it, or one line of a watch, is longer than an answer may be.
@@ -49,9 +61,8 @@ pub(super) struct Bound<B> {
 }
 
 impl<B> Bound<B> {
-    fn new(body: B, is_watch: bool, secrets: &[Secret]) -> Self {
-        let secrets =
-            secrets.iter().filter(|secret| secret.expose().len() >= SECRET_BYTES).cloned().collect();
+    fn new(body: B, is_watch: bool, sent: Vec<Secret>) -> Self {
+        let secrets = sent.into_iter().filter(|secret| is_longer(secret, WORD_BYTES)).collect();
         Self { body, is_watch, secrets, seen: 0 }
     }
 
@@ -125,8 +136,8 @@ mod tests {
 
     async fn read(chunks: Vec<Vec<u8>>, is_watch: bool, secrets: &[&str]) -> Result<Bytes, BoxError> {
         let frames = chunks.into_iter().map(|chunk| Ok::<_, BoxError>(Frame::data(Bytes::from(chunk))));
-        let secrets: Vec<Secret> = secrets.iter().map(|secret| Secret::new(*secret)).collect();
-        let body = Bound::new(StreamBody::new(stream::iter(frames)), is_watch, &secrets);
+        let secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+        let body = Bound::new(StreamBody::new(stream::iter(frames)), is_watch, secrets);
         Ok(body.collect().await?.to_bytes())
     }
 
@@ -141,9 +152,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn our_own_credentials_are_blotted_out() {
-        let chunks = vec![b"x canary-token y canary-token".to_vec(), b" short z".to_vec()];
-        let text = read(chunks, false, &["canary-token", "short"]).await.unwrap();
-        assert_eq!(text, "x ************ y ************ short z");
+    async fn our_own_credentials_are_blotted_out_and_words_are_not() {
+        let chunks = vec![b"x canary-token-0123 y canary-token-0123".to_vec(), b" kube-system z".to_vec()];
+        let text = read(chunks, false, &["canary-token-0123", "kube-system"]).await.unwrap();
+        assert_eq!(text, "x ***************** y ***************** kube-system z");
     }
 }

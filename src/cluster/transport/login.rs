@@ -54,6 +54,8 @@ impl std::error::Error for NoLogin {}
 pub(super) struct Login {
     source: Source,
     waiting: Waiting,
+    /// A password, which is sent in another form.
+    decoded: Option<Secret>,
     state: Mutex<State>,
 }
 
@@ -76,13 +78,13 @@ struct State {
     running: Option<Run>,
     /// What the last run failed with, and when: all who ask meanwhile are told the same.
     failed: Option<(Instant, String)>,
-    /// All that was ever sent, and must not be shown.
+    /// All that was ever sent, which nobody may repeat.
     secrets: Vec<Secret>,
 }
 
 impl Login {
     pub(super) fn new(login: access::Login, provider: Arc<CryptoProvider>, waiting: Waiting) -> Self {
-        let mut secrets = Vec::new();
+        let (mut secrets, mut decoded) = (Vec::new(), None);
         let (source, header) = match login {
             access::Login::Anonymous => (Source::Never, None),
             access::Login::Token(token) => {
@@ -91,15 +93,12 @@ impl Login {
             }
             access::Login::Basic { user, password } => {
                 let pair = Secret::new(STANDARD.encode(format!("{user}:{}", password.expose())));
-                secrets.extend([password, pair.clone()]);
+                secrets.push(pair.clone());
+                decoded = Some(password);
                 (Source::Never, header("Basic", &pair))
             }
             access::Login::TokenFile { file, instead } => (Source::File { file, instead }, None),
-            access::Login::Plugin(plugin) => {
-                let given = plugin.exec.args.iter().chain(plugin.exec.env.iter().map(|(_, value)| value));
-                secrets.extend(given.filter(|given| given.expose().len() >= SECRET_BYTES).cloned());
-                (Source::Plugin { plugin: Arc::from(plugin), provider }, None)
-            }
+            access::Login::Plugin(plugin) => (Source::Plugin { plugin: Arc::from(plugin), provider }, None),
         };
         let current = Current { header, ..Current::default() };
         let state = State {
@@ -111,12 +110,17 @@ impl Login {
             failed: None,
             secrets,
         };
-        Self { source, waiting, state: Mutex::new(state) }
+        Self { source, waiting, decoded, state: Mutex::new(state) }
     }
 
-    /// All that must not be shown.
-    pub(super) fn secrets(&self) -> Vec<Secret> {
+    /// All that was ever sent, as it was sent.
+    pub(super) fn sent(&self) -> Vec<Secret> {
         self.state().secrets.clone()
+    }
+
+    /// What was sent in another form.
+    pub(super) fn decoded(&self) -> Option<Secret> {
+        self.decoded.clone()
     }
 
     /// What to send.
@@ -295,9 +299,6 @@ impl State {
         }
     }
 }
-
-/// How long something must be to be masked wherever it stands: shorter ones would be found in plain words.
-pub(super) const SECRET_BYTES: usize = 8;
 
 fn bearer(token: &Secret) -> Option<HeaderValue> {
     header("Bearer", token)

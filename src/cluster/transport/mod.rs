@@ -210,8 +210,9 @@ impl Shared {
                 response
             }
         };
-        let secrets = [self.login.secrets(), self.proxy_secrets.clone()].concat();
-        let response = guard::guarded(response, is_watch, &secrets).await?;
+        let sent = self.login.sent();
+        let more = self.proxy_secrets.iter().cloned().chain(self.login.decoded()).collect();
+        let response = guard::guarded(response, is_watch, sent, more).await?;
         match is_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             true => Err(not_upgraded(response).await),
             false => Ok(response),
