@@ -43,6 +43,10 @@ selftest *args:
 conformance *args:
     cargo test --release --test conformance -- {{args}}
 
+# Tries 150 ways to connect, with this kubectl beside; prints what each makes of them
+connect kubectl="kubectl":
+    KUBECTL=$(command -v {{kubectl}}) cargo test --test connect -- --nocapture table
+
 # Compares the cluster in KUBECONFIG, and the records of others, with the model
 parity *args:
     cargo test --release --test parity -- {{args}}

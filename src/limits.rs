@@ -59,6 +59,27 @@ pub const ANSWER: Size = Size {
     reason: "a page of 500 objects of the greatest size that etcd takes by default (1.5 MiB) is larger and is not seen; what is real stays below 10 MiB, and a server gone wrong must not fill the memory",
 };
 
+/// What a command in a container prints.
+pub const PRINTED: Size = Size {
+    name: "printed",
+    bytes: 4 << 20,
+    reason: "what the harness asks for is some lines; a command gone wrong must fill neither the memory nor the record",
+};
+
+/// A kubeconfig, and each file that one names.
+pub const KUBECONFIG: Size = Size {
+    name: "kubeconfig",
+    bytes: 16 << 20,
+    reason: "some thousand clusters with their certificates; a device or a pipe without an end is told from it",
+};
+
+/// What a credential plugin prints.
+pub const PLUGIN_OUTPUT: Size = Size {
+    name: "plugin-output",
+    bytes: 1 << 20,
+    reason: "a token, a certificate and a key are some kilobytes; a plugin gone wrong must not fill the memory",
+};
+
 limits! {
     /// How long the controller may act on a readiness that the API server has already taken back.
     READINESS_LAG = "readiness-lag", 5_000,
@@ -132,6 +153,27 @@ limits! {
     /// What a first contact with the API server may take.
     CONNECT = "connect", 10_000,
         "a server that does not accept in this time is down for a test's purposes";
+    /// A kubeconfig, or a file that one names.
+    READ = "read", 10_000,
+        "files are read at once; a pipe is given the time that a program needs to write a kubeconfig to it";
+    /// A credential plugin that asks nobody.
+    PLUGIN = "plugin", 60_000,
+        "one that asks a cloud takes a second or two; one that takes a minute hangs";
+    /// A credential plugin that may ask a person.
+    PLUGIN_INTERACTIVE = "plugin-interactive", 300_000,
+        "a person who logs in through a browser needs a minute or two";
+    /// How long what a credential plugin gave, or failed with, stands before it is run again.
+    LOGIN_AGAIN = "login-again", 10_000,
+        "credentials that are refused when they are new, or that are over when they come, would have the plugin run for each request";
+    /// How old a token may be that was read from a file.
+    TOKEN_AGAIN = "token-again", 10_000,
+        "kubelets renew tokens minutes before they end; one that is refused is read again at once";
+    /// From when on a person who waits for a connection is told for what.
+    WAITING_TOLD = "waiting-told", 2_000,
+        "what takes longer than that looks like a program that hangs";
+    /// One request where --request-timeout says that it has no bound of its own.
+    UNBOUNDED = "unbounded", 86_400_000,
+        "a day: the deadline of the run ends it long before";
     /// All of the clean-up after Ctrl-C, SIGTERM or a panic.
     CLEANUP_INTERRUPTED = "cleanup-interrupted", 20_000,
         "deletes are sent in the first second; the rest is waiting for the namespaces to go";
@@ -158,6 +200,13 @@ limits! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_size_has_a_reason() {
+        for size in [ANSWER, PRINTED, KUBECONFIG, PLUGIN_OUTPUT] {
+            assert!(size.bytes > 0 && size.reason.len() > 20, "{}", size.name);
+        }
+    }
 
     #[test]
     fn names_are_unique_and_every_limit_has_a_reason() {

@@ -1,16 +1,42 @@
 //! What a run and a clean-up can be told, as plain data. The command line makes it from flags; tests write it by hand.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use crate::{limits, report::junit};
+use crate::{limits, report::junit, secret::Secret};
 
-/// How the cluster is found.
+/// How the cluster is found, in kubectl's words: each field is what the flag of that name is to kubectl.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target {
     /// A kubeconfig file; without it `$KUBECONFIG`, `~/.kube/config`, or the service account that a pod has.
     pub kubeconfig: Option<PathBuf>,
     /// A context in it; without it the current one.
     pub context: Option<String>,
+    /// A cluster in it; without it the context's.
+    pub cluster: Option<String>,
+    /// A user in it; without it the context's.
+    pub user: Option<String>,
+    /// The server's address, in place of the cluster's.
+    pub server: Option<String>,
+    /// The name that the server's certificate is for.
+    pub tls_server_name: Option<String>,
+    /// A file with the authorities that may have signed the server's certificate.
+    pub certificate_authority: Option<PathBuf>,
+    /// Whether the server's certificate is not looked at.
+    pub insecure_skip_tls_verify: bool,
+    /// A file with the client's certificate.
+    pub client_certificate: Option<PathBuf>,
+    /// A file with the key of the client's certificate.
+    pub client_key: Option<PathBuf>,
+    /// A bearer token.
+    pub token: Option<Secret>,
+    /// The user to impersonate.
+    pub impersonate: Option<String>,
+    /// The groups to impersonate.
+    pub impersonate_groups: Vec<String>,
+    /// The uid to impersonate.
+    pub impersonate_uid: Option<String>,
+    /// How long one request may take, watches excepted; zero for as long as the run. Without it `request` of the limits.
+    pub request_timeout: Option<Duration>,
     /// Whether it is the model cluster in this binary.
     pub embedded: bool,
 }

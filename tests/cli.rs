@@ -56,7 +56,7 @@ fn a_broken_kubeconfig_tells_nothing_of_what_is_in_it() {
     let (kubeconfig, out) = (kubeconfig.to_str().unwrap(), folder.path().join("out"));
     let output =
         with_small_catalogue(STEADFAST, &["--kubeconfig", kubeconfig, "--out", out.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(output.status.code(), Some(64));
     let mut said = vec![output.stdout, output.stderr];
     said.extend(std::fs::read_dir(&out).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()));
     for text in said {

@@ -1,7 +1,7 @@
 //! The command line as it is typed: flags, their environment twins and their help. What they mean is decided in
 //! [`super::meaning`].
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args, Parser, Subcommand,
@@ -15,6 +15,7 @@ use crate::{
         Progress,
     },
     report::junit::Dialect,
+    secret::Secret,
 };
 
 /// Does this Kubernetes cluster keep the promises of a StatefulSet?
@@ -59,7 +60,7 @@ pub(super) enum Command {
     /// Judge a recorded run again and rewrite its reports; needs no cluster
     Replay(ReplayArgs),
     /// Delete what a killed run left in the cluster
-    Cleanup(CleanupArgs),
+    Cleanup(Box<CleanupArgs>),
     /// Prove that every check can fail, on model clusters that lie; needs no cluster
     Selftest(SelftestArgs),
     /// The model cluster in this binary
@@ -96,9 +97,28 @@ pub(super) struct RunArgs {
 #[command(next_help_heading = "Which cluster")]
 pub(super) struct EmbeddedArgs {
     /// Run on the model cluster in this binary; no cluster is needed, and nothing is said about any
-    #[arg(long, env = "STEADFAST_EMBEDDED", hide_env = true, conflicts_with_all = ["kubeconfig", "context"])]
+    #[arg(long, env = "STEADFAST_EMBEDDED", hide_env = true, conflicts_with_all = OF_A_CLUSTER)]
     pub embedded: bool,
 }
+
+/// The flags that the model has no use for.
+const OF_A_CLUSTER: [&str; 15] = [
+    "kubeconfig",
+    "context",
+    "cluster",
+    "user",
+    "server",
+    "tls_server_name",
+    "certificate_authority",
+    "insecure_skip_tls_verify",
+    "client_certificate",
+    "client_key",
+    "token",
+    "impersonate",
+    "impersonate_groups",
+    "impersonate_uid",
+    "request_timeout",
+];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which cluster")]
@@ -109,6 +129,62 @@ pub(super) struct TargetArgs {
     /// The context in it [default: the current one]
     #[arg(long, value_name = "NAME", env = "STEADFAST_CONTEXT", hide_env = true)]
     pub context: Option<String>,
+    /// The cluster in it [default: the context's]
+    #[arg(long, value_name = "NAME", env = "STEADFAST_CLUSTER", hide_env = true)]
+    pub cluster: Option<String>,
+    /// The user in it [default: the context's]
+    #[arg(long, value_name = "NAME", env = "STEADFAST_USER", hide_env = true)]
+    pub user: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArgs,
+    #[command(flatten)]
+    pub login: LoginArgs,
+    /// How long one request may take, watches excepted, such as 30s or 2m; 0 for no bound [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "STEADFAST_REQUEST_TIMEOUT", hide_env = true)]
+    #[arg(value_parser = values::timeout)]
+    pub request_timeout: Option<Duration>,
+}
+
+/// What kubectl's flags of the same names put in place of the cluster of the kubeconfig.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which cluster")]
+pub(super) struct ServerArgs {
+    /// The API server's address [default: that of the cluster in the kubeconfig]
+    #[arg(long, value_name = "URL", env = "STEADFAST_SERVER", hide_env = true)]
+    pub server: Option<String>,
+    /// The name that the server's certificate is for [default: the server's host]
+    #[arg(long, value_name = "NAME", env = "STEADFAST_TLS_SERVER_NAME", hide_env = true)]
+    pub tls_server_name: Option<String>,
+    /// A file with the authorities that may have signed the server's certificate
+    #[arg(long, value_name = "PATH", env = "STEADFAST_CERTIFICATE_AUTHORITY", hide_env = true)]
+    pub certificate_authority: Option<PathBuf>,
+    /// Do not look at the server's certificate
+    #[arg(long, env = "STEADFAST_INSECURE_SKIP_TLS_VERIFY", hide_env = true)]
+    pub insecure_skip_tls_verify: bool,
+}
+
+/// What kubectl's flags of the same names put in place of the user of the kubeconfig.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which cluster")]
+pub(super) struct LoginArgs {
+    /// A file with the client's certificate
+    #[arg(long, value_name = "PATH", env = "STEADFAST_CLIENT_CERTIFICATE", hide_env = true)]
+    pub client_certificate: Option<PathBuf>,
+    /// A file with the key of the client's certificate
+    #[arg(long, value_name = "PATH", env = "STEADFAST_CLIENT_KEY", hide_env = true)]
+    pub client_key: Option<PathBuf>,
+    /// A bearer token
+    #[arg(long, value_name = "TOKEN", env = "STEADFAST_TOKEN", hide_env = true, value_parser = values::secret)]
+    pub token: Option<Secret>,
+    /// The user to impersonate
+    #[arg(long = "as", value_name = "NAME", env = "STEADFAST_AS", hide_env = true)]
+    pub impersonate: Option<String>,
+    /// A group to impersonate; may be repeated
+    #[arg(long = "as-group", value_name = "NAME", env = "STEADFAST_AS_GROUP", hide_env = true)]
+    pub impersonate_groups: Vec<String>,
+    /// The uid to impersonate
+    #[arg(long = "as-uid", value_name = "UID", env = "STEADFAST_AS_UID", hide_env = true)]
+    pub impersonate_uid: Option<String>,
 }
 
 #[derive(Debug, Args, Default)]

@@ -3,15 +3,18 @@
 use anyhow::Result;
 
 use super::{args::CleanupArgs, exit, meaning, text::count};
-use crate::{options::Cleanup, report::Outcome, run};
+use crate::{cluster::Unusable, limits, options::Cleanup, report::Outcome, run};
 
 /// Finds the namespaces that carry steadfast's label, deletes them by name and uid, and waits until they are gone.
 pub(super) fn handle(args: &CleanupArgs) -> Result<u8> {
     let options = meaning::cleanup(args);
     let runtime = tokio::runtime::Runtime::new()?;
-    let (found, left) = runtime
-        .block_on(run::cleanup(&options))
-        .map_err(|error| exit::ending(Outcome::Precondition, error.context("nothing was deleted")))?;
+    let outcome = runtime.block_on(run::cleanup(&options));
+    runtime.shutdown_timeout(limits::LOOK_AGAIN.duration());
+    let (found, left) = outcome.map_err(|error| match error.downcast_ref::<Unusable>() {
+        Some(unusable) => exit::usage(unusable.clone()),
+        None => exit::ending(Outcome::Precondition, error.context("nothing was deleted")),
+    })?;
     exit::print(&told(&options, &found, &left))?;
     Ok(if left.is_empty() { exit::OK } else { Outcome::CleanupFailed.code() })
 }

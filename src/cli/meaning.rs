@@ -121,8 +121,34 @@ fn voice(args: &VoiceArgs) -> Voice {
 }
 
 fn target(args: &TargetArgs) -> Target {
-    let kubeconfig = args.kubeconfig.clone().filter(|path| !path.as_os_str().is_empty());
-    Target { kubeconfig, context: given(&args.context), embedded: false }
+    let TargetArgs { server, login, .. } = args;
+    Target {
+        kubeconfig: given_path(&args.kubeconfig),
+        context: given(&args.context),
+        cluster: given(&args.cluster),
+        user: given(&args.user),
+        server: given(&server.server),
+        tls_server_name: given(&server.tls_server_name),
+        certificate_authority: given_path(&server.certificate_authority),
+        insecure_skip_tls_verify: server.insecure_skip_tls_verify,
+        client_certificate: given_path(&login.client_certificate),
+        client_key: given_path(&login.client_key),
+        token: login.token.clone().filter(|token| !token.is_empty()),
+        impersonate: given(&login.impersonate),
+        impersonate_groups: login
+            .impersonate_groups
+            .iter()
+            .filter(|group| !group.is_empty())
+            .cloned()
+            .collect(),
+        impersonate_uid: given(&login.impersonate_uid),
+        request_timeout: args.request_timeout,
+        embedded: false,
+    }
+}
+
+fn given_path(path: &Option<PathBuf>) -> Option<PathBuf> {
+    path.clone().filter(|path| !path.as_os_str().is_empty())
 }
 
 /// A name, if it is one: CI systems set variables that they mean to leave out to the empty string.

@@ -17,11 +17,12 @@ use super::{
     summary::{self, Style},
 };
 use crate::{
-    cluster::Connection,
+    cluster::{Connection, Unusable},
     embedded,
     history::{History, file::Header},
     judge::Judged,
-    options::{Options, Progress},
+    limits,
+    options::{Options, Progress, Target},
     plan::{Plan, Selection},
     report::{Circumstances, Outcome, Report, Signal},
     run::{self, Finished, Reporter, Stopping},
@@ -41,7 +42,14 @@ pub(super) fn handle(args: &RunArgs) -> Result<u8> {
         &finished.histories,
         circumstances(&finished, &live),
     );
+    let unusable = live.unusable.lock().expect("no holder panics").take();
+    if unusable.is_some() {
+        report.outcome = Outcome::Usage;
+    }
     let written = live.destination.deliver(&mut report);
+    if let Some(unusable) = unusable {
+        return Err(exit::usage(unusable));
+    }
     let style = Style {
         color: options.voice.color,
         detail: options.voice.detail,
@@ -74,14 +82,19 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
     if options.voice.progress != Progress::None {
         eprintln!("run {run_id}, seed {seed}, reports in {}", folder.display());
     }
-    let live = Live { catalogue, destination, failure: Mutex::default() };
+    let live = Live { catalogue, destination, failure: Mutex::default(), unusable: Mutex::default() };
     let on = async |connection| run::run(catalogue, plan, options, &run_id, seed, connection, &live).await;
     // The one error that the pipeline ends with is that its record cannot be written.
     let unwritable = |error| exit::ending(Outcome::ReportIo, error);
     let finished = match options.target.embedded {
         true => on_the_model(seed, on),
-        false => tokio::runtime::Runtime::new()?
-            .block_on(async { on(Connection::find(&options.target).await).await }),
+        false => {
+            let runtime = tokio::runtime::Runtime::new()?;
+            let finished = runtime.block_on(async { on(live.connect(&options.target).await).await });
+            // A name that is still being looked up is not waited for.
+            runtime.shutdown_timeout(limits::LOOK_AGAIN.duration());
+            finished
+        }
     };
     Ok((finished.map_err(unwritable)?, live))
 }
@@ -105,6 +118,17 @@ struct Live<'c> {
     catalogue: &'c Catalogue,
     destination: Destination,
     failure: Mutex<Option<String>>,
+    /// Why what was given leads to no cluster: a mistake in it, and nothing that a cluster did.
+    unusable: Mutex<Option<Unusable>>,
+}
+
+impl Live<'_> {
+    async fn connect(&self, target: &Target) -> Result<Connection> {
+        let connection = Connection::find(target).await;
+        let unusable = connection.as_ref().err().and_then(|error| error.downcast_ref::<Unusable>());
+        *self.unusable.lock().expect("no holder panics") = unusable.cloned();
+        connection
+    }
 }
 
 impl Reporter for Live<'_> {

@@ -1,11 +1,14 @@
 //! The values of flags that are more than a string, and what is said of those that are none.
 
+use std::{convert::Infallible, time::Duration};
+
 use jiff::SignedDuration;
 
 use super::args::Format;
 use crate::{
     options::{Color, DnsBackends, Keep, Progress},
     report::junit::Dialect,
+    secret::Secret,
 };
 
 /// The words of `--keep`.
@@ -66,6 +69,20 @@ pub(super) fn namespace_prefix(text: &str) -> Result<String, String> {
     Err(format!("expected at most {PREFIX_MOST} characters of a-z, 0-9 and -, and no - at the beginning"))
 }
 
+/// What must not be shown. Whether it can be used is found out where it is used, and not here: a message would quote it.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that can fail")]
+pub(super) fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// A time as kubectl has it: `30s`, `2m`, `1h30m`, or a number of seconds.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    let secs = text.parse::<u32>().ok().map(|secs| Duration::from_secs(secs.into()));
+    let written = || Duration::try_from(text.parse::<SignedDuration>().ok()?).ok();
+    secs.or_else(written)
+        .ok_or_else(|| "expected a number of seconds, or a time such as 30s, 2m or 1h30m".to_owned())
+}
+
 /// An age such as `2h`, `90m` or `1h 30m`, in seconds.
 pub(super) fn age_secs(text: &str) -> Result<u64, String> {
     let age: Option<SignedDuration> = text.parse().ok();
@@ -82,6 +99,17 @@ mod tests {
         assert_eq!(positive("2.5"), Ok(2.5));
         for text in ["0", "-1", "NaN", "inf", "fast", ""] {
             assert!(positive(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn timeouts_are_those_of_kubectl() {
+        for (text, secs) in [("0", 0), ("5", 5), ("30s", 30), ("2m", 120), ("1h30m", 5400)] {
+            assert_eq!(timeout(text), Ok(Duration::from_secs(secs)), "{text}");
+        }
+        assert_eq!(timeout("500ms"), Ok(Duration::from_millis(500)));
+        for text in ["-1", "-5s", "soon", "1e400", ""] {
+            assert!(timeout(text).is_err(), "{text}");
         }
     }
 

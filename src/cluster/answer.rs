@@ -201,6 +201,15 @@ pub fn beginning(of: &str) -> String {
     quoted
 }
 
+/// A line of what a program printed, cut where it is long, with control characters visible.
+pub fn beginning_of_line(line: &str) -> String {
+    let mut quoted: String = line.trim().chars().take(4 * QUOTED_CHARS).map(visible).collect();
+    if line.trim().chars().nth(4 * QUOTED_CHARS).is_some() {
+        quoted.push('…');
+    }
+    quoted
+}
+
 /// A text with control characters visible, whatever its length.
 pub fn visible_text(text: &str) -> String {
     text.chars().map(visible).collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ impl Namespace {
         })
     }
 
-    /// Makes a namespace for a scenario.
+    /// Makes a namespace for a scenario, or takes the one that an attempt without an answer has made.
     pub async fn create(server: &Server, name: &str, run_id: &str, scenario: &str) -> Result<Self> {
         let body = json!({
             "apiVersion": "v1", "kind": "Namespace",
@@ -57,12 +57,28 @@ impl Namespace {
                 "pod-security.kubernetes.io/enforce": "privileged",
             }},
         });
-        let reply = server
-            .send_patiently(Method::POST, "/api/v1/namespaces", Some(("application/json", &body)))
-            .await?;
-        ensure!(reply.is_ok(), "failed to create the namespace {name}: {}", reply.message());
-        Self::read(&reply.body)
-            .ok_or_else(|| anyhow::anyhow!("the server's answer is no namespace: {}", reply.body))
+        let content = Some(("application/json", &body));
+        let outcome = server.send_patiently(Method::POST, "/api/v1/namespaces", content).await;
+        let refused = match outcome {
+            Ok(reply) if reply.is_ok() => {
+                if let Some(made) = Self::read(&reply.body) {
+                    return Ok(made);
+                }
+                anyhow!("the answer is no namespace with our labels")
+            }
+            Ok(reply) => anyhow!("{}", reply.message()),
+            Err(error) => error.into(),
+        };
+        // Of an attempt whose answer was lost, the server may have made it all the same; its name is ours alone.
+        match server
+            .object(&format!("/api/v1/namespaces/{name}"), "Namespace")
+            .await
+            .ok()
+            .and_then(|o| Self::read(&o))
+        {
+            Some(made) if made.run_id == run_id && made.scenario == scenario => Ok(made),
+            _ => Err(refused.context(format!("failed to create the namespace {name}"))),
+        }
     }
 
     /// Whether the namespace of that name is still the one that the run has made, and not on its way out.
@@ -223,3 +239,6 @@ fn volume_of(volume: &Value, namespaces: &[String]) -> Option<String> {
     let is_ours = namespaces.iter().any(|name| name == of);
     is_ours.then(|| format!("persistentvolume/{name} (reclaim policy {policy}, of {of})"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,13 +183,44 @@ pub async fn server_version(server: &Server) -> Result<String, Unanswered> {
     let reply = server.get_patiently("/version").await?;
     match reply.body["gitVersion"].as_str().filter(|_| reply.is_ok()) {
         Some(version) => Ok(version.to_owned()),
+        None if reply.code == 401 => {
+            Err(Unanswered { reason: format!("its credentials are refused (401): {}", reply.message()) })
+        }
         None => Err(Unanswered { reason: format!("/version answered {}: {}", reply.code, reply.message()) }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::{Request, Response};
+    use kube::{Client, client::Body};
+
     use super::*;
+
+    fn answering(code: u16, body: &'static str) -> Server {
+        let answer = tower::service_fn(move |_: Request<Body>| async move {
+            Ok::<_, std::io::Error>(
+                Response::builder().status(code).body(Body::from(body.as_bytes().to_vec())).unwrap(),
+            )
+        });
+        Server::new(Client::new(answer, "default"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_in_place_of_a_list_is_not_an_empty_cluster() {
+        for (code, body) in [
+            (200, "<html>sign in</html>"),
+            (200, "{}"),
+            (403, "no"),
+            (200, r#"{"kind":"PodList","items":[]}"#),
+        ] {
+            let server = answering(code, body);
+            assert!(storage_class(&server).await.is_err(), "storage is not applicable for a page");
+            assert!(schedulable_nodes(&server).await.is_err());
+            assert!(backends_of(&server, &["10.96.0.10".to_owned()], None).await.is_err());
+            assert!(server_version(&server).await.is_err());
+        }
+    }
 
     #[test]
     fn the_zone_is_what_follows_the_namespace() {

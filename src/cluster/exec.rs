@@ -7,7 +7,8 @@ use kube::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::limits;
+use super::server::of_kube;
+use crate::{limits, secret::masked};
 
 /// What a command printed, once it ended.
 #[derive(Debug, Clone)]
@@ -29,8 +30,10 @@ pub async fn run_in_pod(
 ) -> Result<Printed, String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let run = async {
-        let mut process =
-            pods.exec(pod, command, &AttachParams::default()).await.map_err(|e| e.to_string())?;
+        let mut process = pods
+            .exec(pod, command, &AttachParams::default())
+            .await
+            .map_err(|error| of_kube(&error).reason)?;
         follow(&mut process).await
     };
     match tokio::time::timeout(limits::EXEC.duration(), run).await {
@@ -51,7 +54,7 @@ async fn follow(process: &mut AttachedProcess) -> Result<Printed, String> {
     let exit_code = match status.status.as_deref() {
         Some("Success") => 0,
         _ => exit_code(&status)
-            .ok_or_else(|| status.message.clone().unwrap_or_else(|| format!("{status:?}")))?,
+            .ok_or_else(|| masked(&status.message.clone().unwrap_or_else(|| format!("{status:?}"))))?,
     };
     Ok(Printed { exit_code, stdout: stdout?, stderr: stderr? })
 }
@@ -62,9 +65,26 @@ fn exit_code(status: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Status) ->
 }
 
 async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String, String> {
+    let limit = limits::PRINTED.bytes;
     let mut bytes = Vec::new();
-    if let Some(mut stream) = stream {
-        stream.read_to_end(&mut bytes).await.map_err(|error| error.to_string())?;
+    if let Some(stream) = stream {
+        let read = stream.take(limit as u64 + 1).read_to_end(&mut bytes).await;
+        read.map_err(|error| error.to_string())?;
+    }
+    if bytes.len() > limit {
+        return Err(format!("it printed more than {} MiB", limit >> 20));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_command_prints_is_bounded() {
+        assert_eq!(read_all(Some(&b"web-0\n"[..])).await.unwrap(), "web-0\n");
+        let said = read_all(Some(tokio::io::repeat(b'x'))).await.unwrap_err();
+        assert_eq!(said, "it printed more than 4 MiB");
+    }
 }

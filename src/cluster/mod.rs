@@ -2,14 +2,19 @@
 //!
 //! Nothing here decides or records; the recorder and the driver use it.
 
+mod access;
 pub mod answer;
 mod cleanup;
 mod connect;
 mod discover;
 pub mod dns;
+mod environment;
 mod exec;
+mod kubeconfig;
 mod permissions;
 mod server;
+mod transport;
+mod waiting;
 
 pub use answer::List;
 pub use cleanup::{Namespace, RUN_LABEL, SCENARIO_LABEL, left_behind, namespaces_of_runs};
@@ -19,5 +24,6 @@ pub use discover::{
     storage_class,
 };
 pub use exec::{Printed, run_in_pod};
+pub use kubeconfig::Unusable;
 pub use permissions::{Permission, missing as missing_permissions, needed as needed_permissions};
 pub use server::{NotRead, Reply, Server, Unanswered, path};

@@ -72,7 +72,7 @@ async fn is_allowed(server: &Server, permission: Permission) -> Result<bool, Una
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let reply = server.send_patiently(Method::POST, path, Some(("application/json", &review))).await?;
     match reply.code {
-        401 => Err(Unanswered { reason: format!("the credentials are refused: {}", reply.message()) }),
+        401 => Err(Unanswered { reason: format!("its credentials are refused (401): {}", reply.message()) }),
         // What a granted answer says, yes or no, has been checked with its shape.
         _ if !reply.is_ok() => Err(Unanswered { reason: reply.message() }),
         _ => Ok(reply.body["status"]["allowed"] == true),

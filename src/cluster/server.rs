@@ -165,7 +165,7 @@ impl Server {
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Reply, Unanswered> {
-        let response = self.client.send(request).await.map_err(|error| unanswered(&error))?;
+        let response = self.client.send(request).await.map_err(|error| of_kube(&error))?;
         let code = response.status().as_u16();
         let retry_after_secs =
             response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
@@ -279,6 +279,14 @@ fn redirection(response: &Response<Body>) -> Option<String> {
     let to = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection())?;
     let to = secret::masked(to.to_str().ok()?);
     Some(answer::beginning(to.split(['?', '#']).next().unwrap_or_default()))
+}
+
+/// An error of kube, without its word for the layer below it, which says the rest itself.
+pub(super) fn of_kube(error: &kube::Error) -> Unanswered {
+    match error {
+        kube::Error::Service(below) => unanswered(below.as_ref()),
+        error => unanswered(error),
+    }
 }
 
 /// The whole chain of an error as one sentence, with credentials masked.

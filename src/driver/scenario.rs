@@ -59,7 +59,7 @@ impl Driver {
         available: Available,
     ) -> anyhow::Result<Self> {
         let purpose = format!("run/{} scenario/{}", shared.run_id, scenario.id);
-        let server = Server::new(shared.connection.client(&purpose)?);
+        let server = shared.connection.server(&purpose)?;
         let namespace =
             format!("{}{}-{}", shared.options.namespace_prefix, scenario.id, shared.random_word(5));
         let other_namespaces = scenario.namespaces.iter().map(|name| format!("{namespace}-{name}")).collect();

@@ -115,7 +115,7 @@ impl Outcome {
                 "everything passed, and something that was created is left in the cluster"
             }
             Outcome::SelftestSurvivor => "a fault was not caught, or turned a verdict",
-            Outcome::Usage => "the command line asks for something that does not exist",
+            Outcome::Usage => "the command line, or a file that it names, is wrong",
             Outcome::Internal => "a bug in steadfast itself; please report it with the history",
             Outcome::ReportIo => "a report could not be written",
             Outcome::Interrupted => "stopped by Ctrl-C before everything was judged",

@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::PathBuf};
 
 use super::{
-    DryRunAnswer, Report, outcome,
+    DryRunAnswer, Outcome, Report, outcome,
     text::{clean, one_line, wrapped},
     witness::Line,
 };
@@ -32,6 +32,13 @@ pub struct Options {
 /// The whole summary. Its last line is the verdict.
 pub fn summary(report: &Report<'_>, options: &Options) -> String {
     let mut out = Out { text: String::new(), colour: options.colour };
+    if report.outcome == Outcome::Precondition {
+        // Nothing was tested, so that there is nothing to count: why, and nothing else.
+        trouble(&mut out, report);
+        written(&mut out, options);
+        verdict(&mut out, report);
+        return out.text;
+    }
     for judged in report.judged.iter().filter(|j| matches!(j.verdict, Verdict::Fail)) {
         violation(&mut out, report, judged, options);
     }
@@ -39,12 +46,16 @@ pub fn summary(report: &Report<'_>, options: &Options) -> String {
     areas(&mut out, report);
     documented(&mut out, report);
     numbers(&mut out, report);
-    for path in &options.written {
-        out.line(&format!("  report        {}", path.display()));
-    }
+    written(&mut out, options);
     trouble(&mut out, report);
     verdict(&mut out, report);
     out.text
+}
+
+fn written(out: &mut Out, options: &Options) {
+    for path in &options.written {
+        out.line(&format!("  report        {}", path.display()));
+    }
 }
 
 /// Text, with colours if they are wanted.
@@ -223,18 +234,17 @@ fn verdict(out: &mut Out, report: &Report<'_>) {
     let counts = report.counts.by_word().into_iter().filter(|(_, count)| *count > 0);
     let counts: Vec<String> = counts.map(|(word, count)| format!("{count} {word}")).collect();
     let outcome = report.outcome;
-    let paint = if outcome == super::Outcome::Pass { Paint::Green } else { Paint::Red };
+    let paint = if outcome == Outcome::Pass { Paint::Green } else { Paint::Red };
     out.line("");
     out.line(&format!("{}; {}", counts.join(", "), outcome.meaning()));
-    let of =
-        if report.header.cluster.embedded { " of the embedded model, and of no real cluster" } else { "" };
+    let of = if report.header.cluster.embedded { " of the MODEL, and of no real cluster" } else { "" };
     out.line(&format!("VERDICT{of}: {} (exit {})", out.painted(outcome.name(), paint), outcome.code()));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::Sample;
+    use crate::report::{Circumstances, sample::Sample};
 
     fn options() -> Options {
         let written = ["reports/k3v9x/junit.xml", "reports/k3v9x/report.html"].map(PathBuf::from).to_vec();
@@ -252,11 +262,27 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_that_was_not_tested_has_no_table() {
+        let mut sample = Sample::healthy();
+        for judged in &mut sample.judged {
+            judged.verdict = Verdict::NotRun { reason: "refused".to_owned(), interrupted: false };
+        }
+        let preflight_refused = Some("the server is down; try `kubectl version`".to_owned());
+        let circumstances = Circumstances { preflight_refused, ..Circumstances::default() };
+        let text = summary(&sample.report_under(circumstances), &options());
+        assert!(
+            text.starts_with("the preflight refused: the server is down; try `kubectl version`\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("VERDICT: PRECONDITION (exit 3)\n") && !text.contains("passed"), "{text}");
+    }
+
+    #[test]
     fn the_model_is_never_taken_for_a_real_cluster() {
         let mut sample = Sample::healthy();
         sample.header.cluster.embedded = true;
         let text = summary(&sample.report(), &options());
-        assert!(text.lines().last().unwrap().starts_with("VERDICT of the embedded model"), "{text}");
+        assert!(text.lines().last().unwrap().starts_with("VERDICT of the MODEL"), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::in_touch::in_touch;
 use crate::{
     cluster::{Connection, Namespace, Server, left_behind, namespaces_of_runs},
     limits,
@@ -67,8 +68,14 @@ async fn gone(server: &Server, namespaces: &[Namespace], bound: Duration) -> Vec
 /// `steadfast cleanup`: what killed runs have left. Gives back what it did, one line each, and what is still there.
 pub async fn cleanup(options: &Cleanup) -> Result<(Vec<String>, Vec<String>)> {
     let connection = Connection::find(&options.target).await?;
-    let server = Server::new(connection.client("cleanup")?);
-    let found = namespaces_of_runs(&server, options.run_id.as_deref()).await?;
+    let server = connection.server("cleanup")?;
+    let work = async {
+        connection.open().await?;
+        let found = namespaces_of_runs(&server, options.run_id.as_deref()).await;
+        found.map_err(|error| connection.unreachable(&format!("{error:#}")))
+    };
+    let says = |what: &str| eprintln!("{what}");
+    let found = in_touch(&connection, limits::CLEANUP.duration(), "", says, work).await?;
     let old_enough: Vec<Namespace> =
         found.into_iter().filter(|namespace| is_old_enough(namespace, options.older_than_secs)).collect();
     let described = old_enough.iter().map(describe).collect();

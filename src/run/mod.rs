@@ -2,6 +2,7 @@
 //! where, is the caller's [`Reporter`].
 
 mod clean;
+mod in_touch;
 mod preconditions;
 mod progress;
 mod scenarios;
@@ -14,13 +15,14 @@ use futures::FutureExt;
 use jiff::Timestamp;
 
 use self::{
+    in_touch::in_touch,
     progress::Progress,
     scenarios::Scenarios,
     stop::{Brake, obey_signals},
 };
 use crate::{
     checks::Kind,
-    cluster::{Connection, Namespace, Server},
+    cluster::{Connection, Namespace},
     driver::Shared,
     history::{
         History, Step,
@@ -28,7 +30,7 @@ use crate::{
     },
     judge::{self, Judged, Verdict},
     limits,
-    options::{Keep, Options},
+    options::{self, Keep, Options},
     plan::Plan,
     recorder::{Clock, Disk, Recorder},
     spec::Catalogue,
@@ -134,9 +136,31 @@ impl Pipeline<'_> {
 
     /// Touches the cluster, and creates nothing in it.
     async fn get_ready(&self, connection: Connection) -> Result<(Connection, ClusterFacts)> {
-        let mut facts = preconditions::facts(&connection, self.options).await?;
+        let bound = Duration::try_from_secs_f64(self.options.deadline_secs).unwrap_or(Duration::MAX);
+        let work = preconditions::facts(&connection, self.options);
+        let says = |what: &str| self.say(what);
+        let mut facts =
+            in_touch(&connection, bound, ", the deadline of the run (--deadline-secs)", says, work).await?;
         facts.replaced_images = self.replaced_images();
+        if facts.embedded && !self.options.target.embedded {
+            self.say(&format!(
+                "MODEL: {} is a model of a cluster, and no real one; what comes out says nothing about any",
+                facts.server_version
+            ));
+        }
         Ok((connection, facts))
+    }
+
+    /// What is left of the deadline: it covers the first contact too.
+    fn remaining_secs(&self) -> f64 {
+        (self.options.deadline_secs - self.clock.now_us() as f64 / 1e6).max(0.0)
+    }
+
+    /// Says something before there is any progress to tell.
+    fn say(&self, what: &str) {
+        if self.options.voice.progress != options::Progress::None {
+            eprintln!("{what}");
+        }
     }
 
     fn replaced_images(&self) -> BTreeMap<String, String> {
@@ -181,7 +205,7 @@ impl Pipeline<'_> {
         ));
         let beside = [
             tokio::spawn(obey_signals(brake.clone())),
-            tokio::spawn(guard(brake.clone(), disk.clone(), self.options.deadline_secs)),
+            tokio::spawn(guard(brake.clone(), disk.clone(), self.remaining_secs())),
             tokio::spawn(progress.clone().beat()),
         ];
         let (histories, mut internal_error) = self.scenarios(&header, &shared, &disk, &progress).await;
@@ -241,8 +265,8 @@ impl Pipeline<'_> {
             all.into_iter().partition(|namespace| is_kept(self.options.keep, namespace, judged));
         let limit = if stopped.is_some() { limits::CLEANUP_INTERRUPTED } else { limits::CLEANUP };
         progress.say(&format!("cleaning up {} namespaces", gone.len()));
-        let left = match shared.connection.client(&format!("run/{} cleanup", self.run_id)) {
-            Ok(client) => clean::remove(&Server::new(client), &gone, shared.bound(limit)).await,
+        let left = match shared.connection.server(&format!("run/{} cleanup", self.run_id)) {
+            Ok(server) => clean::remove(&server, &gone, shared.bound(limit)).await,
             Err(error) => vec![format!("everything: {error:#}")],
         };
         (left, kept.into_iter().map(|namespace| namespace.name).collect())

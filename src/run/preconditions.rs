@@ -3,18 +3,20 @@
 use anyhow::{Context, Result, anyhow};
 
 use crate::{
-    cluster::{Connection, Server, missing_permissions, schedulable_nodes, server_version, storage_class},
+    cluster::{
+        Connection, Permission, Server, missing_permissions, schedulable_nodes, server_version, storage_class,
+    },
     history::file::ClusterFacts,
     options::Options,
 };
 
 /// Asks for everything that a run depends on.
 pub(super) async fn facts(connection: &Connection, options: &Options) -> Result<ClusterFacts> {
-    let server = Server::new(connection.client("preconditions")?);
-    let version = server_version(&server)
-        .await
-        .map_err(|error| anyhow!("{error} (from {}); try `kubectl version`", connection.source))?;
-    permitted(&server).await?;
+    connection.open().await?;
+    let server = connection.server("preconditions")?;
+    let version = server_version(&server).await.map_err(|error| connection.unreachable(&error.reason))?;
+    let missing = missing_permissions(&server).await;
+    permitted(missing.map_err(|error| connection.unreachable(&error.reason))?)?;
     let nodes = schedulable_nodes(&server).await?;
     anyhow::ensure!(
         !nodes.is_empty(),
@@ -25,17 +27,17 @@ pub(super) async fn facts(connection: &Connection, options: &Options) -> Result<
         None => storage_class(&server).await?,
     };
     Ok(ClusterFacts {
+        // The model says so in its version, over whatever it is reached.
+        embedded: connection.embedded || version.ends_with("-embedded"),
         server_version: version,
         nodes,
         slices_version: slices_version(&server).await?,
-        embedded: connection.embedded,
         storage_class,
         replaced_images: Default::default(),
     })
 }
 
-async fn permitted(server: &Server) -> Result<()> {
-    let missing = missing_permissions(server).await.context("failed to ask for the user's rights")?;
+fn permitted(missing: Vec<Permission>) -> Result<()> {
     let lines: Vec<String> = missing.iter().map(|permission| format!("\n  {permission}")).collect();
     anyhow::ensure!(
         missing.is_empty(),

@@ -7,7 +7,6 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{clean, progress::Progress};
 use crate::{
-    cluster::Server,
     driver::{Available, Driver, Shared},
     history::{AbortCause, History, Step},
     judge::{self, Judged, Verdict},
@@ -127,11 +126,11 @@ impl Scenarios<'_> {
         let Some(namespace) = all.into_iter().find(|namespace| namespace.scenario == scenario) else {
             return;
         };
-        let client = self.shared.connection.client(&format!("run/{} cleanup", self.shared.run_id));
+        let server = self.shared.connection.server(&format!("run/{} cleanup", self.shared.run_id));
         tokio::spawn(async move {
             // What fails here is tried again, and reported, at the end of the run.
-            if let Ok(client) = client {
-                let _ = clean::delete(&Server::new(client), &namespace, limits::EMPTIED.duration()).await;
+            if let Ok(server) = server {
+                let _ = clean::delete(&server, &namespace, limits::EMPTIED.duration()).await;
             }
         });
     }

@@ -101,6 +101,12 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 /// Crates that one place alone may know, so that they can be replaced there.
 const KEPT_TO: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/spec/yaml.rs"]),
+    ("serde_saphyr", &["src/cluster/kubeconfig/yaml.rs"]),
+    ("rustls", &["src/cluster/transport/"]),
+    ("tokio_rustls", &["src/cluster/transport/"]),
+    ("rustls_native_certs", &["src/cluster/transport/"]),
+    ("x509_parser", &["src/cluster/transport/"]),
+    ("regex", &["src/secret.rs"]),
     ("junit_report", &["src/report/junit/"]),
     ("askama", &["src/report/", "src/selftest/"]),
     ("hickory_resolver", &["src/cluster/dns/", "src/cluster/dns.rs"]),

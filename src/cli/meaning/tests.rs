@@ -9,6 +9,19 @@ use crate::cli::args::{Cli, Command};
 const VALUES: &[(&str, Option<&str>)] = &[
     ("kubeconfig", Some("/tmp/kubeconfig")),
     ("context", Some("other")),
+    ("cluster", Some("other")),
+    ("user", Some("other")),
+    ("server", Some("https://example.com")),
+    ("tls-server-name", Some("example.com")),
+    ("certificate-authority", Some("/tmp/ca.crt")),
+    ("insecure-skip-tls-verify", None),
+    ("client-certificate", Some("/tmp/me.crt")),
+    ("client-key", Some("/tmp/me.key")),
+    ("token", Some("abc")),
+    ("as", Some("jane")),
+    ("as-group", Some("developers")),
+    ("as-uid", Some("1000")),
+    ("request-timeout", Some("5s")),
     ("embedded", None),
     ("storage-class", Some("fast")),
     ("cluster-domain", Some("k8s.example")),
@@ -99,6 +112,26 @@ fn the_promise_about_dns_is_not_stretched() {
 #[test]
 fn an_empty_name_is_no_name() {
     assert_eq!(parsed(&["--storage-class", "", "--context", ""]), parsed(&[]));
+}
+
+#[test]
+fn groups_to_impersonate_may_be_repeated() {
+    let target = parsed(&["--as", "jane", "--as-group", "a", "--as-group", "b,c"]).target;
+    assert_eq!(target.impersonate_groups, ["a", "b,c"]);
+}
+
+#[test]
+fn a_token_is_not_shown_by_debug() {
+    let shown = format!("{:?}", parsed(&["--token", "canary"]));
+    assert!(shown.contains("<secret>") && !shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn the_model_has_no_flags_of_a_cluster() {
+    for flag in [["--context", "a"], ["--server", "a"], ["--token", "a"], ["--request-timeout", "1"]] {
+        let line = ["steadfast", "--embedded", flag[0], flag[1]];
+        assert!(Cli::try_parse_from(line).is_err(), "{flag:?}");
+    }
 }
 
 #[test]

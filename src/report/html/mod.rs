@@ -57,6 +57,15 @@ mod tests {
     }
 
     #[test]
+    fn the_model_is_never_taken_for_a_real_cluster() {
+        let mut sample = Sample::healthy();
+        sample.header.cluster.embedded = true;
+        let page = page(&sample);
+        assert!(page.contains("<title>MODEL: PASS"), "the title");
+        assert!(page.contains("<h1>MODEL: PASS"), "the headline");
+    }
+
+    #[test]
     fn every_link_leads_somewhere() {
         let page = page(&Sample::broken());
         let links = page.split(" href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap());

@@ -26,7 +26,7 @@ const DRAWN: usize = 2;
 
 /// Everything on the page.
 pub(super) struct View {
-    pub(super) outcome: &'static str,
+    pub(super) outcome: String,
     pub(super) outcome_class: &'static str,
     pub(super) code: u8,
     pub(super) meaning: &'static str,
@@ -153,7 +153,10 @@ impl View {
         let areas = report.by_area().into_iter().map(|(name, judged)| gather.area(name, &judged));
         let areas: Vec<Area> = areas.collect();
         Self {
-            outcome: report.outcome.name(),
+            outcome: match report.header.cluster.embedded {
+                true => format!("MODEL: {}", report.outcome.name()),
+                false => report.outcome.name().to_owned(),
+            },
             outcome_class: outcome_class(report.outcome),
             code: report.outcome.code(),
             meaning: report.outcome.meaning(),
