@@ -32,6 +32,7 @@ mod asserts;
 mod dns;
 mod objects;
 mod steps;
+mod variants;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,7 @@ use crate::history::{
 };
 
 pub use asserts::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
+pub use variants::{deliveries, late, with_gap};
 
 /// The namespace of every noted history.
 pub const NAMESPACE: &str = "ns";
