@@ -158,8 +158,21 @@ impl<'h> Inside<'_, 'h> {
                 Shown::Open(Cause::Gap, what, gap)
             }
             Told::Addresses { all, .. } if hosts::are_own(said, &all) => Shown::Right,
-            Told::Addresses { may_change: Some(why), .. } => Shown::Open(Cause::Surroundings, why.0, why.1),
+            Told::Addresses { may_change: Some((why, event)), .. } => {
+                Shown::Open(self.cause_of_change(event), why, event)
+            }
             Told::Addresses { .. } => Shown::Wrong,
+        }
+    }
+
+    /// What makes it open whether another address is right, by the event that shows it.
+    fn cause_of_change(&self, shows: &Event) -> Cause {
+        if self.life.container_trouble().is_some() {
+            Cause::Surroundings
+        } else if self.set.pods().gaps().iter().any(|gap| gap.shown_by.seq == shows.seq) {
+            Cause::Gap
+        } else {
+            Cause::NotTold
         }
     }
 
@@ -303,6 +316,12 @@ mod tests {
         let soon_gone =
             format!("{POD}; {new}; wait 2s; delete web-0; web-0 terminating; wait 30s; web-0 deleted");
         assert_blind(&CHECK, &soon_gone, "may not have told yet of another address");
+        let lost = format!("{POD}; {new}; web-0 running; gap pods; wait 30s; completed");
+        let causes = |statements: &str| {
+            let findings = judge(&CHECK, &history(statements));
+            findings.of_kind(Kind::Blind).map(|blind| blind.cause).collect::<Vec<_>>()
+        };
+        assert_eq!((causes(&lost), causes(&soon_gone)), (vec![Some(Cause::Gap)], vec![Some(Cause::NotTold)]));
         let later = format!(
             "{POD}; web-0 address 10.0.0.77; wait 9s; exec web-0 addresses -> 10.0.0.10; wait 9s; completed"
         );

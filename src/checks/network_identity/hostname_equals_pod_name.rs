@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     checks::{Cause, Check, Findings},
-    history::{Event, ExecSeen, Purpose, Seen},
+    history::{Event, ExecSeen, Purpose, Requested, Seen},
     views::{
         Dimension, PodLife, Set, View,
         inside::{self, Whose},
@@ -124,13 +124,13 @@ impl<'v, 'h> Looked<'v, 'h> {
 
     /// Whether the pod has an init container that was applied with the set. One that a mesh adds is not the set's.
     fn has_own_init_container(&self) -> bool {
-        let applied = self.set.requests().iter().filter_map(|request| {
-            request.what.body.pointer("/spec/template/spec/initContainers")?.as_array()
-        });
-        let names: BTreeSet<&str> =
-            applied.flatten().filter_map(|container| container["name"].as_str()).collect();
         let own = self.life.last().what.list("/spec/initContainers");
-        own.iter().filter_map(|container| container["name"].as_str()).any(|name| names.contains(name))
+        let own: BTreeSet<&str> = own.iter().filter_map(|container| container["name"].as_str()).collect();
+        let applied = |request: &Seen<'h, Requested>| {
+            let all = request.what.body.pointer("/spec/template/spec/initContainers")?.as_array()?;
+            all.iter().find(|container| container["name"].as_str().is_some_and(|name| own.contains(name)))
+        };
+        !own.is_empty() && self.set.requests().iter().any(|request| applied(request).is_some())
     }
 
     fn name(&self) -> String {
