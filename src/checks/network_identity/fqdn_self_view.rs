@@ -18,7 +18,7 @@ use crate::{
 /// Judges `specs/network-identity/fqdn-self-view.yaml`.
 pub(super) const CHECK: Check = Check { id: "fqdn-self-view", judge };
 
-/// A clause, the one that it counts for as well in a pod that came back, and the question.
+/// A clause, the one of a pod that came back, and the question.
 struct Clause {
     first: &'static str,
     again: &'static str,
@@ -211,10 +211,12 @@ impl<'h> Inside<'_, 'h> {
             }
             Shown::Right => {
                 let what = format!("{question} in {name} says `{line}`");
-                say.held(what.as_str(), &events);
-                if let Some(request) = self.request {
-                    let say = findings.on(clause.again).of(Dimension::Recreated, name);
-                    say.held(what, &[request, self.life.birth(), event]);
+                match self.request {
+                    Some(request) => findings
+                        .on(clause.again)
+                        .of(Dimension::Recreated, name)
+                        .held(what, &[request, self.life.birth(), event]),
+                    None => say.held(what, &events),
                 }
             }
         }
@@ -369,7 +371,7 @@ mod tests {
         let findings = judge(&CHECK, &history(&lost));
         let mut clauses: Vec<_> = findings.evidence.iter().map(|e| e.clause).collect();
         clauses.sort_unstable();
-        assert_eq!(clauses, ["hosts-file", "hosts-file-again", "name", "name-again"]);
+        assert_eq!(clauses, ["hosts-file-again", "name", "name-again"]);
     }
 
     #[test]
