@@ -1,7 +1,7 @@
 //! What a check may say: *held*, *broken* or *blind*, each of a clause of its requirement and of what it was seen on. It
 //! cannot say pass; [`crate::judge`] decides that from what was said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,8 @@ pub struct Findings {
     pub evidence: Vec<Evidence>,
     /// What was measured.
     pub measurements: Vec<Measurement>,
+    /// What there is evidence of already.
+    known: HashSet<(&'static str, Subject)>,
 }
 
 impl Findings {
@@ -154,7 +156,7 @@ impl Say<'_> {
     pub fn held(self, what: impl Into<String>, events: &[&Event]) {
         let Self { findings, clause, of } = self;
         findings.held += 1;
-        if !findings.evidence.iter().any(|known| known.clause == clause && known.of == of) {
+        if findings.known.insert((clause, of.clone())) {
             findings.evidence.push(Evidence { clause, of: of.clone(), events: numbers(events) });
         }
         if findings.held as usize <= HELD_KEPT {

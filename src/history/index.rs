@@ -59,6 +59,7 @@ type Places = HashMap<Kind, Vec<u32>>;
 pub(crate) struct Index {
     places: Memo<(usize, Places)>,
     reliability: Memo<Reliability>,
+    ended: Memo<Option<u64>>,
 }
 
 impl Index {
@@ -67,6 +68,11 @@ impl Index {
         let (length, places) = self.places.get(|| (events.len(), places(events)));
         assert_eq!(*length, events.len(), "a history that was asked does not grow any more");
         places.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// The number of the event at which the scenario ended, if it did.
+    pub(super) fn ended(&self, find: impl FnOnce() -> Option<u64>) -> Option<u64> {
+        *self.ended.get(find)
     }
 
     /// How well each watch did.

@@ -218,13 +218,14 @@ impl History {
     /// Where the scenario ended, by itself or before its time: what comes later is the clean-up. The last event, where
     /// the record has no end.
     pub fn ended(&self) -> &Event {
-        let end = self.steps().find(|step| matches!(step.what, Step::Completed | Step::Aborted { .. }));
-        end.map_or_else(|| self.last(), |step| step.event)
+        let is_end = |step: &Seen<'_, Step>| matches!(step.what, Step::Completed | Step::Aborted { .. });
+        let end = self.index.ended(|| self.steps().find(is_end).map(|step| step.event.seq));
+        end.map_or_else(|| self.last(), |seq| self.event(seq))
     }
 
     /// Whether every step was done.
     pub fn is_completed(&self) -> bool {
-        self.steps().any(|step| matches!(step.what, Step::Completed))
+        matches!(self.events.last().map(|_| &self.ended().seen), Some(Observation::Step(Step::Completed)))
     }
 
     /// Whether the record has an end: its steps were done, or given up, or never begun.

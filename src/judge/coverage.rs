@@ -1,6 +1,6 @@
 //! Evidence, counted against what the record says exists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,8 @@ pub(super) fn cover(
         let (count, missing) = match &needed {
             Err(nothing) => (1, vec![nothing.clone()]),
             Ok(subjects) => {
-                let without = subjects.iter().filter(|subject| !has(evidence, clause, subject));
+                let shown = shown(evidence, clause);
+                let without = subjects.iter().filter(|subject| !shown.contains(*subject));
                 (subjects.len(), without.map(words).collect())
             }
         };
@@ -72,13 +73,12 @@ pub(super) fn subjects(clause: &Clause, view: &View<'_>) -> Result<Vec<Subject>,
     Ok(subjects)
 }
 
-/// Whether something was said to hold for that subject, whatever else it was said of.
-fn has(evidence: &[Evidence], clause: &Clause, subject: &Subject) -> bool {
-    let is_of_it = |one: &&Evidence| {
-        one.clause == clause.id
-            && subject.iter().all(|(dimension, member)| one.of.get(dimension) == Some(member))
+/// What the clause was said to hold for, in its own dimensions, whatever else it was said of.
+fn shown(evidence: &[Evidence], clause: &Clause) -> HashSet<Subject> {
+    let own = |one: &Evidence| -> Option<Subject> {
+        clause.each.iter().map(|dimension| Some((*dimension, one.of.get(dimension)?.clone()))).collect()
     };
-    evidence.iter().find(is_of_it).is_some()
+    evidence.iter().filter(|one| one.clause == clause.id).filter_map(own).collect()
 }
 
 fn words(subject: &Subject) -> String {

@@ -228,9 +228,9 @@ impl<'h> Pods<'h> {
 
     /// The incarnation that has that one's name after it.
     pub fn successor(&self, life: &PodLife<'h>) -> Option<&PodLife<'h>> {
-        let of_name = self.by_name.get(life.name)?;
-        let place = of_name.iter().position(|(place, _)| self.lives[*place].uid == life.uid)?;
-        Some(&self.lives[of_name.get(place + 1)?.0])
+        let (of_name, own) = (self.by_name.get(life.name)?, *self.by_uid.get(life.uid)?);
+        let next = of_name.partition_point(|(place, _)| *place <= own);
+        Some(&self.lives[of_name.get(next)?.0])
     }
 
     /// The lives that began before an event and were not over after it, in the order of their births.

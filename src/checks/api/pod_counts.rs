@@ -59,10 +59,7 @@ impl Counts {
             let from_us = told_us.saturating_sub(order::slack_us(set.history(), event));
             states.push(State { count, from_us, until_us: u64::MAX, began: revision(event), ended: None });
         }
-        let until = |event: Option<&Event>| event.map_or(u64::MAX, |event| event.span.until_us);
-        let gaps = set.pods().gaps().into_iter();
-        let gaps = gaps.map(|gap| (gap.from.span.until_us, until(gap.until), gap.shown_by.seq)).collect();
-        Self { states, gaps }
+        Self { states, gaps: gaps(set) }
     }
 
     /// The most of each that there can have been from one time to another, and up to so long before, for somebody who wrote
@@ -89,6 +86,15 @@ impl Counts {
         let overlaps = |gap: &&(u64, u64, u64)| gap.0 <= until_us && from_us <= gap.1;
         self.gaps.iter().find(overlaps).map(|(_, _, shown_by)| *shown_by)
     }
+}
+
+/// The times in which the watch of pods cannot be believed. What it lost may have happened before its last certain delivery, as
+/// long as a watch may be late.
+fn gaps(set: &Set<'_>) -> Vec<(u64, u64, u64)> {
+    let until = |event: Option<&Event>| event.map_or(u64::MAX, |event| event.span.until_us);
+    let slack_us = |event: &Event| order::slack_us(set.history(), event);
+    let from = |event: &Event| event.span.until_us.saturating_sub(slack_us(event));
+    set.pods().gaps().iter().map(|gap| (from(gap.from), until(gap.until), gap.shown_by.seq)).collect()
 }
 
 /// The deliveries of pods that came after the watch had failed or begun anew.
@@ -194,5 +200,15 @@ mod tests {
         let view = View::of(&history);
         let counts = Counts::of(&view.sets()[0]);
         assert!(counts.gap_in(0, 2 * SECS).is_some() && counts.gap_in(20 * SECS, 40 * SECS).is_none());
+    }
+
+    #[test]
+    fn what_a_late_watch_lost_may_have_happened_before_its_last_word() {
+        let history = history("wait 60s; web-0 created; gap pods; wait 9s; web-0 listed-again; opened pods");
+        let view = View::of(&history);
+        let counts = Counts::of(&view.sets()[0]);
+        assert!(
+            counts.gap_in(40 * SECS, 50 * SECS).is_none() && counts.gap_in(40 * SECS, 57 * SECS).is_some()
+        );
     }
 }

@@ -111,7 +111,9 @@ impl<'h> Rest<'_, 'h> {
     /// The event that ended the wait.
     fn ended_by(&self) -> &'h Event {
         match &self.rest.event.seen {
-            Observation::Step(Step::Waited { ended_by: Some(seq), .. }) => self.view.history().event(*seq),
+            Observation::Step(Step::Waited { ended_by: Some(seq), .. }) if *seq < self.rest.event.seq => {
+                self.view.history().event(*seq)
+            }
             _ => self.rest.event,
         }
     }
@@ -134,7 +136,8 @@ impl<'h> Rest<'_, 'h> {
 
     /// Whether a version may be from after what was done last: not where the server's answer to it has a later revision.
     fn is_fresh(&self, version: &Seen<'h, ObjectSeen>) -> bool {
-        let answer = self.before.and_then(|doing| self.view.history().answer_to(doing.event));
+        let request = self.before.and_then(|doing| doing.request());
+        let answer = request.and_then(|request| self.view.history().answer_to(request.event));
         let answered = answer.and_then(|answer| answer.what.version.as_ref()?.revision.parse::<u64>().ok());
         let told = version.revision.parse::<u64>().ok();
         answered.zip(told).is_none_or(|(answered, told)| told >= answered)

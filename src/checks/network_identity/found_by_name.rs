@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     checks::{Cause, Findings},
-    history::{Event, ObjectSeen, Phase, Resource, Seen},
+    history::{Event, ObjectSeen, Phase, Resource, Seen, minor_version},
     limits,
     views::{
         Dimension, PodLife, Set, View, absence,
@@ -19,16 +19,14 @@ use crate::{
 
 /// The Service lists each incarnation of the pod, and nothing else.
 const SERVICE: &str = "service";
+/// The minor version of Kubernetes from which on a Service has EndpointSlices.
+const SLICES_SINCE: u32 = 17;
 
 pub(super) fn judge<'h>(view: &View<'h>, set: &Set<'h>, edits: &Edits<'h>, findings: &mut Findings) {
+    let is_old = minor_version(&view.started().server_version).is_some_and(|minor| minor < SLICES_SINCE);
+    let resource = if is_old { Resource::Endpoints } else { Resource::EndpointSlices };
     for service in name_services(set) {
-        let of = |resource| versions(view.history(), set.watch_of(resource), service.name);
-        let (slices, endpoints) = (of(Resource::EndpointSlices), of(Resource::Endpoints));
-        // Servers before 1.17 have no EndpointSlices.
-        let (resource, lists) = match slices.is_empty() && !endpoints.is_empty() {
-            true => (Resource::Endpoints, endpoints),
-            false => (Resource::EndpointSlices, slices),
-        };
+        let lists = versions(view.history(), set.watch_of(resource), service.name);
         Found { view, set, edits, service, resource, lists }.judge(findings);
     }
 }
@@ -155,9 +153,9 @@ mod tests {
     use crate::{
         checks::{
             Finding, Findings, Kind,
-            notation::{Notes, judge},
+            notation::{Notes, judge, started},
         },
-        history::{Change, Resource, Verb},
+        history::{Change, Observation, Resource, Started, Step, Verb},
     };
 
     fn with_service() -> Notes {
@@ -214,7 +212,13 @@ mod tests {
         let address = json!({"ip": "10.0.0.10", "targetRef": {"name": "web-0", "uid": "uid-1"}});
         let raw = json!({"metadata": {"name": "first", "uid": "e"}, "subsets": [{"addresses": [address]}]});
         notes.object(Resource::Endpoints, Change::Added, raw);
-        assert!(said(notes.say("completed"), Kind::Held).contains("the Service first lists web-0 (uid-1)"));
+        let of_server = |version: &str| {
+            let mut history = notes.clone().say("completed").history();
+            let started = Started { server_version: version.to_owned(), ..started() };
+            history.events[0].seen = Observation::Step(Step::Started(started.into()));
+            of_service(&judge(&CHECK, &history), Kind::Held).len()
+        };
+        assert_eq!((of_server("v1.16.4"), of_server("v1.17.0")), (1, 0));
     }
 
     #[test]

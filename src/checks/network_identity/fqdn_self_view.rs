@@ -18,7 +18,7 @@ use crate::{
 /// Judges `specs/network-identity/fqdn-self-view.yaml`.
 pub(super) const CHECK: Check = Check { id: "fqdn-self-view", judge };
 
-/// A clause, the one that it counts for as well in a pod that came back, and the question.
+/// A clause, the one of a pod that came back, and the question.
 struct Clause {
     first: &'static str,
     again: &'static str,
@@ -158,8 +158,21 @@ impl<'h> Inside<'_, 'h> {
                 Shown::Open(Cause::Gap, what, gap)
             }
             Told::Addresses { all, .. } if hosts::are_own(said, &all) => Shown::Right,
-            Told::Addresses { may_change: Some(why), .. } => Shown::Open(Cause::Surroundings, why.0, why.1),
+            Told::Addresses { may_change: Some((why, event)), .. } => {
+                Shown::Open(self.cause_of_change(event), why, event)
+            }
             Told::Addresses { .. } => Shown::Wrong,
+        }
+    }
+
+    /// What makes it open whether another address is right, by the event that shows it.
+    fn cause_of_change(&self, shows: &Event) -> Cause {
+        if self.life.container_trouble().is_some() {
+            Cause::Surroundings
+        } else if self.set.pods().gaps().iter().any(|gap| gap.shown_by.seq == shows.seq) {
+            Cause::Gap
+        } else {
+            Cause::NotTold
         }
     }
 
@@ -198,10 +211,12 @@ impl<'h> Inside<'_, 'h> {
             }
             Shown::Right => {
                 let what = format!("{question} in {name} says `{line}`");
-                say.held(what.as_str(), &events);
-                if let Some(request) = self.request {
-                    let say = findings.on(clause.again).of(Dimension::Recreated, name);
-                    say.held(what, &[request, self.life.birth(), event]);
+                match self.request {
+                    Some(request) => findings
+                        .on(clause.again)
+                        .of(Dimension::Recreated, name)
+                        .held(what, &[request, self.life.birth(), event]),
+                    None => say.held(what, &events),
                 }
             }
         }
@@ -303,6 +318,12 @@ mod tests {
         let soon_gone =
             format!("{POD}; {new}; wait 2s; delete web-0; web-0 terminating; wait 30s; web-0 deleted");
         assert_blind(&CHECK, &soon_gone, "may not have told yet of another address");
+        let lost = format!("{POD}; {new}; web-0 running; gap pods; wait 30s; completed");
+        let causes = |statements: &str| {
+            let findings = judge(&CHECK, &history(statements));
+            findings.of_kind(Kind::Blind).map(|blind| blind.cause).collect::<Vec<_>>()
+        };
+        assert_eq!((causes(&lost), causes(&soon_gone)), (vec![Some(Cause::Gap)], vec![Some(Cause::NotTold)]));
         let later = format!(
             "{POD}; web-0 address 10.0.0.77; wait 9s; exec web-0 addresses -> 10.0.0.10; wait 9s; completed"
         );
@@ -350,7 +371,7 @@ mod tests {
         let findings = judge(&CHECK, &history(&lost));
         let mut clauses: Vec<_> = findings.evidence.iter().map(|e| e.clause).collect();
         clauses.sort_unstable();
-        assert_eq!(clauses, ["hosts-file", "hosts-file-again", "name", "name-again"]);
+        assert_eq!(clauses, ["hosts-file-again", "name", "name-again"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     checks::{Cause, Check, Findings},
-    history::{Event, ExecSeen, Purpose, Seen},
+    history::{Event, ExecSeen, Purpose, Requested, Seen},
     views::{
         Dimension, PodLife, Set, View,
         inside::{self, Whose},
@@ -15,11 +15,11 @@ use crate::{
 /// Judges `specs/network-identity/hostname-equals-pod-name.yaml`.
 pub(super) const CHECK: Check = Check { id: "hostname-equals-pod-name", judge };
 
-/// The container of each pod sees the pod's name.
+/// The container of each pod sees the pod's name, before anything takes the pod away.
 const CONTAINER: &str = "container";
 /// So does that of each pod that came back after a deletion.
 const CONTAINER_AGAIN: &str = "container-again";
-/// The init container of each pod sees the pod's name.
+/// The init container of each pod sees the pod's name, before anything takes the pod away.
 const INIT: &str = "init-container";
 /// So does that of each pod that came back after a deletion.
 const INIT_AGAIN: &str = "init-container-again";
@@ -102,10 +102,11 @@ impl<'v, 'h> Looked<'v, 'h> {
             return findings.on(first).pod(pod).broken(what, &[exec.event]);
         }
         let what = format!("{container} of {pod} sees the host name {hostname}");
-        findings.on(first).pod(pod.as_str()).held(what.as_str(), &[exec.event]);
-        if came_back {
-            let events = [self.life.birth(), exec.event];
-            findings.on(again).of(Dimension::Recreated, pod).held(what, &events);
+        match came_back {
+            true => {
+                findings.on(again).of(Dimension::Recreated, pod).held(what, &[self.life.birth(), exec.event])
+            }
+            false => findings.on(first).pod(pod).held(what, &[exec.event]),
         }
     }
 
@@ -124,13 +125,13 @@ impl<'v, 'h> Looked<'v, 'h> {
 
     /// Whether the pod has an init container that was applied with the set. One that a mesh adds is not the set's.
     fn has_own_init_container(&self) -> bool {
-        let applied = self.set.requests().iter().filter_map(|request| {
-            request.what.body.pointer("/spec/template/spec/initContainers")?.as_array()
-        });
-        let names: BTreeSet<&str> =
-            applied.flatten().filter_map(|container| container["name"].as_str()).collect();
         let own = self.life.last().what.list("/spec/initContainers");
-        own.iter().filter_map(|container| container["name"].as_str()).any(|name| names.contains(name))
+        let own: BTreeSet<&str> = own.iter().filter_map(|container| container["name"].as_str()).collect();
+        let applied = |request: &Seen<'h, Requested>| {
+            let all = request.what.body.pointer("/spec/template/spec/initContainers")?.as_array()?;
+            all.iter().find(|container| container["name"].as_str().is_some_and(|name| own.contains(name)))
+        };
+        !own.is_empty() && self.set.requests().iter().any(|request| applied(request).is_some())
     }
 
     fn name(&self) -> String {
@@ -142,7 +143,7 @@ fn container(purpose: &Purpose) -> &'static str {
     if *purpose == Purpose::InitHostname { "the init container" } else { "the container" }
 }
 
-/// The clause of an answer, and the one that it counts for as well in a pod that came back.
+/// The clause of an answer, and that of one in a pod that came back.
 fn clauses(purpose: &Purpose) -> (&'static str, &'static str) {
     if *purpose == Purpose::InitHostname { (INIT, INIT_AGAIN) } else { (CONTAINER, CONTAINER_AGAIN) }
 }
@@ -263,7 +264,7 @@ mod tests {
             findings.evidence.iter().map(|e| e.clause).collect::<Vec<_>>()
         };
         let again = "web-0 deleted; web-0 created; web-0 ready; exec web-0 hostname -> web-0";
-        assert_eq!(evidence(&format!("{TWO}; delete web-0; {again}")), ["container", "container-again"]);
+        assert_eq!(evidence(&format!("{TWO}; delete web-0; {again}")), ["container-again"]);
         assert_eq!(evidence(&format!("{TWO}; {again}")), ["container"], "no request took it away");
         let before =
             format!("{TWO}; exec web-0 hostname -> web-0; delete web-0; web-0 deleted; web-0 created");

@@ -168,17 +168,19 @@ impl<'h> Pod<'_, 'h> {
         self.held([REVISION, REVISION_AGAIN], what, &[live.made.event, first], findings);
     }
 
-    /// A clause held, and the other one as well in a pod that came back; unless a gap hides versions of the pod.
+    /// The first clause held, or the other one of a pod that came back; unless a gap hides versions of the pod.
     fn held(&self, clauses: [&'static str; 2], what: String, events: &[&Event], findings: &mut Findings) {
         let say = findings.on(clauses[0]).pod(self.name());
         if let Some(gap) = self.hidden {
             let what = format!("a gap in the watch of pods hides some of {}", self.name());
             return say.blind(Cause::Gap, what, &[gap, self.life.birth()]);
         }
-        say.held(what.as_str(), events);
-        if let Some(request) = self.request {
-            let events: Vec<&Event> = events.iter().copied().chain([request]).collect();
-            findings.on(clauses[1]).of(Dimension::Recreated, self.name()).held(what, &events);
+        match self.request {
+            Some(request) => {
+                let events: Vec<&Event> = events.iter().copied().chain([request]).collect();
+                findings.on(clauses[1]).of(Dimension::Recreated, self.name()).held(what, &events);
+            }
+            None => say.held(what, events),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `identity-stable-on-recreate`: a recreated pod is another pod with the same identity.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{
     came_back,
@@ -50,9 +50,10 @@ fn hostnames<'h>(view: &View<'h>) -> HashMap<&'h str, (&'h str, &'h Event)> {
     said.filter_map(|exec| Some((exec.what.pod_uid.as_str(), (exec.what.printed()?, exec.event)))).collect()
 }
 
-/// The uids of the pods that had to go because fewer replicas were asked for.
-fn scaled_away<'h>(view: &View<'h>, set: &Set<'h>) -> HashSet<&'h str> {
-    set.scale_downs(view).iter().flat_map(|down| down.condemned.iter().map(|life| life.uid)).collect()
+/// The pods that had to go because fewer replicas were asked for: by uid, the request.
+fn scaled_away<'h>(view: &View<'h>, set: &Set<'h>) -> HashMap<&'h str, &'h Event> {
+    let downs = set.scale_downs(view).into_iter();
+    downs.flat_map(|down| down.condemned.into_iter().map(move |life| (life.uid, down.request))).collect()
 }
 
 struct Recreated<'p, 'h> {
@@ -60,7 +61,7 @@ struct Recreated<'p, 'h> {
     edits: &'p Edits<'h>,
     hostnames: &'p HashMap<&'h str, (&'h str, &'h Event)>,
     by_request: HashMap<&'h str, &'h Event>,
-    scaled_away: HashSet<&'h str>,
+    scaled_away: HashMap<&'h str, &'h Event>,
     identity: Identity<'p, 'h>,
 }
 
@@ -114,11 +115,18 @@ impl<'h> Recreated<'_, 'h> {
         let name = self.set.key(after.name);
         if self.by_request.contains_key(after.uid) {
             findings.on(IDENTITY).of(Dimension::Recreated, name)
-        } else if self.scaled_away.contains(before.uid) {
+        } else if self.was_scaled_back(before, after) {
             findings.on(SCALED_BACK).pod(name)
         } else {
             findings.on(IDENTITY).pod(name)
         }
+    }
+
+    /// Whether the one had to go because fewer replicas were asked for, and the other came when more were.
+    fn was_scaled_back(&self, before: &PodLife<'h>, after: &PodLife<'h>) -> bool {
+        let (down, up) = (self.scaled_away.get(before.uid), self.set.asked_at(after.birth()));
+        let is_later = down.zip(up).is_some_and(|(down, up)| down.comes_before(up.event));
+        is_later && self.set.wanted_at(after.birth()).iter().any(|name| name == after.name)
     }
 
     /// Where both were looked into, the host name inside is the same.

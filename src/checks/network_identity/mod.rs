@@ -5,6 +5,8 @@ use super::Check;
 mod came_back;
 mod found_by_name;
 mod fqdn_self_view;
+#[cfg(test)]
+mod healthy;
 mod hostname_equals_pod_name;
 mod identity;
 mod identity_labels;

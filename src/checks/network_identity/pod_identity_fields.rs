@@ -80,10 +80,11 @@ impl<'h> Pod<'_, 'h> {
             return say.blind(Cause::Gap, what, &[gap, life.birth()]);
         }
         let what = format!("{name} has its host name, its subdomain and its controller");
-        say.held(what.as_str(), &[life.birth()]);
-        if let Some(request) = self.by_request.get(life.uid) {
-            let say = findings.on(FIELDS_AGAIN).of(Dimension::Recreated, name);
-            say.held(what, &[*request, life.birth()]);
+        match self.by_request.get(life.uid) {
+            Some(request) => {
+                findings.on(FIELDS_AGAIN).of(Dimension::Recreated, name).held(what, &[*request, life.birth()])
+            }
+            None => say.held(what, &[life.birth()]),
         }
     }
 

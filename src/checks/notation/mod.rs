@@ -34,6 +34,7 @@ mod asserts;
 mod dns;
 mod objects;
 mod steps;
+mod variants;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,7 @@ use crate::history::{
 
 pub use asserts::{assert_blind, assert_broken, assert_held, assert_silent, history, judge};
 pub use steps::condition;
+pub use variants::{deliveries, late, with_gap};
 
 /// The namespace of every noted history.
 pub const NAMESPACE: &str = "ns";
