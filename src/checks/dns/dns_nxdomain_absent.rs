@@ -1,6 +1,6 @@
 //! `dns-nxdomain-absent`: a pod that never was, or is gone for good, has no name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::dns_verdicts::{Clauses, listed, never_answered, say_broken, say_hidden};
 use crate::{
@@ -164,9 +164,12 @@ impl<'v, 'h> Completions<'v, 'h> {
     }
 
     fn judge(&self, findings: &mut Findings) {
-        let mut said = BTreeSet::new();
+        let (mut said, mut domains) = (BTreeSet::new(), HashMap::new());
         for seen in self.view.history().dns() {
-            let (Some(domain), Ok(told)) = (self.domain(seen.what), response(seen.what)) else { continue };
+            // A record that was read has equal answers once in memory, and here each is made out once.
+            let domain =
+                *domains.entry(std::ptr::from_ref(seen.what)).or_insert_with(|| self.domain(seen.what));
+            let (Some(domain), Ok(told)) = (domain, response(seen.what)) else { continue };
             let is_new = (&seen.what.vantage, seen.transport, seen.what.name.as_str(), told.is_empty());
             if said.insert(is_new) {
                 self.completion(seen, domain, &told, findings);

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dns_verdicts::{Clauses, listed, words};
 use crate::{
     checks::{Cause, Check, Findings, Kind},
-    history::{Event, ObjectSeen, Resource, Seen, Wait, minor_version, pod},
+    history::{Event, ObjectSeen, Resource, Seen, Wait, pod},
     limits,
     views::{
         Dimension, PodLife, Set, View,
         dns::{
             Fit, Published, Question, Service, Subject,
-            listing::{Account, Listing, Stretch, listings},
+            listing::{Account, Listing, Stretch, listings, may_be_absent},
             published::published_by_lists,
             questions::questions,
             service::{canonical, selects},
@@ -37,9 +37,6 @@ struct Clause {
     each: &'static str,
     recreated: &'static str,
 }
-
-/// From this minor version on a cluster need not keep Endpoints (KEP-4974).
-const ENDPOINTS_OPTIONAL: u32 = 33;
 
 fn judge(view: &View<'_>, findings: &mut Findings) {
     for service in view.services().iter().filter(|service| service.is_governing && service.selects_pods()) {
@@ -76,8 +73,7 @@ struct Lists<'v, 'h> {
 impl<'v, 'h> Lists<'v, 'h> {
     /// Whether the cluster keeps no Endpoints, and need not.
     fn need_not_be(&self) -> bool {
-        let minor = minor_version(&self.view.started().server_version);
-        self.resource == Resource::Endpoints && self.lists.is_empty() && minor >= Some(ENDPOINTS_OPTIONAL)
+        self.lists.is_empty() && may_be_absent(self.view, self.resource)
     }
 
     fn remark(&self, findings: &mut Findings) {
@@ -87,7 +83,7 @@ impl<'v, 'h> Lists<'v, 'h> {
             return findings.on(self.clause.each).blind(Cause::Gap, what, &[gap.shown_by]);
         }
         let what = format!(
-            "the cluster keeps no Endpoints of {}, which it need not from Kubernetes 1.{ENDPOINTS_OPTIONAL} on",
+            "the cluster keeps no Endpoints of {}, which a cluster of this version need not",
             self.service.key(&self.service.name)
         );
         for set in self.sets() {
@@ -127,11 +123,10 @@ impl<'v, 'h> Lists<'v, 'h> {
                     continue;
                 }
                 let Some(fault) = self.fault(endpoint, pods.get(endpoint.uid)) else { continue };
-                let what = format!("{} list {fault}", self.resource.plural());
                 let say = findings.on(self.clause.each).pod(self.service.key(endpoint.pod));
-                // A gap may hide a pod, and another address of one that is known. It hides no host name.
+                let what = format!("{} list {}", self.resource.plural(), fault.what);
                 let gaps = self.gaps(&[Resource::Pods, Resource::Services]);
-                match gaps.first().filter(|_| !fault.contains(" under the host name ")) {
+                match gaps.first().filter(|_| fault.may_be_hidden) {
                     Some(gap) => say.blind(Cause::Gap, what, &[gap, version.event]),
                     None => say.broken(what, &[version.event]),
                 }
@@ -148,30 +143,33 @@ impl<'v, 'h> Lists<'v, 'h> {
         pods
     }
 
-    fn fault(&self, endpoint: &Listed<'_>, life: Option<&Vec<Seen<'h, ObjectSeen>>>) -> Option<String> {
+    fn fault(&self, endpoint: &Listed<'_>, life: Option<&Vec<Seen<'h, ObjectSeen>>>) -> Option<Fault> {
         let (pod, addresses) = (endpoint.pod, listed(&endpoint.addresses));
-        let specs = self.service.versions();
-        let is_selected = |versions: &&Vec<Seen<'h, ObjectSeen>>| {
-            let mut pairs = versions.iter().flat_map(|pod| specs.iter().map(move |spec| (spec, pod)));
-            versions[0].what.name == pod
-                && (specs.is_empty() || pairs.any(|(spec, pod)| selects(spec.what, pod.what)))
-        };
-        let Some(versions) = life.filter(is_selected) else {
+        let Some(versions) = life.filter(|versions| self.is_selected(pod, versions)) else {
             let uid = endpoint.uid;
-            return Some(format!(
+            return Some(Fault::or_hidden(format!(
                 "{addresses} for the pod `{pod}` with the uid `{uid}`, which is not a pod that the Service selects"
-            ));
+            )));
         };
         let label = self.service.label_of(versions[0].what);
         if label.is_some_and(|label| endpoint.hostname != label) {
-            return Some(format!("{pod} under the host name `{}`", endpoint.hostname));
+            let what = format!("{pod} under the host name `{}`", endpoint.hostname);
+            return Some(Fault { what, may_be_hidden: false });
         }
         let own: BTreeSet<_> = versions.iter().flat_map(|v| pod::addresses(v.what)).map(canonical).collect();
         let is_own = !endpoint.addresses.is_empty()
             && endpoint.addresses.iter().all(|ip| own.contains(&canonical(ip)));
         // Where the watch of pods has not told any address yet, the list is ahead of it.
         (!own.is_empty() && !is_own)
-            .then(|| format!("`{addresses}` for {pod}, whose address is {}", listed(&own)))
+            .then(|| Fault::or_hidden(format!("`{addresses}` for {pod}, whose address is {}", listed(&own))))
+    }
+
+    /// Whether this is a pod of that name, and the Service selects it, or did so at some time.
+    fn is_selected(&self, pod: &str, versions: &[Seen<'h, ObjectSeen>]) -> bool {
+        let specs = self.service.versions();
+        let mut pairs = versions.iter().flat_map(|pod| specs.iter().map(move |spec| (spec, pod)));
+        let is_selected = specs.is_empty() || pairs.any(|(spec, pod)| selects(spec.what, pod.what));
+        versions[0].what.name == pod && is_selected
     }
 
     /// The events that show gaps of these watches during the scenario.
@@ -282,6 +280,19 @@ impl<'v, 'h> Lists<'v, 'h> {
             let what = format!("the endpoints of {name} did not settle: {}", given_up.missing);
             findings.on(self.clause.each).blind(Cause::NotReached, what, &[given_up.event]);
         }
+    }
+}
+
+/// What is wrong with an endpoint.
+struct Fault {
+    what: String,
+    /// Whether a gap may hide a pod, or an address, that would make it right.
+    may_be_hidden: bool,
+}
+
+impl Fault {
+    fn or_hidden(what: String) -> Self {
+        Self { what, may_be_hidden: true }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `headless-no-vip`: the headless Service has no address of its own, in contrast to a normal one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::dns_verdicts::{Clauses, listed};
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
     views::{
         Dimension, View,
         dns::{
-            Family, Service, Subject,
-            questions::{Names, addresses, response, server},
+            Family, Service,
+            questions::{addresses, response, server},
             service::canonical,
         },
     },
@@ -31,14 +31,19 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
             has_no_address(service, *version, findings);
         }
     }
-    let names = Names::of(view);
+    let normal = normal(view);
     for seen in view.history().dns() {
-        let Some((service, Subject::Service)) = names.about(seen.what) else { continue };
-        if !service.is_headless() {
+        if let Some(service) = normal.get(seen.what.name.as_str()) {
             Normal { view, service, seen }.judge(findings);
         }
     }
-    silent(view, &names, findings);
+    silent(view, &normal, findings);
+}
+
+/// The Services that are no headless ones, by their absolute names.
+fn normal<'v, 'h>(view: &'v View<'h>) -> HashMap<String, &'v Service<'h>> {
+    let normal = view.services().iter().filter(|service| !service.is_headless());
+    normal.filter_map(|service| Some((service.fqdn()?, service))).collect()
 }
 
 fn has_no_address(service: &Service<'_>, version: Seen<'_, ObjectSeen>, findings: &mut Findings) {
@@ -111,11 +116,8 @@ impl<'h> Normal<'_, 'h> {
 }
 
 /// The names of normal Services for which nobody gave an answer. One that answers is enough: the path is not what is judged.
-fn silent<'h>(view: &View<'h>, names: &Names<'_, 'h>, findings: &mut Findings) {
-    let normal = view.history().dns().filter(|seen| {
-        let about = names.about(seen.what);
-        about.is_some_and(|(service, subject)| subject == Subject::Service && !service.is_headless())
-    });
+fn silent(view: &View<'_>, normal: &HashMap<String, &Service<'_>>, findings: &mut Findings) {
+    let normal = view.dns().filter(|seen| normal.contains_key(seen.what.name.as_str()));
     let (mut answered, mut silent) = (BTreeSet::new(), Vec::new());
     for seen in normal {
         match response(seen.what) {

@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     checks::{Cause, Check, Findings, Say},
-    history::{Event, ExecSeen, Purpose, Resource, Seen, minor_version, pod},
+    history::{Event, ExecSeen, Purpose, Resource, Seen, pod},
     limits,
     views::{
         Dimension, PodLife, View,
         addresses::{Told, told_around},
-        dns::{Service, Subject, questions::questions},
+        dns::{Service, Subject, listing::may_be_absent, questions::questions},
         endpoints::{ListVersion, Listed, versions},
         hosts,
     },
@@ -32,9 +32,6 @@ const POD_NAME: Clauses = Clauses::one("pod-name");
 const SERVICE_NAME: Clauses = Clauses::one("service-name");
 const HOSTS: &str = "hosts-file";
 const OWN: &str = "own-addresses";
-
-/// From this minor version on a cluster need not keep Endpoints (KEP-4974).
-const ENDPOINTS_OPTIONAL: u32 = 33;
 
 fn judge(view: &View<'_>, findings: &mut Findings) {
     let mut has_changed = false;
@@ -196,9 +193,7 @@ struct Listings<'m, 'v, 'h> {
 impl<'h> Listings<'_, '_, 'h> {
     fn judge(&self, findings: &mut Findings) {
         let (of, view) = (&self.moved.of, self.moved.view);
-        let minor = minor_version(&view.started().server_version);
-        if self.resource == Resource::Endpoints && self.lists.is_empty() && minor >= Some(ENDPOINTS_OPTIONAL)
-        {
+        if self.lists.is_empty() && may_be_absent(view, self.resource) {
             return self.need_not_be(findings);
         }
         let until = self.lists.partition_point(|list| list.event.seq <= of.until.seq);

@@ -10,9 +10,18 @@ use super::{
     timeline::{Arrivals, Told},
 };
 use crate::{
-    history::{Event, ObjectSeen, Observation, Observer, Resource, Watch, pod},
+    history::{Event, ObjectSeen, Observation, Observer, Resource, Watch, minor_version, pod},
     views::{View, endpoints::ListVersion},
 };
+
+/// From this minor version on a cluster need not keep Endpoints (KEP-4974).
+const ENDPOINTS_OPTIONAL: u32 = 33;
+
+/// Whether this kind of object may be missing altogether: Endpoints may, on newer clusters.
+pub fn may_be_absent(view: &View<'_>, resource: Resource) -> bool {
+    let minor = minor_version(&view.started().server_version);
+    resource == Resource::Endpoints && minor >= Some(ENDPOINTS_OPTIONAL)
+}
 
 /// How a pod is told to be: ready at these addresses; none stands for one that is not ready, or not listed.
 pub type Account<'h> = Option<Told<'h>>;
