@@ -55,12 +55,11 @@ pub(super) fn with_gaps(history: &History, watch: Watch, losses: &[Loss]) -> Vec
 }
 
 fn with_gap(history: &History, watch: Watch, rest: &[usize], loss: Loss) -> History {
-    let lost = match loss {
-        Loss::Deliveries(count) => &rest[..count.min(rest.len())],
-        Loss::TheRest | Loss::Mute => rest,
+    let last = match loss {
+        Loss::Deliveries(count) => rest[count.min(rest.len()) - 1],
+        Loss::TheRest | Loss::Mute => history.events.len(),
     };
     let before = present(history, watch, rest[0]);
-    let last = lost.last().copied().unwrap_or(rest[0]);
     let mut kept: Vec<Kept> = Vec::new();
     for event in &history.events {
         let place = event.seq as usize;
@@ -69,10 +68,11 @@ fn with_gap(history: &History, watch: Watch, rest: &[usize], loss: Loss) -> Hist
             let gap = Observation::WatchGap { resource: watch.resource, reason };
             kept.push(Kept::new(watch, event.span.from_us.max(time_before(history, place)), gap));
         }
-        if !lost.contains(&place) {
+        let is_lost = event.observer == Observer::Watch(watch) && (rest[0]..=last).contains(&place);
+        if !is_lost {
             kept.push(Kept { old: Some(event.seq), event: event.clone() });
         }
-        if place == last && matches!(loss, Loss::Deliveries(_)) {
+        if place == last {
             let listed = relist(&before, &present(history, watch, place + 1));
             let opened = Observation::WatchOpened { resource: watch.resource, revision: "0".to_owned() };
             kept.extend(
