@@ -5,6 +5,7 @@
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
 mod claim_deletions;
+pub mod claim_order;
 pub mod claims;
 pub mod controller;
 pub mod dimension;
@@ -38,6 +39,8 @@ pub enum Doubt {
     Gap,
     /// A command was not answered.
     NoAnswer,
+    /// The controller may not have known, or may be slow.
+    ControllerLag,
     /// What two observers saw is too close together to have an order.
     NoOrder,
     /// Nothing of it happened, or the promise was not to be kept.

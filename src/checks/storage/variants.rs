@@ -91,14 +91,10 @@ fn as_the_record_knew(history: &History, watch: Watch, kept: &mut [Kept]) {
     for kept in kept {
         let is_own = kept.event.observer == Observer::Watch(watch);
         match &mut kept.event.seen {
-            Observation::Object(object) if is_own && object.change.is_removal() => {
-                if known.get(&object.name) == Some(&object.uid) {
-                    known.remove(&object.name);
-                }
-            }
-            Observation::Object(object) if is_own => {
-                known.insert(object.name.clone(), object.uid.clone());
-            }
+            Observation::Object(object) if is_own => match object.change.is_removal() {
+                true => known.retain(|_, uid| *uid != object.uid),
+                false => drop(known.insert(object.name.clone(), object.uid.clone())),
+            },
             Observation::Exec(exec) if own.contains(exec.pod_uid.as_str()) => {
                 if let Some(uid) = known.get(&exec.pod) {
                     exec.pod_uid.clone_from(uid);
