@@ -40,19 +40,16 @@ impl<'v, 'h> ClaimOrders<'v, 'h> {
 
     /// Which was there first: a pod, whose creation was seen, or a claim that it uses.
     pub fn order(&self, pod: &PodLife<'h>, claim: &str) -> ClaimOrder<'h> {
-        let lives = self.set.claims().named(claim);
-        if lives.is_empty() {
+        let (gone, others) = self.set.claims().gone_and_others(claim, pod.birth());
+        if gone.is_empty() && others.is_empty() {
             return self.never_came(pod, claim);
         }
-        let may_be_it = |life: &&ClaimLife<'h>| {
-            !self.is_after(pod, life) && !life.gone().is_some_and(|gone| self.certainly(gone, pod.birth()))
-        };
-        let there: Vec<&ClaimLife<'h>> = lives.iter().filter(may_be_it).collect();
-        match there[..] {
-            [] => self.was_not_there(pod, claim, lives),
+        let after = others.iter().position(|life| self.is_after(pod, life)).unwrap_or(others.len());
+        match &others[..after] {
+            [] => self.was_not_there(pod, claim, gone, others),
             [life] => self.order_with(pod, life),
-            _ => {
-                let mut orders = there.into_iter().map(|life| self.order_with(pod, life));
+            several => {
+                let mut orders = several.iter().map(|life| self.order_with(pod, life));
                 orders.find(|order| matches!(order, ClaimOrder::ClaimFirst(_))).unwrap_or(ClaimOrder::Unknown)
             }
         }
@@ -114,30 +111,46 @@ impl<'v, 'h> ClaimOrders<'v, 'h> {
         request.is_some_and(|request| claim.first().event.comes_before(request))
     }
 
-    /// All claims of that name came later or went before.
-    fn was_not_there(&self, pod: &PodLife<'h>, claim: &str, lives: &[ClaimLife<'h>]) -> ClaimOrder<'h> {
+    /// All claims of that name went before or came later.
+    fn was_not_there(
+        &self,
+        pod: &PodLife<'h>,
+        claim: &str,
+        gone: &[ClaimLife<'h>],
+        later: &[ClaimLife<'h>],
+    ) -> ClaimOrder<'h> {
         let (birth, name, pod_name) = (pod.birth(), self.set.key(claim), self.set.key(pod.name));
         if let Some(gap) = self.set.claims().gaps().first() {
             let what =
                 format!("whether {name} was there when {pod_name} was created fell into a gap of the watch");
             return ClaimOrder::Doubtful(Doubt::Gap, what, vec![gap.shown_by, birth]);
         }
-        let went =
-            lives.iter().rev().find(|life| life.gone().is_some_and(|gone| self.certainly(gone, birth)));
-        let Some((went, gone)) = went.and_then(|life| Some((life, life.gone()?))) else {
-            let first = lives[0].first().event;
-            // Another one may have been there that a silent watch kept to itself until somebody deleted it.
-            if let Some(deletion) = self.deletions.unsettled(claim, birth, first) {
-                let what = format!(
-                    "whether {name} was there when {pod_name} was created is not certain: {}",
-                    deletion.why()
-                );
-                return ClaimOrder::Doubtful(Doubt::NotReached, what, vec![birth, deletion.event, first]);
-            }
-            let mut events = vec![birth, first];
-            let refused = self.refused(claim, &mut events);
-            return ClaimOrder::PodFirst(format!("{pod_name} was created before {name}{refused}"), events);
-        };
+        match (gone.last(), later.first()) {
+            (Some(went), _) => self.was_removed(pod, went),
+            (None, first) => self.came_later(pod, claim, first.map_or(birth, |first| first.first().event)),
+        }
+    }
+
+    /// The first claim of that name came after the pod.
+    fn came_later(&self, pod: &PodLife<'h>, claim: &str, first: &'h Event) -> ClaimOrder<'h> {
+        let (birth, name, pod_name) = (pod.birth(), self.set.key(claim), self.set.key(pod.name));
+        // Another one may have been there that a silent watch kept to itself until somebody deleted it.
+        if let Some(deletion) = self.deletions.unsettled(claim, birth, first) {
+            let what = format!(
+                "whether {name} was there when {pod_name} was created is not certain: {}",
+                deletion.why()
+            );
+            return ClaimOrder::Doubtful(Doubt::NotReached, what, vec![birth, deletion.event, first]);
+        }
+        let mut events = vec![birth, first];
+        let refused = self.refused(claim, &mut events);
+        ClaimOrder::PodFirst(format!("{pod_name} was created before {name}{refused}"), events)
+    }
+
+    /// The claim was gone before the pod came.
+    fn was_removed(&self, pod: &PodLife<'h>, went: &ClaimLife<'h>) -> ClaimOrder<'h> {
+        let (birth, name, pod_name) = (pod.birth(), self.set.key(went.name), self.set.key(pod.name));
+        let gone = went.gone().unwrap_or(birth);
         let what = format!("{pod_name} was created after its claim {name} was removed");
         match self.deletions.explain(went) {
             // It creates the claim and then the pod, from what it knows: a claim that somebody else takes away may be gone by then.

@@ -5,6 +5,7 @@
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
 mod claim_deletions;
+mod claim_life;
 pub mod claim_order;
 pub mod claims;
 pub mod controller;
@@ -23,7 +24,8 @@ pub mod trouble;
 use std::{ops::Deref, sync::OnceLock};
 
 pub use claim_deletions::{ClaimDeletion, ClaimDeletions};
-pub use claims::{ClaimLife, Claims};
+pub use claim_life::ClaimLife;
+pub use claims::Claims;
 pub use dimension::Dimension;
 pub use doings::{Doing, Window};
 pub use pods::{PodLife, Pods};
