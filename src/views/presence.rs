@@ -39,13 +39,14 @@ pub fn uncertain_at<'h>(
 /// The request that ended an incarnation: the first since its birth that can have taken it away, if its end came after that
 /// and nothing else explains it. What came to be in its place came to be after that request.
 pub fn ended_by<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>) -> Option<&'h Event> {
+    let end = life.terminating().filter(|end| end.seq <= view.ended().seq)?;
+    let since_birth = view.doings().partition_point(|doing| doing.event.seq <= life.birth().seq);
+    let mut until_end = view.doings()[since_birth..].iter().take_while(|doing| doing.event.comes_before(end));
     let takes_away =
-        |doing: &super::Doing<'h>| doing.request().is_some() && doing.disturbs_pod(set, life.name);
-    let first = view.window_until(life.birth(), takes_away).until;
+        |doing: &&super::Doing<'h>| doing.request().is_some() && doing.disturbs_pod(set, life.name);
+    let first = until_end.find(takes_away)?.event;
     let is_hidden = set.pods().gap_at(first).is_some();
-    let end = life.terminating().filter(|end| end.seq <= view.ended().seq);
-    let explains = end.is_some_and(|end| first.is_between(life.birth(), end));
-    (explains && !is_hidden && life.evicted().is_none()).then_some(first)
+    (!is_hidden && life.evicted().is_none()).then_some(first)
 }
 
 /// Why a pod may have been unable to run a command, as the rest of the sentence "the pod …": it was on its way out, the driver
