@@ -59,6 +59,16 @@ type Places = HashMap<Kind, Vec<u32>>;
 pub(crate) struct Index {
     places: Memo<(usize, Places)>,
     reliability: Memo<Reliability>,
+    end: Memo<End>,
+}
+
+/// Where a record ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct End {
+    /// The number of the step with which the scenario ended, or of the last event.
+    pub at: u64,
+    /// Whether every step was done.
+    pub is_complete: bool,
 }
 
 impl Index {
@@ -67,6 +77,11 @@ impl Index {
         let (length, places) = self.places.get(|| (events.len(), places(events)));
         assert_eq!(*length, events.len(), "a history that was asked does not grow any more");
         places.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the record ends, found out at the first question.
+    pub(super) fn end(&self, find: impl FnOnce() -> End) -> End {
+        *self.end.get(find)
     }
 
     /// How well each watch did.

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use super::{
     AbortCause, Answered, DnsSeen, Event, ExecSeen, Gap, History, ObjectSeen, Observation, Observer, Purpose,
-    ReadSeen, Requested, Resource, Started, Step, Wait, Watch, gaps::GapAt, index::Kind,
+    ReadSeen, Requested, Resource, Started, Step, Wait, Watch,
+    gaps::GapAt,
+    index::{End, Kind},
 };
 
 /// What is known of a scenario that never began.
@@ -213,13 +215,21 @@ impl History {
     /// Where the scenario ended, by itself or before its time: what comes later is the clean-up. The last event, where
     /// the record has no end.
     pub fn ended(&self) -> &Event {
-        let end = self.steps().find(|step| matches!(step.what, Step::Completed | Step::Aborted { .. }));
-        end.map_or_else(|| self.last(), |step| step.event)
+        self.event(self.end().at)
     }
 
     /// Whether every step was done.
     pub fn is_completed(&self) -> bool {
-        self.steps().any(|step| matches!(step.what, Step::Completed))
+        self.end().is_complete
+    }
+
+    fn end(&self) -> End {
+        self.index.end(|| {
+            let is_end = |step: &Step| matches!(step, Step::Completed | Step::Aborted { .. });
+            let end = self.steps().find(|step| is_end(step.what));
+            let is_complete = self.steps().any(|step| matches!(step.what, Step::Completed));
+            End { at: end.map_or_else(|| self.last(), |step| step.event).seq, is_complete }
+        })
     }
 
     /// Whether the record has an end: its steps were done, or given up, or never begun.

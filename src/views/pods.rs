@@ -229,8 +229,9 @@ impl<'h> Pods<'h> {
     /// The incarnation that has that one's name after it.
     pub fn successor(&self, life: &PodLife<'h>) -> Option<&PodLife<'h>> {
         let of_name = self.by_name.get(life.name)?;
-        let place = of_name.iter().position(|(place, _)| self.lives[*place].uid == life.uid)?;
-        Some(&self.lives[of_name.get(place + 1)?.0])
+        let born = |place: usize| self.lives[place].birth().seq;
+        let later = of_name.partition_point(|(place, _)| born(*place) <= life.birth().seq);
+        Some(&self.lives[of_name.get(later)?.0])
     }
 
     /// The lives that began before an event and were not over after it, in the order of their births.
