@@ -59,7 +59,16 @@ type Places = HashMap<Kind, Vec<u32>>;
 pub(crate) struct Index {
     places: Memo<(usize, Places)>,
     reliability: Memo<Reliability>,
-    ended: Memo<Option<u64>>,
+    end: Memo<End>,
+}
+
+/// Where a record ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct End {
+    /// The number of the step with which the scenario ended, or of the last event.
+    pub at: u64,
+    /// Whether every step was done.
+    pub is_complete: bool,
 }
 
 impl Index {
@@ -70,9 +79,9 @@ impl Index {
         places.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    /// The number of the event at which the scenario ended, if it did.
-    pub(super) fn ended(&self, find: impl FnOnce() -> Option<u64>) -> Option<u64> {
-        *self.ended.get(find)
+    /// Where the record ends, found out at the first question.
+    pub(super) fn end(&self, find: impl FnOnce() -> End) -> End {
+        *self.end.get(find)
     }
 
     /// How well each watch did.

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use super::{
     AbortCause, Answered, DnsSeen, Event, ExecSeen, Gap, History, ObjectSeen, Observation, Observer, Purpose,
-    ReadSeen, Requested, Resource, Started, Step, Wait, Watch, gaps::GapAt, index::Kind,
+    ReadSeen, Requested, Resource, Started, Step, Wait, Watch,
+    gaps::GapAt,
+    index::{End, Kind},
 };
 
 /// What is known of a scenario that never began.
@@ -218,14 +220,21 @@ impl History {
     /// Where the scenario ended, by itself or before its time: what comes later is the clean-up. The last event, where
     /// the record has no end.
     pub fn ended(&self) -> &Event {
-        let is_end = |step: &Seen<'_, Step>| matches!(step.what, Step::Completed | Step::Aborted { .. });
-        let end = self.index.ended(|| self.steps().find(is_end).map(|step| step.event.seq));
-        end.map_or_else(|| self.last(), |seq| self.event(seq))
+        self.event(self.end().at)
     }
 
     /// Whether every step was done.
     pub fn is_completed(&self) -> bool {
-        matches!(self.events.last().map(|_| &self.ended().seen), Some(Observation::Step(Step::Completed)))
+        self.end().is_complete
+    }
+
+    fn end(&self) -> End {
+        self.index.end(|| {
+            let is_end = |step: &Step| matches!(step, Step::Completed | Step::Aborted { .. });
+            let end = self.steps().find(|step| is_end(step.what));
+            let is_complete = self.steps().any(|step| matches!(step.what, Step::Completed));
+            End { at: end.map_or_else(|| self.last(), |step| step.event).seq, is_complete }
+        })
     }
 
     /// Whether the record has an end: its steps were done, or given up, or never begun.

@@ -7,6 +7,8 @@
 pub mod addresses;
 mod claim_deletions;
 pub mod absence;
+mod claim_life;
+pub mod claim_order;
 pub mod claims;
 pub mod controller;
 pub mod dimension;
@@ -32,7 +34,8 @@ pub mod trouble;
 use std::{ops::Deref, sync::OnceLock};
 
 pub use claim_deletions::{ClaimDeletion, ClaimDeletions};
-pub use claims::{ClaimLife, Claims};
+pub use claim_life::ClaimLife;
+pub use claims::Claims;
 pub use dimension::Dimension;
 pub use doings::{Doing, Window};
 pub use pods::{PodLife, Pods};
@@ -48,6 +51,8 @@ pub enum Doubt {
     Gap,
     /// A command was not answered.
     NoAnswer,
+    /// The controller may not have known, or may be slow.
+    ControllerLag,
     /// What two observers saw is too close together to have an order.
     NoOrder,
     /// Nothing of it happened, or the promise was not to be kept.

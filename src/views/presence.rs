@@ -39,13 +39,39 @@ pub fn uncertain_at<'h>(
 /// The request that ended an incarnation: the first since its birth that can have taken it away, if its end came after that
 /// and nothing else explains it. What came to be in its place came to be after that request.
 pub fn ended_by<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>) -> Option<&'h Event> {
+    let end = life.terminating().filter(|end| end.seq <= view.ended().seq)?;
+    let since_birth = view.doings().partition_point(|doing| doing.event.seq <= life.birth().seq);
+    let mut until_end = view.doings()[since_birth..].iter().take_while(|doing| doing.event.comes_before(end));
     let takes_away =
-        |doing: &super::Doing<'h>| doing.request().is_some() && doing.disturbs_pod(set, life.name);
-    let first = view.window_until(life.birth(), takes_away).until;
+        |doing: &&super::Doing<'h>| doing.request().is_some() && doing.disturbs_pod(set, life.name);
+    let first = until_end.find(takes_away)?.event;
     let is_hidden = set.pods().gap_at(first).is_some();
-    let end = life.terminating().filter(|end| end.seq <= view.ended().seq);
-    let explains = end.is_some_and(|end| first.is_between(life.birth(), end));
-    (explains && !is_hidden && life.evicted().is_none()).then_some(first)
+    (!is_hidden && life.evicted().is_none()).then_some(first)
+}
+
+/// Why a pod may have been unable to run a command, as the rest of the sentence "the pod …": it was on its way out, the driver
+/// had disturbed it and it had not been ready since, or a container of it ended.
+pub fn unable_at<'h>(
+    view: &View<'h>,
+    set: &Set<'h>,
+    life: &PodLife<'h>,
+    event: &Event,
+) -> Option<(String, &'h Event)> {
+    if let Some(end) = life.terminating().filter(|end| end.comes_before(event)) {
+        return Some(("was on its way out".to_owned(), end));
+    }
+    let known = view.doings().partition_point(|doing| doing.event.seq < event.seq);
+    let since_birth = view.doings()[..known].iter().rev();
+    let mut since_birth = since_birth.take_while(|doing| life.birth().comes_before(doing.event));
+    let last = since_birth.find(|doing| doing.disturbs_pod(set, life.name)).map(|doing| doing.event);
+    let is_over = |last: &Event| life.ready_since(event).is_some_and(|ready| last.comes_before(ready));
+    let disturbed = last.filter(|last| !is_over(last));
+    let disturbed =
+        disturbed.map(|last| ("had been disturbed and had not become ready since".to_owned(), last));
+    disturbed.or_else(|| {
+        let (version, trouble) = life.container_trouble()?;
+        Some((format!("did not keep running: {trouble}"), version.event))
+    })
 }
 
 #[cfg(test)]
@@ -116,5 +142,22 @@ mod tests {
     #[test]
     fn a_gap_hides_who_was_there() {
         assert_eq!(at_command(&format!("gap pods; {COMMAND} web-0 listed-again; web-1 listed-again")), "gap");
+    }
+
+    #[test]
+    fn a_pod_may_be_unable_to_answer_for_a_reason_that_the_record_has() {
+        let why = |statements: &str| {
+            let history = history(&format!("web-0 created; web-0 ready; {statements}"));
+            let command = history.execs().find(|exec| exec.printed().is_none()).expect("a command").event;
+            let view = View::of(&history);
+            let set = &view.sets()[0];
+            unable_at(&view, set, &set.pods()[0], command).map(|(why, _)| why).unwrap_or_default()
+        };
+        let read = "tokens web-0 volume -> fails";
+        assert_eq!(why(read), "");
+        assert!(why(&format!("exec web-0 crash -> ok; {read}")).contains("had been disturbed"));
+        assert!(why(&format!("delete web-0; {read}")).contains("had been disturbed"));
+        assert!(why(&format!("delete web-0; web-0 terminating; {read}")).contains("on its way out"));
+        assert_eq!(why(&format!("exec web-0 crash -> ok; web-0 unready; web-0 ready; {read}")), "");
     }
 }

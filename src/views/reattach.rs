@@ -85,11 +85,7 @@ fn same_claim<'h>(
         let what = format!("the claim {name} had not to be kept: {}", deletion.why());
         return unknown(Doubt::NotReached, what, vec![deletion.event]);
     }
-    let there = |life: &&ClaimLife<'h>| {
-        life.first().event.seq <= until.seq && life.gone().is_none_or(|gone| since.comes_before(gone))
-    };
-    let lives: Vec<&ClaimLife<'h>> = set.claims().named(claim).iter().filter(there).collect();
-    match lives[..] {
+    match set.claims().between(claim, since, until) {
         [] => {
             let gap = set.claims().gaps().first().map(|gap| gap.shown_by);
             let doubt = if gap.is_some() { Doubt::Gap } else { Doubt::NotReached };

@@ -18,6 +18,8 @@ pub struct Write<'h> {
     pub token: &'h str,
     /// The checksum of the file; none where the command failed, and then it is not known what was written.
     pub checksum: Option<&'h str>,
+    /// What may have made the command fail, as the rest of the sentence "the pod …".
+    trouble: Option<String>,
 }
 
 /// A look at what is there.
@@ -31,6 +33,23 @@ pub struct Read<'h> {
     pub uid: &'h str,
     /// What it found; none where the command failed.
     pub found: Option<Vec<Found<'h>>>,
+    /// What may have made the command fail, as the rest of the sentence "the pod …".
+    trouble: Option<String>,
+}
+
+impl Read<'_> {
+    /// That it could not be read, and why, where the record tells.
+    pub fn failed(&self, place: &str) -> (Doubt, String) {
+        failed(&format!("what is {place} of {} could not be read", self.pod), self.trouble.as_deref())
+    }
+}
+
+/// A command that failed, and what it leaves unknown.
+fn failed(what: &str, trouble: Option<&str>) -> (Doubt, String) {
+    match trouble {
+        Some(trouble) => (Doubt::Surroundings, format!("{what}: the pod {trouble}")),
+        None => (Doubt::NoAnswer, what.to_owned()),
+    }
 }
 
 /// One token that was found.
@@ -76,17 +95,22 @@ impl<'h> Tokens<'h> {
     /// What the record has of them. Pods of one name may be several sets': their uids tell them apart.
     pub fn of(view: &View<'h>, set: &Set<'h>, at: Place) -> Self {
         let (mut writes, mut reads) = (Vec::new(), Vec::new());
-        for exec in view.history().execs().filter(|exec| set.pods().with_uid(&exec.what.pod_uid).is_some()) {
+        for exec in view.history().execs() {
             let (event, pod, uid) = (exec.event, exec.what.pod.as_str(), exec.what.pod_uid.as_str());
+            let Some(life) = set.pods().with_uid(uid) else { continue };
             let printed = exec.what.printed();
+            let trouble = || {
+                let unable = printed.is_none().then(|| presence::unable_at(view, set, life, event));
+                unable.flatten().map(|(why, _)| why)
+            };
             match &exec.what.purpose {
                 Purpose::WriteToken { place, token } if *place == at => {
                     let checksum = printed.filter(|printed| !printed.is_empty());
-                    writes.push(Write { event, pod, uid, token, checksum });
+                    writes.push(Write { event, pod, uid, token, checksum, trouble: trouble() });
                 }
                 Purpose::ReadTokens { place } if *place == at => {
                     let found = printed.map(|printed| printed.lines().filter_map(found).collect());
-                    reads.push(Read { event, pod, uid, found });
+                    reads.push(Read { event, pod, uid, found, trouble: trouble() });
                 }
                 _ => {}
             }
@@ -168,10 +192,8 @@ impl<'h> Tokens<'h> {
     pub fn read_back<'t>(&'t self, read: &Read<'h>) -> ReadBack<'t, 'h> {
         let pod = read.pod;
         if read.found.is_none() {
-            return ReadBack::Unknown(
-                Doubt::NoAnswer,
-                format!("what is on the volume of {pod} could not be read"),
-            );
+            let (doubt, what) = read.failed("on the volume");
+            return ReadBack::Unknown(doubt, what);
         }
         if let Some(sibling) = self.of_siblings(read) {
             return ReadBack::OfSibling(sibling);
@@ -184,19 +206,18 @@ impl<'h> Tokens<'h> {
             let what = format!("{pod} was asked for what is on its volume while it wrote a token");
             return ReadBack::Unknown(Doubt::NoOrder, what);
         }
-        let failed = || {
-            ReadBack::Unknown(
-                Doubt::NoAnswer,
-                format!("a write of {pod} failed, so what is there is not known"),
-            )
+        let failed = |write: &Write<'h>| {
+            let what = format!("a write of {pod} failed, so what is there is not known");
+            let (doubt, what) = failed(&what, write.trouble.as_deref());
+            ReadBack::Unknown(doubt, what)
         };
         if last.checksum.is_none() {
-            return failed();
+            return failed(last);
         }
-        match difference(last, read) {
-            None => ReadBack::Same(last),
-            Some(_) if self.written(read).any(|write| write.checksum.is_none()) => failed(),
-            Some(difference) => ReadBack::Changed(last, difference),
+        let Some(difference) = difference(last, read) else { return ReadBack::Same(last) };
+        match self.written(read).find(|write| write.checksum.is_none()) {
+            Some(before) => failed(before),
+            None => ReadBack::Changed(last, difference),
         }
     }
 
@@ -308,6 +329,22 @@ mod tests {
         }
         assert_eq!(notes("fails", written_b, "web-0 b"), "same as b");
         assert!(notes("fails", written_b, "web-0 a").starts_with("NoAnswer"), "the first may have been late");
+    }
+
+    #[test]
+    fn a_command_that_failed_in_a_pod_that_was_disturbed_is_no_silence() {
+        assert_shows(
+            &format!("{WRITTEN} exec web-0 crash -> ok; tokens web-0 volume -> fails"),
+            "Surroundings: what is on the volume of web-0",
+        );
+        let mut notes = Notes::new().say(PODS).say("exec web-0 crash -> ok");
+        notes.run("web-0", Purpose::WriteToken { place: Place::Volume, token: "a".to_owned() }, "fails");
+        let after = notes.say("web-0 unready; web-0 ready; tokens web-0 volume -> web-0 a").history();
+        assert!(
+            last_look(&after).starts_with("Surroundings: a write of web-0 failed"),
+            "{}",
+            last_look(&after)
+        );
     }
 
     #[test]

@@ -86,8 +86,8 @@ fn is_gone<'h>(
     let say = findings.on(GONE).of(Dimension::Recreated, pod.as_str());
     match &read.found {
         None => {
-            let what = format!("what is in the container of {pod} could not be read");
-            say.blind(Doubt::NoAnswer.into(), what, &[own.event, read.event]);
+            let (doubt, what) = read.failed("in the container");
+            say.blind(doubt.into(), what, &[own.event, read.event]);
         }
         Some(_) => {
             let what =

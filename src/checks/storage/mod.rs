@@ -39,6 +39,7 @@ impl From<Doubt> for Cause {
         match doubt {
             Doubt::Gap => Cause::Gap,
             Doubt::NoAnswer => Cause::NoAnswer,
+            Doubt::ControllerLag => Cause::ControllerLag,
             Doubt::NoOrder => Cause::NoOrder,
             Doubt::NotReached => Cause::NotReached,
             Doubt::Surroundings => Cause::Surroundings,

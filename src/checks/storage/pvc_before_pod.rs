@@ -1,15 +1,14 @@
 //! `pvc-before-pod`: a pod is created only after its claim.
-//!
-//! Claims and pods come over two watches, which have no order. What tells, for each pod and each of its claims: a request of
-//! the driver that lies between the two; deliveries so far apart that neither watch can have been that late; and the dates
-//! that the API server gave, where they are of different seconds.
 
 use std::collections::HashMap;
 
 use crate::{
     checks::{Cause, Check, Findings, Say},
-    history::{Event, ObjectSeen, Resource},
-    views::{ClaimDeletions, ClaimLife, Dimension, PodLife, Set, View, claims, order, presence},
+    views::{
+        Dimension, Doubt, PodLife, Set, View,
+        claim_order::{ClaimOrder, ClaimOrders},
+        claims,
+    },
 };
 
 /// Judges `specs/storage/pvc-before-pod.yaml`.
@@ -25,237 +24,47 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
         let returns = set.returns(view);
         let returned = returns.iter().filter_map(|it| Some((it.back.as_ref()?.uid, it.key.as_str())));
         let returned: HashMap<&str, &str> = returned.collect();
-        let facts = Facts { view, set, deletions: ClaimDeletions::of(view, set), refusals: refusals(set) };
+        let orders = ClaimOrders::of(view, set);
         for pod in claims::users(view, set) {
             let say = match returned.get(pod.uid) {
                 Some(key) => findings.on(RETURNED).of(Dimension::Returned, set.key(key)),
                 None => findings.on(RECREATED).of(Dimension::Recreated, set.key(pod.name)),
             };
-            facts.has_its_claims(say, pod);
+            has_its_claims(set, &orders, say, pod);
         }
     }
 }
 
-/// What the order of a pod and its claims is read from.
-struct Facts<'v, 'h> {
-    view: &'v View<'h>,
-    set: &'v Set<'h>,
-    deletions: ClaimDeletions<'v, 'h>,
-    /// The first time that the server refused a claim, by the claim's name.
-    refusals: HashMap<&'h str, &'h Event>,
-}
-
-/// What is known of a pod's birth and one of its claims.
-enum Order<'h> {
-    /// The claim was there.
-    ClaimFirst(&'h Event),
-    /// It was not: why that is certain, with the events that show it.
-    PodFirst(String, Vec<&'h Event>),
-    /// It cannot be told, and something speaks against the promise or is hidden.
-    Doubtful(Cause, String, Vec<&'h Event>),
-    /// It cannot be told, and nothing speaks against the promise.
-    Unknown,
-}
-
-impl<'h> Facts<'_, 'h> {
-    /// A pod was created: each of its claims must have been there. That holds only where it does for all of them.
-    fn has_its_claims(&self, say: Say<'_>, pod: &PodLife<'h>) {
-        let (birth, name) = (pod.birth(), self.set.key(pod.name));
-        if !pod.birth_was_seen() {
-            if !self.set.claims().of_pod(pod).is_empty() {
-                let what = format!("the creation of {name} fell into a gap of the watch of pods");
-                say.blind(Cause::Gap, what, &[birth]);
-            }
-            return;
-        }
-        let claims: Vec<&str> = self.set.claims().of_pod(pod).into_iter().map(|(_, claim)| claim).collect();
-        let orders: Vec<Order<'h>> = claims.iter().map(|claim| self.order(pod, claim)).collect();
-        let mut events = vec![birth];
-        let mut all_first = !orders.is_empty();
-        for order in &orders {
-            match order {
-                Order::ClaimFirst(event) => events.push(event),
-                Order::PodFirst(what, events) => return say.broken(what.as_str(), events),
-                Order::Doubtful(..) | Order::Unknown => all_first = false,
-            }
-        }
-        let doubt = orders.iter().find_map(|order| match order {
-            Order::Doubtful(cause, what, events) => Some((cause, what, events)),
-            _ => None,
-        });
-        if let Some((cause, what, events)) = doubt {
-            say.blind(*cause, what.as_str(), events);
-        } else if all_first {
-            say.held(format!("{} was there before {name}", claims.join(", ")), &events);
+/// A pod was created: each of its claims must have been there. That holds only where it does for all of them.
+fn has_its_claims<'h>(set: &Set<'h>, orders: &ClaimOrders<'_, 'h>, say: Say<'_>, pod: &PodLife<'h>) {
+    let (birth, name) = (pod.birth(), set.key(pod.name));
+    let claims: Vec<&str> = set.claims().of_pod(pod).into_iter().map(|(_, claim)| claim).collect();
+    if claims.is_empty() {
+        return;
+    }
+    if !pod.birth_was_seen() {
+        return say.blind(
+            Cause::Gap,
+            format!("the creation of {name} fell into a gap of the watch of pods"),
+            &[birth],
+        );
+    }
+    let mut events = vec![birth];
+    let mut doubt = None;
+    let mut all_first = true;
+    for claim in &claims {
+        match orders.order(pod, claim) {
+            ClaimOrder::ClaimFirst(event) => events.push(event),
+            ClaimOrder::PodFirst(what, events) => return say.broken(what, &events),
+            ClaimOrder::Doubtful(cause, what, events) => doubt = Some((cause, what, events)),
+            ClaimOrder::Unknown => all_first = false,
         }
     }
-
-    fn order(&self, pod: &PodLife<'h>, claim: &str) -> Order<'h> {
-        let lives = self.set.claims().named(claim);
-        if lives.is_empty() {
-            return self.never_came(pod, claim);
-        }
-        let may_be_it = |life: &&ClaimLife<'h>| {
-            !self.is_after(pod, life) && !life.gone().is_some_and(|gone| self.certainly(gone, pod.birth()))
-        };
-        let there: Vec<&ClaimLife<'h>> = lives.iter().filter(may_be_it).collect();
-        match there[..] {
-            [] => self.was_not_there(pod, claim, lives),
-            [life] => self.order_with(pod, life),
-            _ => {
-                let mut orders = there.into_iter().map(|life| self.order_with(pod, life));
-                orders.find(|order| matches!(order, Order::ClaimFirst(_))).unwrap_or(Order::Unknown)
-            }
-        }
+    match doubt {
+        Some((cause, what, events)) => say.blind(Doubt::into(cause), what, &events),
+        None if all_first => say.held(format!("{} was there before {name}", claims.join(", ")), &events),
+        None => {}
     }
-
-    fn certainly(&self, first: &Event, then: &Event) -> bool {
-        order::certainly_before(self.view.history(), first, then)
-    }
-
-    /// Whether a claim came to be after the pod, for certain.
-    fn is_after(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> bool {
-        claim.birth_was_seen()
-            && (self.certainly(pod.birth(), claim.first().event)
-                || (dates(pod, claim).is_some_and(|(pod, claim)| pod < claim)
-                    && revisions(pod, claim).is_some_and(|(pod, claim)| pod < claim)))
-    }
-
-    /// The one claim that can have been there.
-    fn order_with(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> Order<'h> {
-        let (birth, first, name) = (pod.birth(), claim.first().event, self.set.key(claim.name));
-        let pod_name = self.set.key(pod.name);
-        let is_certain = self.certainly(first, birth) || self.a_request_between(pod, claim);
-        let is_older = is_certain || dates(pod, claim).is_some_and(|(pod, claim)| claim < pod);
-        if !is_certain && speaks_against(pod, claim) {
-            let what = format!(
-                "which of {pod_name} and {name} was created first: revisions, dates and watches disagree"
-            );
-            return Order::Doubtful(Cause::NoOrder, what, vec![first, birth]);
-        }
-        if !is_older && !claim.birth_was_seen() {
-            let what = format!("the creation of {name}, which {pod_name} uses, fell into a gap of the watch");
-            return Order::Doubtful(Cause::Gap, what, vec![first, birth]);
-        }
-        if !is_older {
-            return Order::Unknown;
-        }
-        if let Some(gap) = self.set.claims().lost_sight(claim) {
-            let what = format!(
-                "whether {name} was still there when {pod_name} was created fell into a gap of the watch"
-            );
-            return Order::Doubtful(Cause::Gap, what, vec![gap.shown_by, birth]);
-        }
-        if claim.gone().is_some_and(|gone| !self.went_later(pod, claim, gone)) {
-            return Order::Unknown;
-        }
-        Order::ClaimFirst(first)
-    }
-
-    /// Whether a claim went after the pod had been created: long after, or because of a request that was made after that.
-    fn went_later(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>, gone: &Event) -> bool {
-        let asked_later =
-            |deletion: crate::views::ClaimDeletion<'_>| pod.birth().comes_before(deletion.event);
-        self.certainly(pod.birth(), gone) || self.deletions.explain(claim).is_some_and(asked_later)
-    }
-
-    /// Whether the claim had been delivered before a request that ended the pod's predecessor, so that the pod came later.
-    fn a_request_between(&self, pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> bool {
-        let before = self.set.pods().predecessor(pod);
-        let request = before.and_then(|before| presence::ended_by(self.view, self.set, before));
-        request.is_some_and(|request| claim.first().event.comes_before(request))
-    }
-
-    /// All claims of that name came later or went before.
-    fn was_not_there(&self, pod: &PodLife<'h>, claim: &str, lives: &[ClaimLife<'h>]) -> Order<'h> {
-        let (birth, name, pod_name) = (pod.birth(), self.set.key(claim), self.set.key(pod.name));
-        if let Some(gap) = self.set.claims().gaps().first() {
-            let what =
-                format!("whether {name} was there when {pod_name} was created fell into a gap of the watch");
-            return Order::Doubtful(Cause::Gap, what, vec![gap.shown_by, birth]);
-        }
-        let went =
-            lives.iter().rev().find(|life| life.gone().is_some_and(|gone| self.certainly(gone, birth)));
-        let Some((went, gone)) = went.and_then(|life| Some((life, life.gone()?))) else {
-            let first = lives[0].first().event;
-            let mut events = vec![birth, first];
-            let refused = self.refused(claim, &mut events);
-            return Order::PodFirst(format!("{pod_name} was created before {name}{refused}"), events);
-        };
-        let what = format!("{pod_name} was created after its claim {name} was removed");
-        match self.deletions.explain(went) {
-            // It creates the claim and then the pod, from what it knows: a claim that somebody else takes away may be gone by then.
-            Some(deletion) => {
-                let what = format!("{what}, which the controller may not have known: {}", deletion.why());
-                Order::Doubtful(Cause::ControllerLag, what, vec![deletion.event, gone, birth])
-            }
-            None => Order::PodFirst(what, vec![gone, birth]),
-        }
-    }
-
-    /// There is no claim of that name in the whole record. A list of everything after the pod's birth shows that there was none,
-    /// because a watch may be silent, unless one can have been deleted before that.
-    fn never_came(&self, pod: &PodLife<'h>, claim: &str) -> Order<'h> {
-        let (birth, claims, history) = (pod.birth(), self.set.claims(), self.view.history());
-        let (name, pod_name) = (self.set.key(claim), self.set.key(pod.name));
-        let what = format!("{pod_name} was created, and the claim {name} that it uses never was");
-        let doubtful = |cause, why: &str, event| {
-            Order::Doubtful(cause, format!("{what} seen: {why}"), vec![birth, event])
-        };
-        if let Some(gap) = claims.gaps().first() {
-            return doubtful(Cause::Gap, "the watch of claims has a gap", gap.shown_by);
-        }
-        let Some(list) = claims.listed().filter(|list| birth.span.until_us <= list.span.from_us) else {
-            return doubtful(Cause::NotReached, "claims were not listed after that", history.last());
-        };
-        if let Some(deletion) = self.deletions.unsettled(claim, birth, list) {
-            return doubtful(Cause::NotReached, deletion.why(), deletion.event);
-        }
-        let mut events = vec![birth, list];
-        let refused = self.refused(claim, &mut events);
-        Order::PodFirst(format!("{what}{refused}"), events)
-    }
-
-    /// That the server refused the claim, for a person to read, with the event that tells it.
-    fn refused(&self, claim: &str, events: &mut Vec<&'h Event>) -> &'static str {
-        let refusal = self.refusals.get(claim);
-        events.extend(refusal);
-        if refusal.is_some() { ", which the server had refused" } else { "" }
-    }
-}
-
-/// The claims that the server refused to make for the set, as its controller told (Kubernetes source,
-/// pkg/controller/statefulset/stateful_pod_control.go, recordClaimEvent).
-fn refusals<'h>(set: &Set<'h>) -> HashMap<&'h str, &'h Event> {
-    let events = set.history().objects(set.watch_of(Resource::Events));
-    let refused = events.filter(|event| event.text("/reason") == Some("FailedCreate"));
-    let mut first = HashMap::new();
-    for event in refused {
-        let words = event.what.text("/message").and_then(|message| message.strip_prefix("create Claim "));
-        if let Some(claim) = words.and_then(|words| words.split_whitespace().next()) {
-            first.entry(claim).or_insert(event.event);
-        }
-    }
-    first
-}
-
-/// The dates of creation of a pod and a claim. The API server writes UTC in one form, which sorts as text.
-fn dates<'h>(pod: &PodLife<'h>, claim: &ClaimLife<'h>) -> Option<(&'h str, &'h str)> {
-    let created = |object: &'h ObjectSeen| object.text("/metadata/creationTimestamp");
-    created(pod.versions[0].what).zip(created(claim.first().what))
-}
-
-/// Whether the dates or the revisions of creation put the pod first. No two objects have one revision. The date is in every
-/// version, the revision of the creation only in the first.
-fn speaks_against(pod: &PodLife<'_>, claim: &ClaimLife<'_>) -> bool {
-    let by_revision = revisions(pod, claim).is_some_and(|(pod, claim)| pod <= claim);
-    dates(pod, claim).is_some_and(|(pod, claim)| pod < claim) || (claim.birth_was_seen() && by_revision)
-}
-
-/// The first revisions of a pod and a claim, where they are numbers.
-fn revisions(pod: &PodLife<'_>, claim: &ClaimLife<'_>) -> Option<(u64, u64)> {
-    let number = |object: &ObjectSeen| object.revision.parse().ok();
-    number(pod.versions[0].what).zip(number(claim.first().what))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     checks::{Cause, Check, Findings},
     history::{Event, Place},
     views::{
-        ClaimDeletions, ClaimLife, Claims, Dimension, PodLife, Set, View, claims, order,
+        ClaimDeletions, ClaimLife, Claims, Dimension, PodLife, Set, View, claims,
         tokens::{Read, ReadBack, Tokens, Write},
     },
 };
@@ -43,15 +43,13 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 /// The claims of a pod that became ready were bound.
 fn are_bound(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>) {
     let Some(ready) = pod.first_ready() else { return };
-    let (history, claims, pod_name) = (set.history(), set.claims(), set.key(pod.name));
+    let (claims, pod_name) = (set.claims(), set.key(pod.name));
     for (_, claim) in claims.of_pod(pod) {
-        let is_before = |gone: &Event| order::certainly_before(history, gone, pod.birth());
-        let lives = claims.named(claim).iter();
-        let mut there = lives.filter(|life| !life.gone().is_some_and(is_before)).peekable();
-        let Some(last) = there.clone().last() else { continue };
+        let (_, there) = claims.gone_and_others(claim, pod.birth());
+        let Some(last) = there.last() else { continue };
         let name = set.key(claim);
         let say = findings.on(BOUND).of(Dimension::Claim, name.as_str());
-        if let Some(bound) = there.find_map(ClaimLife::bound) {
+        if let Some(bound) = there.iter().find_map(ClaimLife::bound) {
             say.held(format!("{name} was bound, and {pod_name} was ready"), &[bound.event, ready]);
         } else if let Some((doubt, why, event)) = claims.not_all_seen() {
             let what = format!("{name} was not seen to be bound before the record ends: {why}");

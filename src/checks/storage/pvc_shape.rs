@@ -41,13 +41,17 @@ fn is_as_its_template(set: &Set<'_>, findings: &mut Findings, claim: &ClaimLife<
         );
     }
     let sets = set.claims().incarnations().iter();
-    let compared = sets.filter_map(|set| Some((*set, differences(*set, template_of(set, template)?, first))));
-    let compared: Vec<(Seen<'_, ObjectSeen>, Vec<String>)> = compared.collect();
-    if let Some((set, _)) = compared.iter().find(|(_, differences)| differences.is_empty()) {
-        let what = format!("{name} has the labels, the access modes and the size of the set's template");
-        return say.held(what, &[set.event, first.event]);
+    let mut compared =
+        sets.filter_map(|set| Some((*set, differences(*set, template_of(set, template)?, first))));
+    let mut other = None;
+    for (set, differences) in compared.by_ref() {
+        if differences.is_empty() {
+            let what = format!("{name} has the labels, the access modes and the size of the set's template");
+            return say.held(what, &[set.event, first.event]);
+        }
+        other.get_or_insert((set, differences));
     }
-    match (compared.first(), set.history().gaps(set.watch()).first()) {
+    match (other, set.history().gaps(set.watch()).first()) {
         (Some((set, differences)), None) => {
             say.broken(format!("{name} {}", differences.join(", and ")), &[set.event, first.event]);
         }

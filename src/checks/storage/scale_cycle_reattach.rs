@@ -62,9 +62,10 @@ impl<'h> Facts<'_, 'h> {
     ) {
         let (name, pod) = (self.set.key(claim), self.set.key(went.name));
         let say = findings.on(KEPT).of(Dimension::LeftClaim, key);
-        let lives = self.set.claims().named(claim).iter();
-        let mut there = lives.filter(|life| life.ended().is_none_or(|ended| request.comes_before(ended)));
-        let Some(life) = there.next() else {
+        let lives = self.set.claims().named(claim);
+        let over =
+            lives.partition_point(|life| life.ended().is_some_and(|ended| !request.comes_before(ended)));
+        let Some(life) = lives.get(over) else {
             let gap = self.set.claims().gaps().first().map(|gap| gap.shown_by);
             let doubt = if gap.is_some() { Doubt::Gap } else { Doubt::NotReached };
             let what = format!("the claim {name} of {pod} was not seen when {pod} was scaled away");

@@ -55,12 +55,11 @@ pub(super) fn with_gaps(history: &History, watch: Watch, losses: &[Loss]) -> Vec
 }
 
 fn with_gap(history: &History, watch: Watch, rest: &[usize], loss: Loss) -> History {
-    let lost = match loss {
-        Loss::Deliveries(count) => &rest[..count.min(rest.len())],
-        Loss::TheRest | Loss::Mute => rest,
+    let last = match loss {
+        Loss::Deliveries(count) => rest[count.min(rest.len()) - 1],
+        Loss::TheRest | Loss::Mute => history.events.len(),
     };
     let before = present(history, watch, rest[0]);
-    let last = lost.last().copied().unwrap_or(rest[0]);
     let mut kept: Vec<Kept> = Vec::new();
     for event in &history.events {
         let place = event.seq as usize;
@@ -69,10 +68,11 @@ fn with_gap(history: &History, watch: Watch, rest: &[usize], loss: Loss) -> Hist
             let gap = Observation::WatchGap { resource: watch.resource, reason };
             kept.push(Kept::new(watch, event.span.from_us.max(time_before(history, place)), gap));
         }
-        if !lost.contains(&place) {
+        let is_lost = event.observer == Observer::Watch(watch) && (rest[0]..=last).contains(&place);
+        if !is_lost {
             kept.push(Kept { old: Some(event.seq), event: event.clone() });
         }
-        if place == last && matches!(loss, Loss::Deliveries(_)) {
+        if place == last {
             let listed = relist(&before, &present(history, watch, place + 1));
             let opened = Observation::WatchOpened { resource: watch.resource, revision: "0".to_owned() };
             kept.extend(
@@ -91,14 +91,10 @@ fn as_the_record_knew(history: &History, watch: Watch, kept: &mut [Kept]) {
     for kept in kept {
         let is_own = kept.event.observer == Observer::Watch(watch);
         match &mut kept.event.seen {
-            Observation::Object(object) if is_own && object.change.is_removal() => {
-                if known.get(&object.name) == Some(&object.uid) {
-                    known.remove(&object.name);
-                }
-            }
-            Observation::Object(object) if is_own => {
-                known.insert(object.name.clone(), object.uid.clone());
-            }
+            Observation::Object(object) if is_own => match object.change.is_removal() {
+                true => known.retain(|_, uid| *uid != object.uid),
+                false => drop(known.insert(object.name.clone(), object.uid.clone())),
+            },
             Observation::Exec(exec) if own.contains(exec.pod_uid.as_str()) => {
                 if let Some(uid) = known.get(&exec.pod) {
                     exec.pod_uid.clone_from(uid);
