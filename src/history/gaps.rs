@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn what_a_list_told_between_two_gaps_is_certain() {
-        let twice = history("web-0 created; gap pods; web-0 listed-again; gap pods; web-0 listed-again; web-0 ready");
+        let twice =
+            history("web-0 created; gap pods; web-0 listed-again; gap pods; web-0 listed-again; web-0 ready");
         assert_eq!(gaps(&twice), [(0, Some(3)), (2, Some(5))]);
         let unlisted = history("web-0 created; gap pods; gap pods; web-0 listed-again; web-0 ready");
         assert_eq!(gaps(&unlisted), [(0, Some(4))]);

@@ -84,7 +84,8 @@ impl<'h> Set<'h> {
 
     /// Its pods.
     pub fn pods(&self) -> &Pods<'h> {
-        self.pods.get_or_init(|| Pods::of(self.history, self.watch_of(Resource::Pods), self.name))
+        let of = || Pods::of(self.history, self.watch_of(Resource::Pods), self.name, &self.selector());
+        self.pods.get_or_init(of)
     }
 
     /// The claims of its namespace, and what its templates call them.
@@ -225,7 +226,7 @@ pub(super) fn sets<'h>(view: &View<'h>) -> Vec<Set<'h>> {
     }
     for watch in history.watches_of(Resource::Pods) {
         for pod in history.objects(watch).filter(|pod| pod.change != Change::Modified) {
-            if let Some(set) = pod.what.controller().filter(|owner| owner["kind"] == "StatefulSet") {
+            if let Some(set) = pod.what.controller().filter(|owner| super::pods::is_stateful_set(owner)) {
                 add(pod.event.seq, namespace_of(history, watch), set["name"].as_str().unwrap_or_default());
             }
         }
