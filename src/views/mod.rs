@@ -9,10 +9,12 @@ pub mod controller;
 pub mod dimension;
 mod doings;
 pub mod order;
+mod ordinals;
 mod pods;
 mod scale_down;
 pub mod sets;
 pub mod trace;
+mod undone;
 
 use std::{ops::Deref, sync::OnceLock};
 

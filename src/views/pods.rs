@@ -84,6 +84,11 @@ impl<'h> PodLife<'h> {
         &self.versions[begin..end.max(begin)]
     }
 
+    /// The newest version before an event, or with it; its first one, where there is none.
+    pub fn last_before(&self, event: &Event) -> &'h ObjectSeen {
+        self.between(None, event).last().unwrap_or(&self.versions[0]).what
+    }
+
     /// Its phase after an event; none when it did not exist.
     pub fn phase_at(&self, event: &Event) -> Option<Phase> {
         Some(Phase::of(self.at(event)?.what))

@@ -24,7 +24,7 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// At the birth of a pod, one lower ordinal must have been ready in its present incarnation.
-fn predecessor_was_ready(set: &Set<'_>, findings: &mut Findings, born: &PodLife<'_>, lower: u32) {
+fn predecessor_was_ready<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>, lower: u32) {
     let (pods, birth, name) = (set.pods(), born.birth(), set.key(born.name));
     let say = findings.on(ORDER).of(Dimension::Successor, name.as_str());
     if let Some(gap) = pods.hidden_birth(born) {
@@ -40,7 +40,7 @@ fn predecessor_was_ready(set: &Set<'_>, findings: &mut Findings, born: &PodLife<
     if phase == Some(Phase::Ready) {
         return say.held(format!("{name} was created when {lower} was ready"), &events);
     }
-    if let Some(stopped) = predecessor.and_then(|life| controller::loss_not_known(pods, born, life)) {
+    if let Some(stopped) = predecessor.and_then(|life| controller::loss_not_known(set, born, life)) {
         let secs = birth.span.until_us.saturating_sub(stopped.span.until_us) as f64 / 1e6;
         let what = format!(
             "{name} was created {secs:.1} s after {lower} stopped being ready, which the controller may not have known"
