@@ -100,9 +100,10 @@ fn of_sets<'v, 'h: 'v>(view: &'v View<'h>, of: impl Fn(&'v Set<'h>) -> Vec<Strin
     view.sets().iter().flat_map(|set| of(set).into_iter().map(|key| set.key(&key))).collect()
 }
 
-/// The pods that were created with an ordinal above the lowest.
+/// The pods that an ordered set created with an ordinal above the lowest.
 fn successors(set: &Set<'_>) -> Vec<String> {
-    let born = set.pods().iter().filter(|life| life.ordinal > Some(set.start_at(life.birth())));
+    let created = set.pods().iter().filter(|life| set.pods().made_by_set(life) && !set.is_parallel_for(life));
+    let born = created.filter(|life| life.ordinal.is_some_and(|ordinal| ordinal > set.lowest_below(ordinal)));
     born.map(|life| life.name.to_owned()).collect()
 }
 
