@@ -8,6 +8,7 @@ pub mod claims;
 pub mod controller;
 pub mod dimension;
 mod doings;
+pub mod ends;
 pub mod lower;
 pub mod order;
 mod ordinals;
