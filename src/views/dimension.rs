@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, Set, View};
+use super::{Doing, Set, View, losses::losses};
 use crate::history::{Event, Step, Wait};
 
 /// Something that a record has several of.
@@ -28,7 +28,8 @@ pub enum Dimension {
     Deletion,
     /// The pods that were taken away by a request and had to come back.
     Recreated,
-    /// The pods that were there, and had to stay, when a request took another one away.
+    /// The pods that were there, and had to stay, when a request took another one away, and that the driver left alone until
+    /// that one was back.
     Survivor,
     /// The requests for fewer replicas, in order.
     ScaleDown,
@@ -135,10 +136,8 @@ fn event_before<'h>(view: &View<'h>, event: &Event) -> &'h Event {
 
 fn survivors<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
     let mut all = Vec::new();
-    for (key, doing, deleted) in deletions(view, set) {
-        let there = set.pods().at(doing.event);
-        let stays = there.iter().filter(|life| !deleted.contains(&life.name));
-        all.extend(stays.map(|life| survivor_key(life.name, &key)));
+    for loss in losses(view, set) {
+        all.extend(loss.to_show(view).map(|survivor| survivor.key.clone()));
     }
     all
 }
@@ -196,8 +195,9 @@ mod tests {
 
     #[test]
     fn deletions_are_numbered_and_have_survivors_and_pods_that_come_back() {
-        let lost =
-            format!("{THREE} delete web-0; web-0 deleted; web-0 created; delete all; scale 1; completed");
+        let lost = format!(
+            "{THREE} delete web-0; web-0 deleted; web-0 created; web-0 ready; delete all; scale 1; completed"
+        );
         assert_eq!(members(Dimension::Deletion, &lost), ["deletion 1", "deletion 2"]);
         assert_eq!(members(Dimension::Survivor, &lost), ["web-1 in deletion 1", "web-2 in deletion 1"]);
         assert_eq!(members(Dimension::Recreated, &lost), ["web-0", "web-1", "web-2"]);

@@ -9,12 +9,14 @@ pub mod controller;
 pub mod dimension;
 mod doings;
 pub mod ends;
+pub mod losses;
 pub mod lower;
 pub mod order;
 mod ordinals;
 mod pods;
 mod scale_down;
 pub mod sets;
+pub mod stays;
 pub mod trace;
 mod undone;
 
