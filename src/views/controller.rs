@@ -6,7 +6,7 @@
 use super::{PodLife, Set, sets::min_ready_us};
 use crate::{history::Event, limits};
 
-pub use super::undone::{Undone, not_created, not_deleted};
+pub use super::undone::{Undone, not_created, not_created_in, not_deleted};
 
 /// The loss of a lower pod's readiness, if the controller may not have known of it when it created the pod.
 ///

@@ -98,7 +98,7 @@ impl<'h> Doing<'h> {
             What::Request(request) => {
                 self.deletes_pod(set, pod)
                     || self.scales_away(set, pod)
-                    || self.request_for(set).is_some_and(|_| self.changes_all_pods(set))
+                    || self.remakes(set)
                     || (request.resource == Resource::Pods.plural() && request.name.as_deref() == Some(pod))
                     || request.resource == "namespaces"
                     || request.resource == "nodes"
@@ -122,6 +122,11 @@ impl<'h> Doing<'h> {
                 .iter()
                 .any(|key| now(key).is_some() && (*key != "template" || now(key) != before(key))),
         }
+    }
+
+    /// Whether it changes what the set's pods are made from, or takes the set itself away.
+    pub fn remakes(&self, set: &Set<'_>) -> bool {
+        self.request_for(set).is_some_and(|_| self.changes_all_pods(set))
     }
 
     /// Whether it may end that incarnation of a pod of the set, be it only by changing what the set's pods are made from.

@@ -94,11 +94,10 @@ pub fn losses<'p, 'h>(view: &View<'h>, set: &'p Set<'h>) -> Vec<Loss<'p, 'h>> {
         let there = set.pods().at(doing.event);
         let (lost, others): (Vec<_>, Vec<_>) = there.into_iter().partition(|life| names.contains(&life.name));
         taken.extend(lost.iter().map(|life| life.uid));
-        let wanted = set.wanted_at(doing.event);
         let stays = others.into_iter().filter(|life| {
             let is_leaving =
                 life.phase_at(doing.event) == Some(Phase::Terminating) || taken.contains(life.uid);
-            !is_leaving && wanted.iter().any(|name| name == life.name)
+            !is_leaving && set.wants_at(life, doing.event)
         });
         let survivor = |life: &'p PodLife<'h>| Survivor {
             key: dimension::survivor_key(life.name, &key),
@@ -108,22 +107,15 @@ pub fn losses<'p, 'h>(view: &View<'h>, set: &'p Set<'h>) -> Vec<Loss<'p, 'h>> {
         let survivors = stays.map(survivor).collect();
         let lost = lost.into_iter().map(|life| {
             let window = view.window(doing.event, set, life.name);
-            let is_wanted = wanted.iter().any(|name| name == life.name);
-            Lost { life, window, place: place(view, set, life, &window, is_wanted) }
+            Lost { life, window, place: place(view, set, life, &window) }
         });
         losses.push(Loss { lost: lost.collect(), key, doing, survivors });
     }
     losses
 }
 
-fn place<'h>(
-    view: &View<'h>,
-    set: &Set<'h>,
-    life: &PodLife<'h>,
-    window: &Window<'h>,
-    is_wanted: bool,
-) -> Place<'h> {
-    let done = if is_wanted {
+fn place<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, window: &Window<'h>) -> Place<'h> {
+    let done = if set.wants_at(life, window.from) {
         let next =
             set.pods().named(life.name).filter(|next| window.has(next.birth()) && next.uid != life.uid);
         next.filter_map(PodLife::first_ready).next().map(Place::Ready)

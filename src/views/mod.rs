@@ -5,6 +5,7 @@
 //! need not find out again. What stands here is true of any record; what a promise makes of it is a check's business.
 
 pub mod claims;
+pub mod containers;
 pub mod controller;
 pub mod dimension;
 mod doings;
@@ -14,6 +15,7 @@ pub mod lower;
 pub mod order;
 mod ordinals;
 mod pods;
+pub mod revisions;
 mod scale_down;
 pub mod sets;
 pub mod stays;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{PodLife, Set, order};
-use crate::history::{Event, ObjectSeen, Seen, Wait, pod};
+use crate::history::{Event, GivenUp, ObjectSeen, Seen, Wait, pod};
 
 /// The field of the lowest ordinal, since Kubernetes 1.27.
 const START: &str = "/spec/ordinals/start";
@@ -55,6 +55,13 @@ impl<'h> Set<'h> {
         let first = || self.versions().first().map(|version| version.what);
         let requested = || self.ordinals().starts.first().copied();
         known.or_else(first).map(start).or_else(requested).unwrap_or(0)
+    }
+
+    /// Whether a pod has an ordinal that was asked for last before an event.
+    pub fn wants_at(&self, life: &PodLife<'_>, event: &Event) -> bool {
+        let start = self.start_at(event);
+        let replicas = self.asked_at(event).map_or(0, |asked| asked.replicas);
+        life.ordinal.is_some_and(|ordinal| (start..start.saturating_add(replicas)).contains(&ordinal))
     }
 
     /// From which ordinal on the pods below that one had to be there before it, whatever the lowest ordinal was: where it was
@@ -126,6 +133,11 @@ impl<'h> Set<'h> {
         }
     }
 
+    /// The waits for this set or its pods that were given up, of those that are meant.
+    pub fn given_up(&self, is_meant: fn(&Wait) -> bool) -> impl Iterator<Item = GivenUp<'h>> {
+        self.history().given_up(is_meant).filter(|given_up| self.is_meant_by(given_up.wait))
+    }
+
     /// A name as waits have it, without its namespace; none where it is of another namespace.
     fn own_name<'n>(&self, name: &'n str) -> Option<&'n str> {
         let own = self.history().started().namespace.as_str();
@@ -151,8 +163,10 @@ mod tests {
         views::View,
     };
 
-    fn ranges(history: &History) -> Vec<Range<u32>> {
-        View::of(history).sets()[0].ranges_between(history.last(), history.last())
+    /// Where the ranges at the end begin and end.
+    fn ranges(history: &History) -> Vec<(u32, u32)> {
+        let ranges = View::of(history).sets()[0].ranges_between(history.last(), history.last());
+        ranges.into_iter().map(|range| (range.start, range.end)).collect()
     }
 
     #[test]
@@ -160,19 +174,19 @@ mod tests {
         let scaled = "set replicas=3 generation=1 observed=1; web-0 created; scale 1;";
         let seen = "set replicas=1 generation=2 observed=2;";
         let born = "web-1 created";
-        assert_eq!(ranges(&history(&format!("{scaled} {born}"))), [0..1, 0..3]);
-        assert_eq!(ranges(&history(&format!("{scaled} {seen} {born}"))), [0..1, 0..3], "two watches");
+        assert_eq!(ranges(&history(&format!("{scaled} {born}"))), [(0, 1), (0, 3)]);
+        assert_eq!(ranges(&history(&format!("{scaled} {seen} {born}"))), [(0, 1), (0, 3)], "two watches");
         let long_ago = format!("{scaled} {seen} wait 6s; bookmark pods; {born}");
-        assert_eq!(ranges(&history(&long_ago)), [0..1]);
+        assert_eq!(ranges(&history(&long_ago)), [(0, 1)]);
         let unobserved = long_ago.replace("observed=2", "observed=1");
-        assert_eq!(ranges(&history(&unobserved)), [0..1, 0..3]);
+        assert_eq!(ranges(&history(&unobserved)), [(0, 1), (0, 3)]);
     }
 
     #[test]
     fn a_number_that_was_asked_for_twice_counts_from_the_first_time_on() {
         let twice =
             "set replicas=3 generation=1 observed=1; scale 0; scale 3; wait 6s; bookmark pods; web-0 created";
-        assert_eq!(ranges(&history(twice)), [0..0, 0..3]);
+        assert_eq!(ranges(&history(twice)), [(0, 0), (0, 3)]);
         assert!(ranges(&history("web-0 created")).is_empty());
     }
 
@@ -198,7 +212,7 @@ mod tests {
         let view = View::of(&changed);
         let set = &view.sets()[0];
         assert_eq!((set.lowest_below(5), set.lowest_below(3)), (4, 0));
-        assert_eq!(ranges(&changed), [0..2, 4..6]);
+        assert_eq!(ranges(&changed), [(0, 2), (4, 6)]);
     }
 
     #[test]

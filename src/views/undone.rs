@@ -8,12 +8,12 @@
 //! does.
 
 use super::{
-    PodLife, Set, View,
+    PodLife, Set, View, Window,
     controller::{later, patience_us},
     sets::{counter, min_ready_us},
 };
 use crate::{
-    history::{Event, Gap, ObjectSeen, Resource, Seen, Verb, pod},
+    history::{Event, Gap, ObjectSeen, Resource, Seen, Verb, Wait, pod},
     limits,
 };
 
@@ -64,16 +64,15 @@ pub fn not_deleted<'h>(view: &View<'h>, set: &Set<'h>, given_up: &'h Event) -> O
     if is_going(view, set, given_up) {
         return None;
     }
-    let wanted = set.wanted_at(given_up);
     let present = set.pods().at(given_up);
     let (kept, condemned): (Vec<&PodLife<'h>>, Vec<&PodLife<'h>>) =
-        present.into_iter().partition(|life| wanted.iter().any(|name| name == life.name));
+        present.into_iter().partition(|life| set.wants_at(life, given_up));
     let mut since = asked.event;
     let next = if set.is_parallel() {
         let stays = condemned.into_iter().filter(|life| !life.last_before(given_up).is_terminating());
         stays.max_by_key(|life| life.ordinal)?
     } else {
-        if kept.len() < wanted.len() {
+        if kept.len() < asked.replicas as usize {
             return None;
         }
         for life in kept.iter().chain(&condemned) {
@@ -85,6 +84,20 @@ pub fn not_deleted<'h>(view: &View<'h>, set: &Set<'h>, given_up: &'h Event) -> O
     let since = gone.fold(since, later);
     let excuse = |idle_us| excuse(view, set, (since, given_up, idle_us), "FailedDelete");
     Some(undone(set, next.name.to_owned(), since, given_up, excuse))
+}
+
+/// The first wait in a window that was given up for want of this pod, and what was left undone then.
+pub fn not_created_in<'h>(
+    view: &View<'h>,
+    set: &Set<'h>,
+    window: &Window<'h>,
+    pod: &str,
+) -> Option<(&'h Event, Undone<'h>)> {
+    let mut waits = set.given_up(Wait::is_for_members_to_come).filter(|wait| window.has(wait.event));
+    waits.find_map(|wait| {
+        let undone = not_created(view, set, wait.event).filter(|undone| undone.pod == pod)?;
+        Some((wait.event, undone))
+    })
 }
 
 fn undone<'h>(
@@ -224,8 +237,8 @@ fn claim_in_the_way<'h>(
     }
     let names = claims.templates().iter().map(|template| claims.name_for(template, pod));
     let stale = names.filter_map(|name| {
-        let lives = claims.named(&name).iter().flat_map(|claim| &claim.versions);
-        let last = lives.filter(|version| version.event.seq <= given_up.seq).next_back()?;
+        let mut lives = claims.named(&name).iter().flat_map(|claim| &claim.versions);
+        let last = lives.rfind(|version| version.event.seq <= given_up.seq)?;
         let owners = last.what.list("/metadata/ownerReferences");
         let is_stale = last.what.is_terminating() || owners.iter().any(|owner| owner["kind"] == "Pod");
         (is_stale && !last.change.is_removal()).then_some((name, last.event))

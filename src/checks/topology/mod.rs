@@ -3,6 +3,7 @@
 use super::Check;
 
 mod ordered_creation;
+mod survivor_undisturbed;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[ordered_creation::CHECK];
+pub const CHECKS: &[Check] = &[ordered_creation::CHECK, survivor_undisturbed::CHECK];
