@@ -7,7 +7,10 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, Set, View, losses::losses};
+use super::{
+    Doing, Set, View,
+    losses::{losses, mass_losses},
+};
 use crate::history::{Event, Step, Wait};
 
 /// Something that a record has several of.
@@ -33,8 +36,12 @@ pub enum Dimension {
     Survivor,
     /// The requests for fewer replicas, in order.
     ScaleDown,
-    /// Two pods of neighbouring ordinals that both had to go when fewer replicas were asked for.
+    /// Two pods of neighbouring ordinals that an ordered set both had to take away when fewer replicas were asked for.
     ScaledAway,
+    /// The pods that had to stay when fewer replicas were asked for, and that the driver left alone until the others were gone.
+    Kept,
+    /// The pods that a request took away together with all others of an ordered set, and that came back or had to.
+    MassRecreated,
     /// The claims that the templates of each set give the pods that were ever ready.
     Claim,
     /// The waits for a set's status to catch up, in order.
@@ -55,6 +62,8 @@ impl Dimension {
             Dimension::Survivor => "survivor",
             Dimension::ScaleDown => "scale-down",
             Dimension::ScaledAway => "scaled-away",
+            Dimension::Kept => "kept",
+            Dimension::MassRecreated => "mass-recreated",
             Dimension::Claim => "claim",
             Dimension::Rest => "rest",
         }
@@ -80,9 +89,10 @@ impl Dimension {
             Dimension::ScaleDown => {
                 of_sets(view, |set| set.scale_downs(view).iter().map(|down| down.key()).collect())
             }
-            Dimension::ScaledAway => of_sets(view, |set| {
-                let downs = set.scale_downs(view);
-                downs.iter().flat_map(|down| down.pairs().map(|(a, b)| down.pair_key(a, b))).collect()
+            Dimension::ScaledAway => of_sets(view, |set| scaled_away(view, set)),
+            Dimension::Kept => of_sets(view, |set| kept(view, set)),
+            Dimension::MassRecreated => of_sets(view, |set| {
+                mass_losses(view, set).iter().flat_map(|loss| loss.to_come_back(set)).collect()
             }),
             Dimension::Claim => of_sets(view, claims),
             Dimension::Rest => rests(view).into_iter().map(|(key, _)| key).collect(),
@@ -155,6 +165,19 @@ fn claims(set: &Set<'_>) -> Vec<String> {
     named.collect()
 }
 
+fn scaled_away<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let ordered = (!set.is_parallel()).then(|| set.scale_downs(view));
+    ordered.iter().flatten().flat_map(|down| down.pairs_to_show(view, set)).collect()
+}
+
+fn kept<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let mut all = Vec::new();
+    for down in set.scale_downs(view) {
+        all.extend(down.kept_to_show(view, set).into_iter().map(|kept| down.kept_key(kept)));
+    }
+    all
+}
+
 /// The waits for a set's status, each with its key and its event.
 pub fn rests<'h>(view: &View<'h>) -> Vec<(String, &'h Event)> {
     let settled = view.history().steps().filter_map(|step| match step.what {
@@ -222,6 +245,22 @@ mod tests {
                 .into_iter()
                 .collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn pods_stay_when_others_are_scaled_away() {
+        let down = format!("{THREE} scale 1; web-2 deleted; web-1 deleted; completed");
+        assert_eq!(members(Dimension::Kept, &down), ["web-0 in scale-down 1 to 1"]);
+        assert!(members(Dimension::Kept, &format!("{THREE} scale 0; completed")).is_empty());
+    }
+
+    #[test]
+    fn pods_come_back_after_all_were_deleted() {
+        let all = format!("{THREE} delete all; web-0 deleted; web-1 deleted; web-2 deleted; web-0 created;");
+        let keys = ["web-0 in deletion 1", "web-1 in deletion 1", "web-2 in deletion 1"];
+        assert_eq!(members(Dimension::MassRecreated, &format!("{all} completed")), keys);
+        assert_eq!(members(Dimension::MassRecreated, &format!("{all} scale 1; completed")), [keys[0]]);
+        assert!(members(Dimension::MassRecreated, &format!("{THREE} delete web-0; completed")).is_empty());
     }
 
     #[test]

@@ -121,11 +121,20 @@ fn taken<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, end: &'h Event)
     )
 }
 
-/// Whether a pod of higher ordinal is so young that the controller may not have known it at an event.
-pub fn is_unknown_at(set: &Set<'_>, life: &PodLife<'_>, event: &Event) -> bool {
-    let late_us = set.history().lag_us(set.pods().watch()).saturating_mul(2);
+/// Whether a pod is so young that the controller may not have known of it at an event.
+///
+/// It knew the pod if it had created the next higher one, for which that one had to be ready, or ended it.
+pub fn is_unknown_at<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, event: &Event) -> bool {
+    let late_us = view.history().lag_us(set.pods().watch()).saturating_mul(2);
     let known_us = life.birth().span.until_us.saturating_add(controller::lag_us(set)).saturating_add(late_us);
-    known_us > event.span.until_us
+    if known_us <= event.span.until_us {
+        return false;
+    }
+    let next = life.ordinal.map_or_else(String::new, |ordinal| format!("{}-{}", set.name, ordinal + 1));
+    let has_next = set.pods().named(&next).any(|next| next.birth().is_between(life.birth(), event));
+    let is_ended = life.terminating().is_some_and(|end| end.comes_before(event));
+    let is_known = has_next || (is_ended && excuse(view, set, life, false).is_none());
+    !is_known
 }
 
 #[cfg(test)]
@@ -227,6 +236,21 @@ mod tests {
             started.server_version = "v1.20.2".to_owned();
         }
         assert_eq!(of(&old, true).map(|(whose, _)| whose), Some(Whose::Hidden));
+    }
+
+    #[test]
+    fn a_young_pod_may_not_be_known_unless_the_controller_acted_on_it() {
+        let unknown = |statements: &str| {
+            let history = history(&format!("set replicas=3; web-0 created; web-0 ready; {statements}"));
+            let view = View::of(&history);
+            let set = &view.sets()[0];
+            is_unknown_at(&view, set, &set.pods()[0], history.last())
+        };
+        assert!(unknown("scale 0; web-0 unready"));
+        assert!(!unknown("wait 5s; web-0 unready"));
+        assert!(!unknown("web-1 created; web-1 ready"), "it had to be ready for that one");
+        assert!(!unknown("scale 0; web-0 terminating; web-0 unready"), "the set ended it");
+        assert!(unknown("delete web-0; web-0 terminating; web-0 unready"), "the driver ended it");
     }
 
     #[test]

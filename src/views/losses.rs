@@ -29,6 +29,13 @@ pub struct Lost<'p, 'h> {
     pub place: Place<'h>,
 }
 
+impl<'h> Lost<'_, 'h> {
+    /// The incarnation that took its place before the driver disturbed the pod again.
+    pub fn next<'p>(&self, set: &'p Set<'h>) -> Option<&'p PodLife<'h>> {
+        set.pods().successor(self.life).filter(|next| self.window.has(next.birth()))
+    }
+}
+
 /// What became of the place of a pod that was taken away.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Place<'h> {
@@ -68,6 +75,20 @@ impl<'h> Loss<'_, 'h> {
             }
         }
         made_good
+    }
+
+    /// The pods that were to come back, as evidence names them: those that did, and those that the driver left alone to the end.
+    pub fn to_come_back(&self, set: &Set<'h>) -> Vec<String> {
+        let come_back = self.lost.iter().filter(|lost| {
+            set.wants_at(lost.life, self.doing.event)
+                && (lost.next(set).is_some() || lost.place == Place::Open)
+        });
+        come_back.map(|lost| self.lost_key(lost.life)).collect()
+    }
+
+    /// How evidence names a pod that it took away.
+    pub fn lost_key(&self, life: &PodLife<'_>) -> String {
+        format!("{} in {}", life.name, self.key)
     }
 
     /// Whether the driver disturbed all of the pods again before they had come back.
@@ -114,11 +135,20 @@ pub fn losses<'p, 'h>(view: &View<'h>, set: &'p Set<'h>) -> Vec<Loss<'p, 'h>> {
     losses
 }
 
+/// The requests that took all pods of an ordered set away at once.
+pub fn mass_losses<'p, 'h>(view: &View<'h>, set: &'p Set<'h>) -> Vec<Loss<'p, 'h>> {
+    let mut losses = losses(view, set);
+    losses.retain(|loss| {
+        let all = set.pods().at(loss.doing.event).len() == loss.lost.len();
+        all && loss.lost.len() > 1 && loss.lost.iter().all(|lost| !set.is_parallel_for(lost.life))
+    });
+    losses
+}
+
 fn place<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, window: &Window<'h>) -> Place<'h> {
     let done = if set.wants_at(life, window.from) {
-        let next =
-            set.pods().named(life.name).filter(|next| window.has(next.birth()) && next.uid != life.uid);
-        next.filter_map(PodLife::first_ready).next().map(Place::Ready)
+        let next = set.pods().successor(life).filter(|next| window.has(next.birth()));
+        next.and_then(PodLife::first_ready).map(Place::Ready)
     } else {
         life.gone().map(Place::Left)
     };

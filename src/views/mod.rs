@@ -16,7 +16,7 @@ pub mod order;
 mod ordinals;
 mod pods;
 pub mod revisions;
-mod scale_down;
+pub mod scale_down;
 pub mod sets;
 pub mod stays;
 pub mod trace;
