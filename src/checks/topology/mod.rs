@@ -2,8 +2,10 @@
 
 use super::Check;
 
+mod mass_delete_ordered_recreate;
 mod ordered_creation;
 mod survivor_undisturbed;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] = &[ordered_creation::CHECK, survivor_undisturbed::CHECK];
+pub const CHECKS: &[Check] =
+    &[mass_delete_ordered_recreate::CHECK, ordered_creation::CHECK, survivor_undisturbed::CHECK];
