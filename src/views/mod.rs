@@ -15,6 +15,7 @@ pub mod lower;
 pub mod order;
 mod ordinals;
 mod pods;
+pub mod rests;
 pub mod revisions;
 pub mod scale_down;
 pub mod sets;

@@ -6,8 +6,8 @@ use std::{
     ops::Range,
 };
 
-use super::{PodLife, Set, order};
-use crate::history::{Event, GivenUp, ObjectSeen, Seen, Wait, pod};
+use super::{PodLife, Set, order, sets::counter};
+use crate::history::{Event, GivenUp, ObjectSeen, Observation, Seen, Step, Wait, pod};
 
 /// The field of the lowest ordinal, since Kubernetes 1.27.
 const START: &str = "/spec/ordinals/start";
@@ -78,7 +78,12 @@ impl<'h> Set<'h> {
     pub fn ranges_between(&self, earliest: &Event, latest: &Event) -> Vec<Range<u32>> {
         let asked = &self.asked()[..self.asked().partition_point(|asked| asked.event.seq <= latest.seq)];
         let known = asked.len().min(self.observed_before(earliest));
-        let replicas: BTreeSet<u32> = asked[known..].iter().map(|asked| asked.replicas).collect();
+        let mut replicas: BTreeSet<u32> = asked[known..].iter().map(|asked| asked.replicas).collect();
+        if !replicas.is_empty() {
+            // Others than the driver may ask for a number too.
+            let newest = self.at(latest).and_then(|version| version.what.number("/spec/replicas"));
+            replicas.extend(newest.and_then(|newest| u32::try_from(newest).ok()));
+        }
         let starts = &self.ordinals().starts;
         let range = |start: u32, replicas: u32| start..start.saturating_add(replicas);
         replicas.into_iter().flat_map(|count| starts.iter().map(move |start| range(*start, count))).collect()
@@ -91,16 +96,33 @@ impl<'h> Set<'h> {
             is_observed(version.what) && order::certainly_before(self.history(), version.event, event)
         };
         let until = self.versions().partition_point(|version| version.event.seq < event.seq);
-        let Some(newest) = self.versions()[..until].iter().rev().find(is_certain) else { return 0 };
-        let stored =
-            self.versions()[..until].iter().take_while(|version| version.event.seq <= newest.event.seq);
+        let newest = self.versions()[..until].iter().rev().find(is_certain);
+        newest.map_or(0, |newest| self.place_of(newest.event))
+    }
+
+    /// The place, in what was asked for, of the number of replicas in the set's spec when a version was delivered: the earliest
+    /// that fits, because a number may have been asked for more than once.
+    fn place_of(&self, version: &Event) -> usize {
+        let until = self.versions().partition_point(|other| other.event.seq <= version.seq);
         let mut place = 0;
-        for replicas in stored.filter_map(|version| version.what.number("/spec/replicas")) {
-            // The earliest place that fits: a number may have been asked for more than once.
+        for replicas in
+            self.versions()[..until].iter().filter_map(|version| version.what.number("/spec/replicas"))
+        {
             let later = self.asked()[place..].iter().position(|asked| i64::from(asked.replicas) == replicas);
             place += later.unwrap_or(0);
         }
         place
+    }
+
+    /// Whether the status in that version shows that the controller had seen what was asked for last before an event, and counts
+    /// as many pods.
+    pub fn is_settled_in(&self, version: &Seen<'h, ObjectSeen>, event: &Event) -> bool {
+        let asked = self.asked().partition_point(|asked| asked.event.seq <= event.seq);
+        let replicas = version.what.number("/spec/replicas");
+        is_observed(version.what)
+            && replicas == Some(counter(version.what, "replicas"))
+            && replicas == Some(counter(version.what, "readyReplicas"))
+            && self.place_of(version.event) + 1 == asked
     }
 
     /// Whether the pods of the incarnation of the set that owns this pod are created and deleted without waiting for one
@@ -129,6 +151,16 @@ impl<'h> Set<'h> {
                 .iter()
                 .any(|name| self.own_name(name).is_some_and(|pod| pod::ordinal(self.name, pod).is_some())),
             Wait::StatusSettled { set, .. } => self.own_name(set) == Some(self.name),
+            _ => false,
+        }
+    }
+
+    /// Whether an event is the end of a wait for this set or for pods of it.
+    pub fn is_meant_by_event(&self, event: &Event) -> bool {
+        match &event.seen {
+            Observation::Step(Step::Waited { wait, .. } | Step::TimedOut { wait, .. }) => {
+                self.is_meant_by(wait)
+            }
             _ => false,
         }
     }
@@ -188,6 +220,25 @@ mod tests {
             "set replicas=3 generation=1 observed=1; scale 0; scale 3; wait 6s; bookmark pods; web-0 created";
         assert_eq!(ranges(&history(twice)), [(0, 0), (0, 3)]);
         assert!(ranges(&history("web-0 created")).is_empty());
+    }
+
+    #[test]
+    fn a_status_that_was_there_before_the_request_does_not_settle_it() {
+        let settled = |statements: &str| {
+            let history = history(statements);
+            let view = View::of(&history);
+            let set = &view.sets()[0];
+            set.is_settled_in(set.versions().last().expect("a version"), history.last())
+        };
+        let one = "set replicas=1 generation=1 observed=1 pods=1 ready=1";
+        assert!(settled(one));
+        assert!(!settled(&format!("{one}; scale 3; scale 1")));
+        let three = "set replicas=3 generation=2";
+        assert!(settled(&format!(
+            "{one}; scale 3; {three}; scale 1; set replicas=1 generation=3 observed=3"
+        )));
+        assert!(!settled(&format!("{one}; scale 3; {three}; scale 1; set replicas=1 generation=3")));
+        assert!(!settled(&format!("{one}; set ready=0")) && !settled(&format!("{one}; set pods=2")));
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl<'h> PodLife<'h> {
         self.between(None, event).last().unwrap_or(&self.versions[0]).what
     }
 
+    /// The event of its newest version before an event, or with it; its birth, where there is none.
+    pub fn last_seen_before(&self, event: &Event) -> &'h Event {
+        self.between(None, event).last().unwrap_or(&self.versions[0]).event
+    }
+
     /// Its phase after an event; none when it did not exist.
     pub fn phase_at(&self, event: &Event) -> Option<Phase> {
         Some(Phase::of(self.at(event)?.what))

@@ -4,8 +4,13 @@ use super::Check;
 
 mod mass_delete_ordered_recreate;
 mod ordered_creation;
+mod ordinals_exact;
 mod survivor_undisturbed;
 
 /// The checks of this area.
-pub const CHECKS: &[Check] =
-    &[mass_delete_ordered_recreate::CHECK, ordered_creation::CHECK, survivor_undisturbed::CHECK];
+pub const CHECKS: &[Check] = &[
+    mass_delete_ordered_recreate::CHECK,
+    ordered_creation::CHECK,
+    ordinals_exact::CHECK,
+    survivor_undisturbed::CHECK,
+];
