@@ -10,6 +10,7 @@ pub mod controller;
 pub mod dimension;
 mod doings;
 pub mod ends;
+pub mod held_back;
 pub mod losses;
 pub mod lower;
 pub mod order;
