@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{history::Event, views::Dimension};
+use crate::{
+    history::Event,
+    views::{Dimension, ends::Whose},
+};
 
 /// How many *held* statements are kept in full for each requirement and scenario; of the rest, that they held is kept.
 const HELD_KEPT: usize = 12;
@@ -42,6 +45,16 @@ pub enum Cause {
     Surroundings,
     /// The server does not tell.
     NotTold,
+}
+
+impl From<Whose> for Cause {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::Hidden => Cause::Gap,
+            Whose::Driver => Cause::NotReached,
+            Whose::Surroundings => Cause::Surroundings,
+        }
+    }
 }
 
 /// What a statement is about: for each dimension, which member of it.

@@ -10,7 +10,7 @@ mod findings;
 pub mod network_identity;
 #[cfg(any(test, feature = "notation"))]
 pub mod notation;
-// pub mod scaling;
+pub mod scaling;
 pub mod storage;
 pub mod topology;
 
@@ -29,8 +29,14 @@ pub struct Check {
 
 /// Every check, area by area.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    const AREAS: &[&[Check]] =
-        &[topology::CHECKS, network_identity::CHECKS, dns::CHECKS, storage::CHECKS, api::CHECKS];
+    const AREAS: &[&[Check]] = &[
+        topology::CHECKS,
+        network_identity::CHECKS,
+        dns::CHECKS,
+        storage::CHECKS,
+        scaling::CHECKS,
+        api::CHECKS,
+    ];
     AREAS.iter().copied().flatten()
 }
 

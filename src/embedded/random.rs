@@ -108,11 +108,7 @@ fn error(finished: &Finished) -> Option<String> {
 
 fn ask(catalogue: &Catalogue, history: &History, case: &mut RandomCase) {
     let view = View::of(history);
-    for requirement in catalogue
-        .requirements
-        .iter()
-        .filter(|r| r.judged_on.iter().any(|on| on == ID))
-    {
+    for requirement in catalogue.requirements.iter().filter(|r| r.judged_on.iter().any(|on| on == ID)) {
         match judge::ask(requirement, &view) {
             Err(panic) => case.broken.push((requirement.id.clone(), format!("panic: {panic}"))),
             Ok(findings) => {

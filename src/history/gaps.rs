@@ -87,6 +87,11 @@ fn told(history: &History, watch: Watch) -> Vec<GapAt> {
     for event in history.told_by(Observer::Watch(watch)) {
         match &event.seen {
             Observation::WatchGap { .. } => {
+                // What a list told is certain, whatever was lost after it.
+                if let (Some(gap), Some(until)) = (open, listing_ended) {
+                    gaps.push(GapAt { until: Some(until), ..gap });
+                    (open, certain) = (None, Some(until - 1));
+                }
                 let from = certain.unwrap_or(0);
                 open = open.or(Some(GapAt { from, until: None, shown_by: event.seq }));
                 (failing, listing_ended) = (None, None);
@@ -238,6 +243,15 @@ mod tests {
     #[test]
     fn a_gap_that_is_never_listed_lasts_to_the_end() {
         assert_eq!(gaps(&history("web-0 created; gap pods; set replicas=1")), [(0, None)]);
+    }
+
+    #[test]
+    fn what_a_list_told_between_two_gaps_is_certain() {
+        let twice =
+            history("web-0 created; gap pods; web-0 listed-again; gap pods; web-0 listed-again; web-0 ready");
+        assert_eq!(gaps(&twice), [(0, Some(3)), (2, Some(5))]);
+        let unlisted = history("web-0 created; gap pods; gap pods; web-0 listed-again; web-0 ready");
+        assert_eq!(gaps(&unlisted), [(0, Some(4))]);
     }
 
     #[test]

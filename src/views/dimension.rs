@@ -7,7 +7,11 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, Set, View, claims, name_services::name_services};
+use super::{
+    Doing, Set, View, claims,
+    losses::{losses, mass_losses},
+    name_services::name_services,
+};
 use crate::history::{Discovered, Event, Phase, Purpose, Resource, Step, Vantage, Verb, Wait};
 
 /// Something that a record has several of.
@@ -40,12 +44,17 @@ pub enum Dimension {
     Gone,
     /// The pods that the driver kept from being ready by closing their gates.
     Unready,
-    /// The pods that were there, and had to stay, when a request took another one away.
+    /// The pods that were there, and had to stay, when a request took another one away, and that the driver left alone until
+    /// that one was back.
     Survivor,
     /// The requests for fewer replicas, in order.
     ScaleDown,
-    /// Two pods of neighbouring ordinals that both had to go when fewer replicas were asked for.
+    /// Two pods of neighbouring ordinals that an ordered set both had to take away when fewer replicas were asked for.
     ScaledAway,
+    /// The pods that had to stay when fewer replicas were asked for, and that the driver left alone until the others were gone.
+    Kept,
+    /// The pods that a request took away together with all others of an ordered set, and that came back or had to.
+    MassRecreated,
     /// The claims that the templates of each set give the pods that were ever ready.
     Claim,
     /// The pods that were scaled away and asked for again, each return by itself.
@@ -78,6 +87,8 @@ impl Dimension {
             Dimension::Survivor => "survivor",
             Dimension::ScaleDown => "scale-down",
             Dimension::ScaledAway => "scaled-away",
+            Dimension::Kept => "kept",
+            Dimension::MassRecreated => "mass-recreated",
             Dimension::Claim => "claim",
             Dimension::Returned => "returned",
             Dimension::LeftClaim => "left-claim",
@@ -116,9 +127,10 @@ impl Dimension {
             Dimension::ScaleDown => {
                 of_sets(view, |set| set.scale_downs(view).iter().map(|down| down.key()).collect())
             }
-            Dimension::ScaledAway => of_sets(view, |set| {
-                let downs = set.scale_downs(view);
-                downs.iter().flat_map(|down| down.pairs().map(|(a, b)| down.pair_key(a, b))).collect()
+            Dimension::ScaledAway => of_sets(view, |set| scaled_away(view, set)),
+            Dimension::Kept => of_sets(view, |set| kept(view, set)),
+            Dimension::MassRecreated => of_sets(view, |set| {
+                mass_losses(view, set).iter().flat_map(|loss| loss.to_come_back(set)).collect()
             }),
             Dimension::Claim => of_sets(view, |set| claims_of_ready(view, set)),
             Dimension::Returned => of_sets(view, |set| returned(view, set)),
@@ -188,9 +200,10 @@ fn of_sets<'v, 'h: 'v>(view: &'v View<'h>, of: impl Fn(&'v Set<'h>) -> Vec<Strin
     view.sets().iter().flat_map(|set| of(set).into_iter().map(|key| set.key(&key))).collect()
 }
 
-/// The pods that were created with an ordinal above the lowest.
+/// The pods that an ordered set created with an ordinal above the lowest.
 fn successors(set: &Set<'_>) -> Vec<String> {
-    let born = set.pods().iter().filter(|life| life.ordinal > Some(set.start_at(life.birth())));
+    let created = set.pods().iter().filter(|life| set.pods().made_by_set(life) && !set.is_parallel_for(life));
+    let born = created.filter(|life| life.ordinal.is_some_and(|ordinal| ordinal > set.lowest_below(ordinal)));
     born.map(|life| life.name.to_owned()).collect()
 }
 
@@ -264,10 +277,8 @@ fn event_before<'h>(view: &View<'h>, event: &Event) -> &'h Event {
 
 fn survivors<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
     let mut all = Vec::new();
-    for (key, doing, deleted) in deletions(view, set) {
-        let there = set.pods().at(doing.event);
-        let stays = there.iter().filter(|life| !deleted.contains(&life.name));
-        all.extend(stays.map(|life| survivor_key(life.name, &key)));
+    for loss in losses(view, set) {
+        all.extend(loss.to_show(view).map(|survivor| survivor.key.clone()));
     }
     all
 }
@@ -350,6 +361,19 @@ fn hidden_from_view<'v, 'h>(
 /// How evidence names a claim whose pod was scaled away.
 pub fn left_claim_key(claim: &str, scale_down: &str) -> String {
     format!("{claim} in {scale_down}")
+}
+
+fn scaled_away<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let ordered = (!set.is_parallel()).then(|| set.scale_downs(view));
+    ordered.iter().flatten().flat_map(|down| down.pairs_to_show(view, set)).collect()
+}
+
+fn kept<'h>(view: &View<'h>, set: &Set<'h>) -> Vec<String> {
+    let mut all = Vec::new();
+    for down in set.scale_downs(view) {
+        all.extend(down.kept_to_show(view, set).into_iter().map(|kept| down.kept_key(kept)));
+    }
+    all
 }
 
 /// The waits for a set's status, each with its key and its event.
@@ -467,8 +491,9 @@ mod tests {
 
     #[test]
     fn deletions_are_numbered_and_have_survivors_and_pods_that_come_back() {
-        let lost =
-            format!("{THREE} delete web-0; web-0 deleted; web-0 created; delete all; scale 1; completed");
+        let lost = format!(
+            "{THREE} delete web-0; web-0 deleted; web-0 created; web-0 ready; delete all; scale 1; completed"
+        );
         assert_eq!(members(Dimension::Deletion, &lost), ["deletion 1", "deletion 2"]);
         assert_eq!(members(Dimension::Survivor, &lost), ["web-1 in deletion 1", "web-2 in deletion 1"]);
         assert_eq!(members(Dimension::Recreated, &lost), ["web-0", "web-1", "web-2"]);
@@ -501,6 +526,22 @@ mod tests {
                 .into_iter()
                 .collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn pods_stay_when_others_are_scaled_away() {
+        let down = format!("{THREE} scale 1; web-2 deleted; web-1 deleted; completed");
+        assert_eq!(members(Dimension::Kept, &down), ["web-0 in scale-down 1 to 1"]);
+        assert!(members(Dimension::Kept, &format!("{THREE} scale 0; completed")).is_empty());
+    }
+
+    #[test]
+    fn pods_come_back_after_all_were_deleted() {
+        let all = format!("{THREE} delete all; web-0 deleted; web-1 deleted; web-2 deleted; web-0 created;");
+        let keys = ["web-0 in deletion 1", "web-1 in deletion 1", "web-2 in deletion 1"];
+        assert_eq!(members(Dimension::MassRecreated, &format!("{all} completed")), keys);
+        assert_eq!(members(Dimension::MassRecreated, &format!("{all} scale 1; completed")), [keys[0]]);
+        assert!(members(Dimension::MassRecreated, &format!("{THREE} delete web-0; completed")).is_empty());
     }
 
     #[test]

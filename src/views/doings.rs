@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Set, View};
+use super::{PodLife, Set, View};
 use crate::history::{Event, ExecSeen, History, Observation, Purpose, Requested, Resource, Seen, Step, Verb};
 
 /// One thing that the driver did. A request that was sent again is one doing, and a request that was refused is none.
@@ -100,7 +100,7 @@ impl<'h> Doing<'h> {
     }
 
     /// Whether it asks the set for another number of replicas in such a way that this ordinal has to go.
-    fn scales_away(&self, set: &Set<'_>, pod: &str) -> bool {
+    pub fn scales_away(&self, set: &Set<'_>, pod: &str) -> bool {
         let Some(request) = self.request_for(set) else { return false };
         let ordinal = crate::history::pod::ordinal(set.name, pod);
         let end = request.replicas().map(|replicas| i64::from(set.start_at(self.event)) + replicas);
@@ -138,7 +138,7 @@ impl<'h> Doing<'h> {
             What::Request(request) => {
                 self.deletes_pod(set, pod)
                     || self.scales_away(set, pod)
-                    || self.request_for(set).is_some_and(|_| self.changes_all_pods(set))
+                    || self.remakes(set)
                     || (request.resource == Resource::Pods.plural() && request.name.as_deref() == Some(pod))
                     || request.resource == "namespaces"
                     || request.resource == "nodes"
@@ -149,19 +149,32 @@ impl<'h> Doing<'h> {
     /// Whether it changes what all pods of the set are made from, or takes the set itself away.
     fn changes_all_pods(&self, set: &Set<'_>) -> bool {
         let What::Request(request) = self.what else { return false };
-        let template = |body: &serde_json::Value| body.pointer("/spec/template").cloned();
-        let before = set.requests().partition_point(|own| own.event.comes_before(self.event));
-        let before = set.requests()[..before].iter().rev().find_map(|own| template(&own.what.body));
+        let earlier = set.requests().partition_point(|own| own.event.comes_before(self.event));
+        let earlier = &set.requests()[..earlier];
+        let now = |key: &str| request.body.pointer(&format!("/spec/{key}")).filter(|value| !value.is_null());
+        let before =
+            |key: &str| earlier.iter().rev().find_map(|own| own.what.body.pointer(&format!("/spec/{key}")));
         match request.verb {
             Verb::Delete | Verb::DeleteCollection => true,
-            _ => {
-                let spec = |key: &str| request.body.pointer(&format!("/spec/{key}")).is_some();
-                let now = template(&request.body);
-                let other = ["ordinals", "updateStrategy", "selector", "podManagementPolicy"];
-                now.is_some_and(|now| before.is_some_and(|before| before != now))
-                    || (request.verb != Verb::Apply && other.iter().any(|key| spec(key)))
-            }
+            Verb::Apply | Verb::Create if earlier.is_empty() => false,
+            Verb::Apply => MADE_FROM.iter().any(|key| now(key) != before(key)),
+            _ => MADE_FROM
+                .iter()
+                .any(|key| now(key).is_some() && (*key != "template" || now(key) != before(key))),
         }
+    }
+
+    /// Whether it changes what the set's pods are made from, or takes the set itself away.
+    pub fn remakes(&self, set: &Set<'_>) -> bool {
+        self.request_for(set).is_some_and(|_| self.changes_all_pods(set))
+    }
+
+    /// Whether it may end that incarnation of a pod of the set, be it only by changing what the set's pods are made from.
+    pub fn may_end(&self, set: &Set<'_>, life: &PodLife<'_>) -> bool {
+        let What::Request(request) = self.what else { return false };
+        let of_pods = request.resource == Resource::Pods.plural();
+        let means_another = of_pods && request.uid.as_deref().is_some_and(|uid| uid != life.uid);
+        self.disturbs_pod(set, life.name) && !means_another
     }
 
     /// Whether it disturbs the object of that resource, namespace and name itself.
@@ -198,6 +211,8 @@ fn equality(term: &str) -> Option<(&str, &str)> {
 fn is_own_label(key: &str) -> bool {
     key == "controller-revision-hash" || key.contains("apps.kubernetes.io/") || key.contains("statefulset.")
 }
+/// The parts of a set's spec that its pods are made from, and by which they are replaced.
+const MADE_FROM: &[&str] = &["template", "ordinals", "updateStrategy", "selector", "podManagementPolicy"];
 
 /// Whether a command in a container changes what the API says of its pod.
 fn changes_the_pod(purpose: &Purpose) -> bool {
@@ -386,6 +401,41 @@ mod tests {
         assert!(!own("www-web-0", Some(first.first().event), second.first().event), "the second is not");
         assert!(!own("www-web-0", None, &history.events[0]) && !own("www-web-1", None, first.first().event));
         assert!(!view.is_drivers_own(claims, "other", "www-web-0", None, first.first().event));
+    }
+
+    #[test]
+    fn what_is_applied_again_disturbs_only_where_it_differs() {
+        let applied = |first: serde_json::Value, then: serde_json::Value| {
+            let mut notes = Notes::new();
+            for body in [first, then] {
+                let sts = Resource::StatefulSets.plural();
+                notes.requested(Requested::new(
+                    Verb::Apply,
+                    sts,
+                    Some("web".to_owned()),
+                    json!({"spec": body}),
+                ));
+            }
+            let history = notes.say("set replicas=3; web-0 created; completed").history();
+            let view = View::of(&history);
+            view.doings()[1].disturbs_pod(&view.sets()[0], "web-0")
+        };
+        let with = |partition: u32| json!({"template": {}, "updateStrategy": {"rollingUpdate": {"partition": partition}}});
+        assert!(!applied(with(1), with(1)) && applied(with(1), with(0)));
+        assert!(applied(with(1), json!({"template": {}})) && applied(json!({"template": {}}), with(1)));
+        assert!(!applied(json!({"replicas": 3}), json!({"replicas": 3, "minReadySeconds": 5})));
+    }
+
+    #[test]
+    fn a_deletion_by_uid_ends_only_that_incarnation() {
+        let history =
+            history("web-0 created; delete web-0; web-0 deleted; web-0 created; delete all; scale 0");
+        let view = View::of(&history);
+        let set = &view.sets()[0];
+        let ends = |life: usize| -> Vec<bool> {
+            view.doings().iter().map(|doing| doing.may_end(set, &set.pods()[life])).collect()
+        };
+        assert_eq!((ends(0), ends(1)), (vec![true, true, true], vec![false, true, true]));
     }
 
     #[test]

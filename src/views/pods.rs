@@ -84,6 +84,16 @@ impl<'h> PodLife<'h> {
         &self.versions[begin..end.max(begin)]
     }
 
+    /// The newest version before an event, or with it; its first one, where there is none.
+    pub fn last_before(&self, event: &Event) -> &'h ObjectSeen {
+        self.between(None, event).last().unwrap_or(&self.versions[0]).what
+    }
+
+    /// The event of its newest version before an event, or with it; its birth, where there is none.
+    pub fn last_seen_before(&self, event: &Event) -> &'h Event {
+        self.between(None, event).last().unwrap_or(&self.versions[0]).event
+    }
+
     /// Its phase after an event; none when it did not exist.
     pub fn phase_at(&self, event: &Event) -> Option<Phase> {
         Some(Phase::of(self.at(event)?.what))
@@ -179,8 +189,10 @@ pub struct Pods<'h> {
 
 impl<'h> Pods<'h> {
     /// The watch of pods in a namespace, folded into the lives of the pods of one set.
-    pub(super) fn of(history: &'h History, watch: Watch, set: &str) -> Self {
-        let lives = fold(history, watch, set);
+    ///
+    /// Pods without a controller are the set's only if they have the labels that it selects by.
+    pub(super) fn of(history: &'h History, watch: Watch, set: &str, selector: &[(String, String)]) -> Self {
+        let lives = fold(history, watch, |pod| is_member(pod, set, selector), set);
         let mut by_name: BTreeMap<&str, Vec<(usize, u64)>> = BTreeMap::new();
         for (place, life) in lives.iter().enumerate() {
             let end = life.gone().map_or(u64::MAX, |event| event.seq);
@@ -272,6 +284,13 @@ impl<'h> Pods<'h> {
         self.hidden_birth(life).or_else(gap)
     }
 
+    /// Whether the set itself made the pod. It may also have taken over one that others had made.
+    pub fn made_by_set(&self, life: &PodLife<'h>) -> bool {
+        let first = life.versions[0];
+        first.what.controller().is_some()
+            && (first.change != Change::Modified || self.gap_at(first.event).is_some())
+    }
+
     /// The gap that may hide the creation of a pod, for one whose creation was not seen.
     pub fn hidden_birth(&self, life: &PodLife<'h>) -> Option<&'h Event> {
         let hides = |gap: &Gap<'h>| gap.from.comes_before(life.birth());
@@ -297,29 +316,43 @@ impl<'p, 'h> IntoIterator for &'p Pods<'h> {
     }
 }
 
-/// Whether this pod belongs to the set: its controller is the set, or it has none and its name is one that the set gives.
-fn is_member(pod: &ObjectSeen, set: &str) -> bool {
+/// Whether an owner reference names a StatefulSet of Kubernetes, and not a kind of that name of another API group.
+pub(super) fn is_stateful_set(owner: &Json) -> bool {
+    let group =
+        owner["apiVersion"].as_str().map(|version| version.split_once('/').map_or("", |(group, _)| group));
+    owner["kind"] == "StatefulSet" && group.is_none_or(|group| group == "apps")
+}
+
+/// Whether this pod belongs to the set: its controller is the set, or it has none, and its name is one that the set gives
+/// and its labels are those that the set selects by.
+fn is_member(pod: &ObjectSeen, set: &str, selector: &[(String, String)]) -> bool {
+    let is_selected = || selector.iter().all(|(key, value)| pod.label(key) == Some(value));
     match pod.controller() {
-        Some(owner) => owner["kind"] == "StatefulSet" && owner["name"] == *set,
-        None => pod::ordinal(set, &pod.name).is_some(),
+        Some(owner) => is_stateful_set(owner) && owner["name"] == *set,
+        None => pod::ordinal(set, &pod.name).is_some() && is_selected(),
     }
 }
 
-/// The lives of the set's pods, in the order of the births. What a watch delivers twice happened once, and a name belongs to
-/// one pod at a time: where a new incarnation appears, the one before it is gone.
-fn fold<'h>(history: &'h History, watch: Watch, set: &str) -> Vec<PodLife<'h>> {
+/// The lives of the set's pods, in the order of the births. What a watch delivers twice happened once, but a list says anew
+/// what is true; and a name belongs to one pod at a time: where a new incarnation appears, the one before it is gone.
+fn fold<'h>(
+    history: &'h History,
+    watch: Watch,
+    is_member: impl Fn(&ObjectSeen) -> bool,
+    set: &str,
+) -> Vec<PodLife<'h>> {
     let mut lives: Vec<PodLife<'h>> = Vec::new();
     let mut by_uid: HashMap<&str, usize> = HashMap::new();
     let mut present: HashMap<&str, usize> = HashMap::new();
     let mut delivered = HashSet::new();
     for seen in history.objects(watch) {
         let pod = seen.what;
-        if !delivered.insert((&pod.uid, &pod.revision, pod.change)) {
+        if !delivered.insert((&pod.uid, &pod.revision, pod.change)) && !pod.change.is_listed() {
             continue;
         }
         if let Some(life) = by_uid.get(pod.uid.as_str()) {
             lives[*life].versions.push(seen);
-        } else if is_member(pod, set) && !pod.change.is_removal() {
+        } else if is_member(pod) && !pod.change.is_removal() {
             by_uid.insert(&pod.uid, lives.len());
             if let Some(before) = present.insert(&pod.name, lives.len()) {
                 lives[before].replaced = Some(seen.event);
@@ -348,7 +381,7 @@ mod tests {
     };
 
     fn lives(history: &History) -> Pods<'_> {
-        Pods::of(history, Resource::Pods.into(), "web")
+        Pods::of(history, Resource::Pods.into(), "web", &[])
     }
 
     #[test]
@@ -363,13 +396,51 @@ mod tests {
     #[test]
     fn only_what_the_set_owns_or_would_own_is_its_pod() {
         let is = |name: &str, owners: serde_json::Value| {
-            let raw = json!({"metadata": {"name": name, "ownerReferences": owners}});
-            is_member(&ObjectSeen::new(Change::Modified, Resource::Pods, raw), "web")
+            let raw =
+                json!({"metadata": {"name": name, "ownerReferences": owners, "labels": {"app": "nginx"}}});
+            let pod = ObjectSeen::new(Change::Modified, Resource::Pods, raw);
+            let selects = |app: &str| is_member(&pod, "web", &[("app".to_owned(), app.to_owned())]);
+            (selects("nginx"), selects("other"))
         };
-        let owner = |kind: &str, name: &str| json!([{"kind": kind, "name": name, "controller": true}]);
-        assert!(is("web-0", json!([])) && !is("other", json!([])));
-        assert!(is("odd", owner("StatefulSet", "web")));
-        assert!(!is("web-0", owner("StatefulSet", "other")) && !is("web-0", owner("ReplicaSet", "web")));
+        let owner = |version: &str, kind: &str, name: &str| json!([{"apiVersion": version, "kind": kind, "name": name, "controller": true}]);
+        assert_eq!(is("web-0", json!([])), (true, false));
+        assert_eq!(is("other", json!([])), (false, false));
+        assert_eq!(is("odd", owner("apps/v1", "StatefulSet", "web")), (true, true));
+        for (version, kind, name) in [
+            ("apps/v1", "StatefulSet", "other"),
+            ("apps/v1", "ReplicaSet", "web"),
+            ("apps.kruise.io/v1beta1", "StatefulSet", "web"),
+        ] {
+            assert_eq!(is("web-0", owner(version, kind, name)), (false, false), "{version} {kind} {name}");
+        }
+    }
+
+    #[test]
+    fn what_two_lists_tell_alike_is_told_twice() {
+        let mut notes = Notes::new().say("web-0 created; gap pods; web-0 listed-again; gap pods");
+        let same = notes.present(Resource::Pods, "web-0");
+        notes.object_as_it_is(Resource::Pods, Change::Listed, same);
+        let history = notes.history();
+        assert_eq!(lives(&history)[0].versions.len(), 3);
+    }
+
+    #[test]
+    fn a_set_makes_some_pods_and_takes_over_others() {
+        let mut notes = Notes::new().say("web-0 created; gap pods; web-1 listed; opened pods");
+        let labels = json!({"app": "nginx"});
+        let orphan = json!({"metadata": {"name": "web-2", "uid": "x", "labels": labels}});
+        notes.object(Resource::Pods, Change::Added, orphan);
+        let owner =
+            json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "controller": true}]);
+        let labels = json!({"app": "other"});
+        let other = json!({"metadata": {"name": "web-3", "uid": "y", "labels": labels}});
+        notes.object(Resource::Pods, Change::Added, other);
+        notes.modify(Resource::Pods, "web-3", |pod| pod["metadata"]["ownerReferences"] = owner);
+        let history = notes.history();
+        let lives =
+            Pods::of(&history, Resource::Pods.into(), "web", &[("app".to_owned(), "nginx".to_owned())]);
+        let made: Vec<_> = lives.iter().map(|life| (life.name, lives.made_by_set(life))).collect();
+        assert_eq!(made, [("web-0", true), ("web-1", true), ("web-2", false), ("web-3", false)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 
 use serde_json::Value;
 
-use super::{Pods, View, claims::Claims};
+use super::{Pods, View, claims::Claims, ordinals::Ordinals};
 use crate::history::{Change, Event, History, Json, ObjectSeen, Requested, Resource, Seen, Verb, Watch};
 
 /// One StatefulSet, by its namespace and name; its incarnations (uids) together.
@@ -25,6 +25,8 @@ pub struct Set<'h> {
     asked: OnceLock<Vec<Asked<'h>>>,
     pods: OnceLock<Pods<'h>>,
     claims: OnceLock<Claims<'h>>,
+    ordinals: OnceLock<Ordinals<'h>>,
+    slowest_creation_us: OnceLock<u64>,
 }
 
 /// How many replicas are asked for from an event on.
@@ -84,12 +86,22 @@ impl<'h> Set<'h> {
 
     /// Its pods.
     pub fn pods(&self) -> &Pods<'h> {
-        self.pods.get_or_init(|| Pods::of(self.history, self.watch_of(Resource::Pods), self.name))
+        let of = || Pods::of(self.history, self.watch_of(Resource::Pods), self.name, &self.selector());
+        self.pods.get_or_init(of)
     }
 
     /// The claims of its namespace, and what its templates call them.
     pub fn claims(&self) -> &Claims<'h> {
         self.claims.get_or_init(|| Claims::of(self))
+    }
+
+    pub(super) fn ordinals(&self) -> &Ordinals<'h> {
+        self.ordinals.get_or_init(|| Ordinals::of(self))
+    }
+
+    /// What is found out once about how slow its controller is.
+    pub(super) fn slowest_creation_us(&self, find: impl FnOnce() -> u64) -> u64 {
+        *self.slowest_creation_us.get_or_init(find)
     }
 
     /// The value at a pointer into the spec: of the first stored version that has one, or of the request that applied it.
@@ -153,12 +165,6 @@ impl<'h> Set<'h> {
             labels.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
         };
         labels.map_or_else(|| self.selector(), pairs)
-    }
-
-    /// The lowest ordinal, as the newest version before an event has it (spec.ordinals.start, since Kubernetes 1.27).
-    pub fn start_at(&self, event: &Event) -> u32 {
-        let start = self.at(event).and_then(|set| set.what.number("/spec/ordinals/start"));
-        start.and_then(|start| u32::try_from(start).ok()).unwrap_or(0)
     }
 
     /// How many replicas were asked for, in order. A request counts from the moment at which it was sent.
@@ -253,7 +259,7 @@ pub(super) fn sets<'h>(view: &View<'h>) -> Vec<Set<'h>> {
     }
     for watch in history.watches_of(Resource::Pods) {
         for pod in history.objects(watch).filter(|pod| pod.change != Change::Modified) {
-            if let Some(set) = pod.what.controller().filter(|owner| owner["kind"] == "StatefulSet") {
+            if let Some(set) = pod.what.controller().filter(|owner| super::pods::is_stateful_set(owner)) {
                 add(pod.event.seq, namespace_of(history, watch), set["name"].as_str().unwrap_or_default());
             }
         }
@@ -298,12 +304,21 @@ fn set<'h>(view: &View<'h>, namespace: &'h str, name: &'h str) -> Set<'h> {
         asked: OnceLock::new(),
         pods: OnceLock::new(),
         claims: OnceLock::new(),
+        ordinals: OnceLock::new(),
+        slowest_creation_us: OnceLock::new(),
     }
 }
 
 /// A counter of the status. One that is 0 may be left out.
 pub fn counter(set: &ObjectSeen, name: &str) -> i64 {
     set.number(&format!("/status/{name}")).unwrap_or(0)
+}
+
+/// How long a pod must have been ready before an ordered set goes on (spec.minReadySeconds), in microseconds, as the newest
+/// version before an event has it.
+pub(super) fn min_ready_us(set: &Set<'_>, event: &Event) -> u64 {
+    let secs = set.at(event).and_then(|set| set.what.number("/spec/minReadySeconds"));
+    secs.and_then(|secs| u64::try_from(secs).ok()).unwrap_or(0).saturating_mul(1_000_000)
 }
 
 /// The members of an object's map of labels at a pointer.

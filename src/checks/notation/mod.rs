@@ -4,7 +4,7 @@
 //!
 //! | statement | meaning |
 //! | --- | --- |
-//! | `web-0 created` · `listed` | ADDED (a new uid each time) · found after a gap |
+//! | `web-0 created` · `listed [ready]` | ADDED (a new uid each time) · found after a gap, and changed so |
 //! | `web-0 scheduled` · `running` · `ready` · `unready` · `terminating` · `failed` · `deleted` | the next version of that pod |
 //! | `web-0 address 10.0.0.7` (`,` between several) · `web-0 label k=v` · `web-0 unlabel k` | a version with that changed |
 //! | `www-web-0 claimed` · `bound [pv-x]` · `claim-terminating` · `unclaimed` | versions of a PersistentVolumeClaim; also `listed`, `listed-again` and `unlisted` |
@@ -23,7 +23,7 @@
 //! | `waited pods-ready web-0 web-1` · `timed-out status-settled 2` | waits: also `pods-running`, `pods-unready`, `pods-gone`, `pod-ready x`, `claim-bound x`, `endpoints-settled`, `dns-settled`; a number stands for the pod of that ordinal |
 //! | `quiet x` · `quiet-over x` · `completed` · `aborted` | steps; `completed` comes after a list of all that was watched |
 //! | `gap pods` · `error pods` · `opened pods` · `bookmark pods` · `list pods` | what a watch says of itself; a list of what exists |
-//! | `web-0 unlisted` · `web-0 listed-again` | not found by the list after a gap · found with the uid that it had |
+//! | `web-0 unlisted` · `web-0 listed-again [terminating]` | not found by the list after a gap · found with the uid that it had, and changed so |
 //! | `in other` · `in ns` | what follows is in that namespace |
 //! | `wait 5s` · `wait 300ms` | the clock goes on |
 //! | `dated` | pods and claims carry the date of their creation from now on |

@@ -58,12 +58,14 @@ impl Notes {
                 let pod = self.new_pod(name);
                 self.object(Resource::Pods, Change::Added, pod);
             }
-            ("listed", []) => {
-                let pod = self.new_pod(name);
-                self.object(Resource::Pods, Change::Listed, pod);
-            }
-            ("listed-again", []) => {
-                let pod = self.present(Resource::Pods, name);
+            ("listed" | "listed-again", rest) => {
+                let is_new = what == "listed";
+                let mut pod = if is_new { self.new_pod(name) } else { self.present(Resource::Pods, name) };
+                if let [what, rest @ ..] = rest
+                    && !change_pod(&mut pod, name, what, rest)
+                {
+                    return false;
+                }
                 self.object(Resource::Pods, Change::Listed, pod);
             }
             ("deleted" | "unlisted", []) => {

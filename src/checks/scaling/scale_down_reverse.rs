@@ -1,88 +1,141 @@
 //! `scale-down-reverse`: scaling down takes the pods away from the highest ordinal downwards.
 
-use super::scale_down::{ScaleDown, is_evicted, scale_downs};
 use crate::{
-    checks::{Check, Findings},
-    history::{Event, History, PodLife, Resource},
-    limits,
+    checks::{Cause, Check, Findings},
+    history::{Event, Wait},
+    views::{
+        Dimension, PodLife, ScaleDown, Set, View, Window, controller,
+        ends::{self, Whose},
+        scale_down::Turn,
+        stays::{Stay, stay},
+    },
 };
 
 /// Judges `specs/scaling/scale-down-reverse.yaml`.
 pub(super) const CHECK: Check = Check { id: "scale-down-reverse", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    for down in scale_downs(history) {
-        if let Some(gap) = history.gap_between(Resource::Pods, down.request, down.until) {
-            findings.blind("the watch of pods has a gap while the set was scaled down", &[gap]);
-            continue;
-        }
-        for kept in &down.kept {
-            must_stay(findings, &down, kept);
-        }
-        for (higher, lower) in down.pairs() {
-            in_order(findings, &down, higher, lower);
-        }
-        not_deleted(history, findings, &down);
-    }
-}
+/// Each pod that had to go began to terminate after every higher one.
+const ORDER: &str = "order";
+/// Each pod that had to stay did not begin to terminate.
+const KEPT: &str = "kept";
 
-fn must_stay(findings: &mut Findings, down: &ScaleDown<'_>, kept: &PodLife<'_>) {
-    let Some(terminating) = down.terminating(kept) else { return };
-    let what =
-        format!("{} began to terminate, although replicas: {} was asked for", kept.name, down.replicas);
-    accuse(findings, kept, what, &[down.request, terminating]);
-}
-
-/// Of two condemned pods the higher one goes first.
-fn in_order(findings: &mut Findings, down: &ScaleDown<'_>, higher: &PodLife<'_>, lower: &PodLife<'_>) {
-    let Some(second) = down.terminating(lower) else { return };
-    match down.terminating(higher) {
-        Some(first) if first.comes_before(second) => findings.held(
-            format!("{} began to terminate after {} had", lower.name, higher.name),
-            &[down.request, first, second],
-        ),
-        first => {
-            let what = format!("{} began to terminate before {} did", lower.name, higher.name);
-            let events: Vec<&Event> = [down.request, second].into_iter().chain(first).collect();
-            accuse(findings, lower, what, &events);
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets().iter().filter(|set| !set.is_parallel()) {
+        for down in set.scale_downs(view) {
+            Down { view, set, down: &down }.judge(findings);
         }
     }
 }
 
-fn accuse(findings: &mut Findings, gone: &PodLife<'_>, what: String, events: &[&Event]) {
-    if is_evicted(gone) {
-        findings.blind(format!("{what}; it was evicted, which is not the set's doing"), events);
-    } else {
-        findings.broken(what, events);
-    }
+/// One request for fewer replicas.
+struct Down<'v, 'h> {
+    view: &'v View<'h>,
+    set: &'v Set<'h>,
+    down: &'v ScaleDown<'h>,
 }
 
-/// The wait for the pods to go was given up, and nothing kept the next one from being deleted.
-fn not_deleted(history: &History, findings: &mut Findings, down: &ScaleDown<'_>) {
-    let within = |event: &Event| down.request.comes_before(event) && event.seq <= down.until.seq;
-    let Some((given_up, ..)) = history.timed_out("pods-gone").find(|(event, ..)| within(event)) else {
-        return;
-    };
-    let left = || down.condemned.iter().filter(|life| life.at(given_up.seq).is_some());
-    let Some(next) = left().next() else { return };
-    let ready = left().chain(&down.kept).map(|life| life.ready_since(given_up.seq));
-    let Some(ready) = ready.collect::<Option<Vec<&Event>>>() else { return };
-    let gone = down.condemned.iter().filter_map(PodLife::deleted);
-    let since = ready.into_iter().chain(gone).chain([down.request]).max_by_key(|event| event.seq);
-    let since = since.unwrap_or(down.request);
-    let idle_us = given_up.span.until_us.saturating_sub(since.span.until_us);
-    let refused =
-        history.objects(Resource::Events).any(|event| event.text("/reason") == Some("FailedDelete"));
-    if idle_us < limits::CONTROLLER_ACTS.wait_us() || refused {
-        return;
+impl<'h> Down<'_, 'h> {
+    fn judge(&self, findings: &mut Findings) {
+        if let Some((gap, what)) = super::hidden(self.set, self.down) {
+            return findings.on(ORDER).blind(Cause::Gap, what, &[self.down.request, gap]);
+        }
+        for kept in &self.down.kept {
+            self.must_stay(findings, kept);
+        }
+        let mut last = self.down.condemned.first();
+        for turn in self.down.turns(self.view, self.set) {
+            if let Some(latest) = last {
+                self.in_order(findings, &turn, latest);
+            }
+            last = super::latest(last, turn.lower, |life| self.down.terminating(life));
+        }
+        self.not_deleted(findings);
     }
-    let what = format!(
-        "{} was not deleted for {:.0} s, although replicas: {} was asked for and all pods were ready",
-        next.name,
-        idle_us as f64 / 1e6,
-        down.replicas
-    );
-    findings.broken(what, &[down.request, since, given_up]);
+
+    fn must_stay(&self, findings: &mut Findings, kept: &PodLife<'h>) {
+        let window = self.down.window_of(self.view, self.set, kept);
+        let (name, replicas, request) = (self.set.key(kept.name), self.down.replicas, self.down.request);
+        let say = findings.on(KEPT).of(Dimension::Kept, self.set.key(&self.down.kept_key(kept)));
+        match stay(self.set, kept, &window) {
+            Stay::Ended(end) => {
+                let what = format!("{name} began to terminate, although replicas: {replicas} was asked for");
+                match ends::excuse(self.view, self.set, kept, true) {
+                    None => say.broken(what, &[request, end]),
+                    Some(excuse) if excuse.whose == Whose::Driver => {}
+                    Some(excuse) => {
+                        let what = format!("{what}; it {}, which is not the set's doing", excuse.what);
+                        say.blind(excuse.whose.into(), what, &[request, excuse.event, end]);
+                    }
+                }
+            }
+            Stay::Hidden(gap) => {
+                let what = format!("a gap of the watch of pods may hide what became of {name}");
+                say.blind(Cause::Gap, what, &[request, gap]);
+            }
+            Stay::Stayed(last) => {
+                let Some(done) = self.down.done().filter(|done| window.has(done)) else { return };
+                let what = format!("{name} stayed when replicas: {replicas} was asked for");
+                say.held(what, &[request, last.event, done]);
+            }
+        }
+    }
+
+    /// A pod that had to go began to terminate after all higher ones, of which `latest` was the last.
+    fn in_order(&self, findings: &mut Findings, turn: &Turn<'_, 'h>, latest: &PodLife<'h>) {
+        let Some(second) = turn.begins.filter(|_| !turn.is_the_drivers()) else { return };
+        let (lower, request) = (self.set.key(turn.lower.name), self.down.request);
+        let key = self.set.key(&self.down.pair_key(turn.higher, turn.lower));
+        let is_before = |life| self.down.terminating(life).is_some_and(|first| first.comes_before(second));
+        let latest = if is_before(turn.higher) { latest } else { turn.higher };
+        let higher = self.set.key(latest.name);
+        let say = findings.on(ORDER).of(Dimension::ScaledAway, key);
+        let first = self.down.terminating(latest);
+        let is_in_order = is_before(latest);
+        if let Some(excuse) =
+            turn.excuse.as_ref().filter(|excuse| !is_in_order || excuse.whose == Whose::Hidden)
+        {
+            let what = format!("{lower} {}, so its turn is not known", excuse.what);
+            return say.blind(excuse.whose.into(), what, &[request, excuse.event, second]);
+        }
+        if turn.excuse.is_some() {
+            return;
+        }
+        let what = format!("{lower} began to terminate before {higher} did");
+        let events: Vec<&Event> = [request, second].into_iter().chain(first).collect();
+        if is_in_order {
+            say.held(format!("{lower} began to terminate after {higher} had"), &events);
+        } else if ends::is_unknown_at(self.view, self.set, latest, second) {
+            let what = format!("{what}, which was so young that the controller may not have known it");
+            say.blind(Cause::ControllerLag, what, &[latest.birth(), second]);
+        } else {
+            say.broken(what, &events);
+        }
+    }
+
+    /// The wait for the pods to go was given up, and nothing kept the next one from being deleted.
+    fn not_deleted(&self, findings: &mut Findings) {
+        let window = Window { from: self.down.request, until: self.down.until };
+        let mut waits = self.set.given_up(|wait| matches!(wait, Wait::PodsGone(_)));
+        let Some(wait) = waits.find(|wait| window.has(wait.event)) else { return };
+        let Some(undone) = controller::not_deleted(self.view, self.set, wait.event) else { return };
+        let what = format!(
+            "{} was not deleted for {:.0} s, although replicas: {} was asked for and all pods were ready",
+            self.set.key(&undone.pod),
+            undone.secs,
+            self.down.replicas
+        );
+        let say = findings.on(ORDER).of(Dimension::ScaleDown, self.set.key(&self.down.key()));
+        match undone.excuse {
+            None => say.broken(what, &[self.down.request, undone.since, wait.event]),
+            Some((why, event)) => {
+                say.blind(
+                    Cause::ControllerLag,
+                    format!("{what}: {why}"),
+                    &[self.down.request, event, wait.event],
+                );
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -95,22 +148,24 @@ mod tests {
             Kind,
             notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
         },
-        history::{Change, Resource},
+        history::{Change, Resource, Verb},
+        views::Dimension,
     };
 
-    const FOUR: &str = "web-0 created; web-0 ready; web-1 created; web-1 ready; web-2 created; web-2 ready; \
-        web-3 created; web-3 ready; scale 1;";
+    const KNOWN: &str = "set replicas=1 generation=2 observed=2 pods=4 ready=4 available=4;";
+    const FOUR: &str = "set replicas=4 generation=1 observed=1; web-0 created; web-0 ready; web-1 created; web-1 ready; web-2 created; web-2 ready; \
+        web-3 created; web-3 ready; wait 6s; scale 1;";
 
     #[test]
     fn the_highest_goes_first() {
         let history = "web-3 terminating; web-3 unready; web-3 deleted; web-2 terminating; web-2 deleted; \
             web-1 terminating; web-1 deleted; completed";
-        assert_held(&CHECK, &format!("{FOUR} {history}"), 2);
+        assert_held(&CHECK, &format!("{FOUR} {history}"), 3);
     }
 
     #[test]
     fn pods_that_are_removed_without_notice_have_an_order_too() {
-        assert_held(&CHECK, &format!("{FOUR} web-3 deleted; web-2 deleted; web-1 deleted"), 2);
+        assert_held(&CHECK, &format!("{FOUR} web-3 deleted; web-2 deleted; web-1 deleted"), 3);
         let history = format!("{FOUR} web-1 deleted; web-2 deleted; web-3 deleted");
         assert_broken(&CHECK, &history, "web-1 began to terminate before web-2 did");
     }
@@ -141,22 +196,33 @@ mod tests {
 
     #[test]
     fn nothing_is_deleted() {
-        let history = format!("{FOUR} wait 90s; timed-out pods-gone [1, 2, 3]; aborted");
+        let history = format!("{FOUR} {KNOWN} wait 90s; timed-out pods-gone [1, 2, 3]; aborted");
         assert_broken(&CHECK, &history, "web-3 was not deleted for 90 s");
-        let stops = "web-3 terminating; web-3 deleted; wait 80s; timed-out pods-gone [1, 2, 3]; aborted";
+        let one_gone = KNOWN.replace('4', "3");
+        let stops = format!(
+            "web-3 terminating; web-3 deleted; {one_gone} wait 80s; timed-out pods-gone [1, 2, 3]; aborted"
+        );
         assert_broken(&CHECK, &format!("{FOUR} {stops}"), "web-2 was not deleted for 80 s");
     }
 
     #[test]
     fn the_controller_has_its_time_to_act() {
-        let given_up = |idle: &str| format!("{FOUR} wait {idle}; timed-out pods-gone [1, 2, 3]; aborted");
-        assert_broken(&CHECK, &given_up("29.9s"), "web-3 was not deleted for 30 s");
-        assert_silent(&CHECK, &given_up("29.8s"));
+        let given_up =
+            |idle: &str| format!("{FOUR} {KNOWN} wait {idle}; timed-out pods-gone [1, 2, 3]; aborted");
+        assert_broken(&CHECK, &given_up("29.8s"), "web-3 was not deleted for 30 s");
+        assert_blind(&CHECK, &given_up("29.7s"), "this controller may take 30 s");
+    }
+
+    #[test]
+    fn a_controller_whose_status_does_not_show_the_request_may_be_slow() {
+        let slow = format!("{FOUR} wait 600s; timed-out pods-gone [1, 2, 3]; aborted");
+        assert_blind(&CHECK, &slow, "so it may be slow");
     }
 
     #[test]
     fn a_wait_that_was_given_up_belongs_to_the_last_request() {
-        let again = format!("{FOUR} scale 0; wait 90s; timed-out pods-gone [0, 1, 2, 3]; aborted");
+        let known = KNOWN.replace("replicas=1 generation=2 observed=2", "replicas=0 generation=3 observed=3");
+        let again = format!("{FOUR} scale 0; {known} wait 90s; timed-out pods-gone [0, 1, 2, 3]; aborted");
         let findings = judge(&CHECK, &history(&again));
         let broken: Vec<_> = findings.of_kind(Kind::Broken).map(|finding| finding.what.as_str()).collect();
         assert!(broken.len() == 1 && broken[0].contains("replicas: 0 was asked for"), "{broken:?}");
@@ -168,7 +234,8 @@ mod tests {
             let mut notes = Notes::new().say(FOUR);
             let event = json!({"metadata": {"name": "web.1"}, "reason": reason});
             notes.object(Resource::Events, Change::Added, event);
-            let history = notes.say("wait 90s; timed-out pods-gone [1, 2, 3]; aborted").history();
+            let history =
+                notes.say(&format!("{KNOWN} wait 90s; timed-out pods-gone [1, 2, 3]; aborted")).history();
             assert_eq!(judge(&CHECK, &history).of_kind(Kind::Broken).count(), broken, "{reason}");
         }
     }
@@ -195,12 +262,108 @@ mod tests {
 
     #[test]
     fn a_gap_hides_the_order() {
-        let history = format!("{FOUR} web-3 terminating; gap pods; web-3 deleted; web-2 deleted; completed");
-        assert_blind(&CHECK, &history, "gap");
+        let relisted =
+            "gap pods; web-3 unlisted; web-2 unlisted; web-0 listed-again; web-1 listed-again; opened pods;";
+        let history = format!("{FOUR} web-3 terminating; {relisted} completed");
+        assert_blind(&CHECK, &history, "web-2 began to terminate in a gap of the watch of pods");
     }
 
     #[test]
     fn scaling_up_says_nothing() {
         assert_silent(&CHECK, "web-0 created; web-0 ready; scale 2; web-1 created; web-1 ready; completed");
+    }
+
+    #[test]
+    fn what_happened_in_a_gap_fails_nothing() {
+        // As it is when web-2 went in order: the list has web-1 on its way out, and web-3 no more.
+        let relisted = "gap pods; scale 1; web-2 unlisted; web-0 listed-again; web-1 listed-again terminating; opened pods;";
+        let three = "set replicas=3; web-0 created; web-0 ready; web-1 created; web-1 ready; web-2 created; web-2 ready; wait 6s;";
+        assert_blind(&CHECK, &format!("{three} {relisted} web-1 deleted; completed"), "which pods had to go");
+    }
+
+    #[test]
+    fn what_a_list_shows_before_a_pod_goes_is_in_order() {
+        let relisted = "gap pods; web-3 unlisted; web-0 listed-again; web-1 listed-again; web-2 listed-again; opened pods;";
+        let rest = "web-2 terminating; web-2 deleted; web-1 terminating; web-1 deleted; completed";
+        assert_held(&CHECK, &format!("{FOUR} web-3 terminating; {relisted} {rest}"), 3);
+    }
+
+    const DOWN: &str = "web-3 terminating; web-3 deleted; web-2 terminating; web-2 deleted; web-1 terminating; web-1 deleted;";
+
+    #[test]
+    fn a_later_step_of_the_driver_is_no_violation() {
+        for later in [
+            "scale 0; web-0 terminating; web-0 deleted",
+            "delete web-0; web-0 terminating; web-0 deleted",
+            "delete all; web-0 deleted",
+        ] {
+            assert_held(&CHECK, &format!("{FOUR} {DOWN} {later}; completed"), 3);
+        }
+        let early = format!("{FOUR} web-0 terminating; delete web-0; {DOWN} completed");
+        assert_broken(&CHECK, &early, "web-0 began to terminate, although replicas: 1");
+    }
+
+    #[test]
+    fn an_earlier_step_of_the_driver_is_no_violation_either() {
+        let lost = FOUR.replace("scale 1;", "delete web-0; delete web-2; scale 1;");
+        let goes = "web-2 terminating; web-0 terminating; web-2 deleted; web-0 deleted; web-0 created; web-0 ready; \
+            web-3 terminating; web-3 deleted; web-1 terminating; web-1 deleted; completed";
+        let findings = judge(&CHECK, &history(&format!("{lost} {goes}")));
+        assert!(
+            findings.findings.iter().all(|finding| finding.kind == Kind::Held),
+            "{:#?}",
+            findings.findings
+        );
+        assert_eq!(findings.evidence[0].of[&Dimension::ScaledAway], "web-1 after web-2 in scale-down 1 to 1");
+    }
+
+    #[test]
+    fn a_pod_that_a_roll_replaces_is_not_scaled_away() {
+        let mut notes = Notes::new().say(&FOUR.replace("scale 1;", ""));
+        let template = json!({"spec": {"template": {"spec": {"image": "b"}}, "replicas": 3}});
+        notes.request(Verb::Patch, Resource::StatefulSets, Some("web"), None, template);
+        let goes =
+            "web-3 terminating; web-3 deleted; web-2 terminating; web-2 deleted; web-2 created; completed";
+        assert_eq!(judge(&CHECK, &notes.say(goes).history()).of_kind(Kind::Broken).count(), 0);
+    }
+
+    #[test]
+    fn a_lower_one_before_two_higher_ones_of_which_the_driver_took_one() {
+        let history = "delete web-2; web-2 terminating; web-2 deleted; web-1 terminating; web-1 deleted; web-3 terminating";
+        assert_broken(&CHECK, &format!("{FOUR} {history}"), "web-1 began to terminate before web-3 did");
+    }
+
+    #[test]
+    fn a_young_pod_may_not_be_known_yet() {
+        let young = FOUR.replace("wait 6s;", "");
+        assert_blind(
+            &CHECK,
+            &format!("{young} web-2 terminating; web-3 terminating"),
+            "may not have known it",
+        );
+    }
+
+    #[test]
+    fn a_parallel_set_promises_no_order() {
+        let mut notes = Notes::new().say(&FOUR.replace("scale 1;", ""));
+        notes.modify(Resource::StatefulSets, "web", |set| {
+            set["spec"]["podManagementPolicy"] = json!("Parallel")
+        });
+        assert!(
+            judge(&CHECK, &notes.say("scale 1; web-1 terminating; completed").history()).findings.is_empty()
+        );
+    }
+
+    #[test]
+    fn a_set_in_another_namespace_with_another_lowest_ordinal() {
+        let there = "in other; set start=5 replicas=3; web-5 created; web-5 ready; web-6 created; web-6 ready; web-7 created; \
+            web-7 ready; wait 6s; scale 1;";
+        let down = "web-7 terminating; web-7 deleted; web-6 terminating; web-6 deleted; completed";
+        assert_held(&CHECK, &format!("web-0 created; {there} {down}"), 2);
+        assert_broken(
+            &CHECK,
+            &format!("web-0 created; {there} web-6 terminating"),
+            "other/web-6 began to terminate before other/web-7",
+        );
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::{
     checks::{Cause, Check, Findings},
-    history::{Event, Phase},
-    views::{Dimension, PodLife, Set, View, controller},
+    views::{
+        Dimension, PodLife, Set, View,
+        lower::{self, Lower},
+    },
 };
 
 /// Judges `specs/topology/ordered-creation.yaml`.
@@ -13,46 +15,58 @@ pub(super) const CHECK: Check = Check { id: "ordered-creation", judge };
 const ORDER: &str = "order";
 
 fn judge(view: &View<'_>, findings: &mut Findings) {
-    for set in view.sets().iter().filter(|set| !set.is_parallel()) {
-        for born in set.pods() {
-            let Some(ordinal) = born.ordinal else { continue };
-            for lower in set.start_at(born.birth())..ordinal {
-                predecessor_was_ready(set, findings, born, lower);
-            }
+    for set in view.sets() {
+        let created = set.pods().iter().filter(|life| set.pods().made_by_set(life));
+        for born in created.filter(|life| !set.is_parallel_for(life)) {
+            in_order(set, findings, born);
         }
     }
 }
 
-/// At the birth of a pod, one lower ordinal must have been ready in its present incarnation.
-fn predecessor_was_ready(set: &Set<'_>, findings: &mut Findings, born: &PodLife<'_>, lower: u32) {
-    let (pods, birth, name) = (set.pods(), born.birth(), set.key(born.name));
+/// At the birth of a pod, every lower ordinal must have been ready in its present incarnation.
+fn in_order<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
+    let names = lower::names_below(set, born);
+    if names.is_empty() {
+        return;
+    }
+    let name = set.key(born.name);
+    let hidden = |watch: &str| format!("the creation of {name} fell into a gap of the watch of {watch}");
+    let gap = lower::hidden(set.pods(), born).map(|gap| (gap, hidden("pods")));
+    if let Some((gap, what)) = gap.or_else(|| Some((set.policy_hidden()?, hidden("statefulsets")))) {
+        let say = findings.on(ORDER).of(Dimension::Successor, name.as_str());
+        return say.blind(Cause::Gap, what, &[gap, born.birth()]);
+    }
+    for lower in names {
+        lower_was_ready(set, findings, born, &lower);
+    }
+}
+
+fn lower_was_ready<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>, lower: &str) {
+    let (birth, name) = (born.birth(), set.key(born.name));
     let say = findings.on(ORDER).of(Dimension::Successor, name.as_str());
-    if let Some(gap) = pods.hidden_birth(born) {
-        let what = format!("the creation of {name} fell into a gap of the watch of pods");
-        return say.blind(Cause::Gap, what, &[gap, birth]);
+    let state = lower::at_birth(set, born, lower);
+    let lower = set.key(lower);
+    match state {
+        Lower::Ready(_, version) => {
+            say.held(format!("{name} was created when {lower} was ready"), &[version.event, birth]);
+        }
+        Lower::LostLately(stopped) => {
+            let secs = birth.span.until_us.saturating_sub(stopped.span.until_us) as f64 / 1e6;
+            let what = format!(
+                "{name} was created {secs:.1} s after {lower} stopped being ready, which the controller may not have known"
+            );
+            say.blind(Cause::ControllerLag, what, &[stopped, birth]);
+        }
+        Lower::NotReady(_, version) => {
+            say.broken(
+                format!("{name} was created while {lower} {}", state.words()),
+                &[version.event, birth],
+            );
+        }
+        Lower::Gone | Lower::Never => {
+            say.broken(format!("{name} was created while {lower} {}", state.words()), &[birth]);
+        }
     }
-    let lower = format!("{}-{lower}", set.name);
-    let predecessor = pods.before(&lower, birth).next();
-    let present = predecessor.and_then(|life| life.at(birth));
-    let phase = present.map(|version| Phase::of(version.what));
-    let events: Vec<&Event> = present.map(|version| version.event).into_iter().chain([birth]).collect();
-    let lower = set.key(&lower);
-    if phase == Some(Phase::Ready) {
-        return say.held(format!("{name} was created when {lower} was ready"), &events);
-    }
-    if let Some(stopped) = predecessor.and_then(|life| controller::loss_not_known(pods, born, life)) {
-        let secs = birth.span.until_us.saturating_sub(stopped.span.until_us) as f64 / 1e6;
-        let what = format!(
-            "{name} was created {secs:.1} s after {lower} stopped being ready, which the controller may not have known"
-        );
-        return say.blind(Cause::ControllerLag, what, &[stopped, birth]);
-    }
-    let state = if predecessor.is_none() {
-        "did not exist yet".to_owned()
-    } else {
-        format!("was {}", Phase::words(phase))
-    };
-    say.broken(format!("{name} was created while {lower} {state}"), &events);
 }
 
 #[cfg(test)]
@@ -61,8 +75,11 @@ mod tests {
 
     use super::CHECK;
     use crate::{
-        checks::notation::{Notes, assert_blind, assert_broken, assert_held, judge},
-        history::Resource,
+        checks::{
+            Cause,
+            notation::{Notes, assert_blind, assert_broken, assert_held, judge},
+        },
+        history::{Change, Resource},
     };
 
     #[test]
@@ -148,5 +165,42 @@ mod tests {
     #[test]
     fn a_gap_hides_the_birth() {
         assert_blind(&CHECK, "web-0 created; web-0 ready; gap pods; web-1 listed", "gap");
+    }
+
+    #[test]
+    fn a_set_that_is_told_late_has_its_own_lowest_ordinal() {
+        assert_held(&CHECK, "web-5 created; web-5 ready; web-6 created; set start=5 replicas=2", 1);
+    }
+
+    #[test]
+    fn a_watch_that_left_something_out_hides_the_state_of_the_others() {
+        let mut notes = Notes::new().say("web-0 created; web-0 running");
+        notes.list_ahead(Resource::Pods, "web-0 ready");
+        let findings = judge(&CHECK, &notes.say("web-1 created; list pods").history());
+        assert_eq!((findings.held, findings.findings.len()), (0, 1));
+        assert_eq!(findings.findings[0].cause, Some(Cause::Gap));
+    }
+
+    #[test]
+    fn a_slow_controller_acts_on_what_it_knew() {
+        let slow = "set replicas=2; wait 10s; web-0 created; web-0 ready; wait 10s; web-0 unready; wait 9s; web-1 created";
+        assert_blind(&CHECK, slow, "9.1 s after web-0 stopped being ready");
+    }
+
+    #[test]
+    fn a_pod_that_the_set_took_over_was_not_created_by_it() {
+        let mut notes = Notes::new().say("set replicas=2; web-0 created");
+        let orphan = json!({"metadata": {"name": "web-1", "uid": "x", "labels": {"app": "nginx"}}});
+        notes.object(Resource::Pods, Change::Added, orphan);
+        assert!(judge(&CHECK, &notes.history()).findings.is_empty());
+    }
+
+    #[test]
+    fn without_the_set_its_policy_is_not_known() {
+        assert_blind(
+            &CHECK,
+            "gap statefulsets; web-1 created; web-0 created",
+            "gap of the watch of statefulsets",
+        );
     }
 }

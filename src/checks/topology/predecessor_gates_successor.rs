@@ -1,153 +1,202 @@
-//! `predecessor-gates-successor`: while the first pod runs but is not ready, no other exists, however long that lasts.
+//! `predecessor-gates-successor`: while a pod runs but is not ready, the next one does not exist, however long that lasts.
 
 use crate::{
-    checks::{Check, Findings},
-    history::{Event, History, Phase, PodLife, Purpose, ReadSeen, Resource, Seen},
+    checks::{Cause, Check, Findings},
+    history::{Event, Phase, ReadSeen, Seen},
     limits,
+    views::{
+        PodLife, Set, View, controller,
+        held_back::{HeldBack, held_back},
+        lower::{self, Lower},
+    },
 };
 
 /// Judges `specs/topology/predecessor-gates-successor.yaml`.
 pub(super) const CHECK: Check = Check { id: "predecessor-gates-successor", judge };
 
-/// The quiet period in which pod 0 is kept from being ready.
-const QUIET: &str = "first-unready";
+/// While a pod ran and was not ready for half a minute, no pod of a higher ordinal was created.
+const KEPT: &str = "kept";
+/// At the end of that time the next pod was not found.
+const NOT_FOUND: &str = "not-found";
+/// Once the pod was ready, the next one was created.
+const FOLLOWS: &str = "follows";
 
-/// Pod 0, kept from being ready from one event to another.
-struct Kept<'h> {
-    pod: &'h PodLife<'h>,
-    began: &'h Event,
-    ended: &'h Event,
-}
-
-fn judge(history: &History, findings: &mut Findings) {
-    let lives = history.pods();
-    let Some(first) = lives.iter().find(|life| life.ordinal == Some(0)) else { return };
-    let early = lives.iter().filter(|life| life.ordinal > Some(0) && came_too_early(first, life));
-    for life in early {
-        too_early(history, findings, first, life);
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    let mut doubts = Doubts::default();
+    for set in view.sets().iter().filter(|set| !set.is_parallel()) {
+        for born in set.pods().iter().filter(|life| set.pods().made_by_set(life)) {
+            not_too_early(set, findings, born);
+        }
+        for held in held_back(view, set) {
+            Kept { view, set, held: &held }.judge(findings, &mut doubts);
+        }
     }
-    let Some((began, Some(ended))) = history.quiet(QUIET) else { return };
-    let kept = Kept { pod: first, began, ended };
-    let read = read_of_second(history, &kept);
-    if was_not_kept(findings, &kept) || read_is_not_404(history, findings, &kept, read) {
-        return;
+    doubts.say(findings);
+}
+
+/// No pod below one that is created runs without being ready.
+fn not_too_early<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
+    let (birth, name) = (born.birth(), set.key(born.name));
+    for lower in lower::names_below(set, born) {
+        let Lower::NotReady(life, version) = lower::at_birth(set, born, &lower) else { continue };
+        let say = findings.on(KEPT).pod(set.key(&lower));
+        if let Some(gap) = lower::hidden(set.pods(), born).or_else(|| set.policy_hidden()) {
+            let what = format!("the creation of {name} fell into a gap of the watch");
+            return say.blind(Cause::Gap, what, &[gap, birth]);
+        }
+        let runs = life.running().filter(|runs| runs.comes_before(birth));
+        let what = match (Phase::of(version.what), runs) {
+            (Phase::Pending, _) | (Phase::Running, None) => {
+                format!("{name} was created before {} ran", set.key(&lower))
+            }
+            (Phase::Running, Some(_))
+                if life.first_ready().is_some_and(|ready| ready.comes_before(birth)) =>
+            {
+                format!("{name} was created while {} ran and was not ready any more", set.key(&lower))
+            }
+            (Phase::Running, Some(runs)) => format!(
+                "{name} was created {:.1} s after {} had begun to run, which was not ready yet",
+                secs(runs, birth),
+                set.key(&lower)
+            ),
+            _ => continue,
+        };
+        return say.broken(what, &[version.event, birth]);
     }
-    proof_of_life(history, findings, &kept, &lives, read);
 }
 
-fn came_too_early(first: &PodLife<'_>, life: &PodLife<'_>) -> bool {
-    first.first_ready().is_none_or(|ready| life.birth().comes_before(ready))
+/// What keeps a record from being evidence, if nothing else in it is.
+#[derive(Default)]
+struct Doubts<'h> {
+    too_short: Option<(String, &'h Event, &'h Event)>,
+    not_read: Option<(String, &'h Event)>,
 }
 
-fn too_early(history: &History, findings: &mut Findings, first: &PodLife<'_>, life: &PodLife<'_>) {
-    let birth = life.birth();
-    if !life.birth_was_seen() {
-        let gaps: Vec<&Event> = history.gaps(Resource::Pods).take(1).chain([birth]).collect();
-        return findings.blind(format!("the creation of {} fell into a gap of the watch", life.name), &gaps);
+impl Doubts<'_> {
+    fn say(self, findings: &mut Findings) {
+        let has = |findings: &Findings, clause| findings.evidence.iter().any(|held| held.clause == clause);
+        if let Some((what, began, ended)) = self.too_short.filter(|_| !has(findings, KEPT)) {
+            findings.on(KEPT).blind(Cause::NotReached, what, &[began, ended]);
+        }
+        if let Some((what, ended)) = self.not_read.filter(|_| !has(findings, NOT_FOUND)) {
+            findings.on(NOT_FOUND).blind(Cause::NotReached, what, &[ended]);
+        }
     }
-    let Some(runs) = first.running().filter(|runs| runs.comes_before(birth)) else {
-        return findings.broken(format!("{} was created before {} ran", life.name, first.name), &[birth]);
-    };
-    let after = secs(runs, birth);
-    findings.broken(
-        format!(
-            "{} was created {after:.1} s after {} had begun to run, which was not ready yet",
-            life.name, first.name
-        ),
-        &[runs, birth],
-    );
 }
 
-/// Says so if pod 0 was not running and unready through all of a quiet period of the promised length.
-fn was_not_kept(findings: &mut Findings, kept: &Kept<'_>) -> bool {
-    let Kept { pod, began, ended } = kept;
-    let quiet_us = ended.span.until_us.saturating_sub(began.span.until_us);
-    if quiet_us < limits::QUIET.wait_us() {
-        findings.blind(
-            format!("{} was kept unready for {:.1} s only", pod.name, quiet_us as f64 / 1e6),
-            &[began, ended],
+/// A pod that was kept from being ready for a time.
+struct Kept<'v, 'h> {
+    view: &'v View<'h>,
+    set: &'v Set<'h>,
+    held: &'v HeldBack<'v, 'h>,
+}
+
+impl<'h> Kept<'_, 'h> {
+    fn judge(&self, findings: &mut Findings, doubts: &mut Doubts<'h>) {
+        let HeldBack { began, ended, .. } = *self.held;
+        let (gate, successor) = self.names();
+        let secs = self.held.length_us() as f64 / 1e6;
+        if self.held.length_us() < limits::QUIET.wait_us() {
+            let what = format!("{gate} was kept unready for {secs:.1} s only");
+            doubts.too_short.get_or_insert((what, began, ended));
+            return;
+        }
+        if let Some(released) = self.held.released.filter(|_| !self.held.lasted()) {
+            let what = format!("{gate} was not running and unready all the time");
+            return findings.on(KEPT).pod(gate).blind(Cause::Surroundings, what, &[released.event]);
+        }
+        let read = self.read();
+        match read {
+            None => {
+                let what = format!("{successor} was not read at the end of the quiet period");
+                doubts.not_read.get_or_insert((what, ended));
+            }
+            Some(read) if read.code == 404 => {
+                let what = format!("{successor} was not found after {gate} had been unready for {secs:.1} s");
+                findings.on(NOT_FOUND).pod(gate).held(what, &[began, read.event]);
+            }
+            Some(read) => return self.was_found(findings, read),
+        }
+        self.proof_of_life(findings);
+    }
+
+    fn names(&self) -> (String, String) {
+        (self.set.key(self.held.gate.name), self.set.key(&self.held.successor))
+    }
+
+    /// The read of the next pod after the quiet period.
+    fn read(&self) -> Option<Seen<'h, ReadSeen>> {
+        let path = format!("/api/v1/namespaces/{}/pods/{}", self.set.namespace, self.held.successor);
+        let mut reads = self.view.history().reads();
+        reads.find(|read| self.held.ended.comes_before(read.event) && read.path == path)
+    }
+
+    /// The read at the end of the quiet period does not show that the next pod does not exist.
+    fn was_found(&self, findings: &mut Findings, read: Seen<'h, ReadSeen>) {
+        let (gate, successor) = self.names();
+        let say = findings.on(NOT_FOUND).pod(gate.as_str());
+        if read.code == 200 && self.held.was_shut(self.view, read.event) && self.is_first_start() {
+            let what = format!("{successor} existed while {gate} was running but not ready");
+            return say.broken(what, &[self.held.began, read.event]);
+        }
+        let cause = if read.code == 200 { Cause::NoOrder } else { Cause::NoAnswer };
+        say.blind(cause, format!("the read of {successor} was answered with {}", read.code), &[read.event]);
+    }
+
+    /// Whether no pod of a higher ordinal can have been there before the gate began to run.
+    fn is_first_start(&self) -> bool {
+        let (pods, unready) = (self.set.pods(), self.held.unready);
+        let above = pods.iter().filter(|life| life.ordinal > self.held.gate.ordinal);
+        above.filter(|life| life.birth().comes_before(unready)).count() == 0
+            && pods.gap_between(&self.view.history().events[0], unready).is_none()
+            && self.set.uids().len() < 2
+    }
+
+    /// The controller was alive, and it was the unready pod that it waited for: the next one came once that was ready.
+    fn proof_of_life(&self, findings: &mut Findings) {
+        let HeldBack { unready, ended, .. } = *self.held;
+        let (gate, successor) = self.names();
+        let pods = self.set.pods();
+        let next = pods.named(&self.held.successor).find(|life| unready.comes_before(life.birth()));
+        let known_until = next.map_or(self.view.history().ended(), |next| next.birth());
+        let gap = pods.gap_between(unready, known_until).map(|gap| gap.shown_by);
+        if let Some(gap) = gap.or_else(|| self.set.policy_hidden()) {
+            let what = "a gap of the watch may hide a pod that came and went";
+            return findings.on(KEPT).pod(gate).blind(Cause::Gap, what, &[gap]);
+        }
+        let (Some(ready), Some(next)) = (self.held.ready(), next) else {
+            return self.never_came(findings, ended);
+        };
+        let until = next.birth();
+        let is_early = |life: &PodLife<'h>| {
+            life.ordinal > self.held.gate.ordinal && life.birth().is_between(unready, ready)
+        };
+        if until.comes_before(ready) || pods.iter().any(is_early) {
+            return; // Said above.
+        }
+        let what = format!(
+            "no pod of a higher ordinal was created while {gate} was unready for {:.1} s",
+            secs(unready, ready)
         );
-        return true;
+        findings.on(KEPT).pod(gate.as_str()).held(what, &[self.held.began, ended, ready, until]);
+        let what = format!("{successor} was created {:.1} s after {gate} was ready", secs(ready, until));
+        findings.on(FOLLOWS).pod(gate).held(what, &[ready, until]);
     }
-    let within = pod.versions.iter().filter(|v| v.event.is_between(began, ended));
-    let other = pod.at(began.seq).into_iter().chain(within.copied());
-    let strayed = other.clone().find(|version| Phase::of(version.what) != Phase::Running);
-    if strayed.is_none() && pod.at(began.seq).is_some() {
-        return false;
-    }
-    let event = strayed.map_or(*began, |version| version.event);
-    findings.blind(format!("{} was not running and unready all the time", pod.name), &[event]);
-    true
-}
 
-fn read_of_second<'h>(history: &'h History, kept: &Kept<'_>) -> Option<Seen<'h, ReadSeen>> {
-    history.reads().find(|read| kept.ended.comes_before(read.event) && read.path.ends_with("/pods/web-1"))
-}
-
-/// Says so if the read at the end of the quiet period does not show that the successor does not exist.
-fn read_is_not_404(
-    history: &History,
-    findings: &mut Findings,
-    kept: &Kept<'_>,
-    read: Option<Seen<'_, ReadSeen>>,
-) -> bool {
-    let Some(read) = read else {
-        findings.blind("web-1 was not read at the end of the quiet period", &[kept.ended]);
-        return true;
-    };
-    match read.code {
-        404 => return false,
-        200 if gate_was_shut(history, kept, read.event) => findings.broken(
-            format!("web-1 existed while {} was running but not ready", kept.pod.name),
-            &[kept.began, read.event],
-        ),
-        code => findings.blind(format!("the read of web-1 was answered with {code}"), &[read.event]),
+    fn never_came(&self, findings: &mut Findings, ended: &'h Event) {
+        let (gate, successor) = self.names();
+        let say = findings.on(FOLLOWS).pod(gate);
+        let window = self.view.window(self.held.ended, self.set, &self.held.successor);
+        let undone = controller::not_created_in(self.view, self.set, &window, &self.held.successor);
+        if let Some((wait, undone)) = undone.filter(|(_, undone)| undone.excuse.is_none()) {
+            let what =
+                format!("{successor} was not created for {:.0} s, and nothing stood in its way", undone.secs);
+            return say.broken(what, &[undone.since, wait]);
+        }
+        let what =
+            format!("{successor} was never created, so it is not known whether the controller was alive");
+        say.blind(Cause::NotReached, what, &[ended]);
     }
-    true
-}
-
-/// Whether the read was answered before the gate of pod 0 was opened, and the pod was not ready without that.
-fn gate_was_shut(history: &History, kept: &Kept<'_>, read: &Event) -> bool {
-    let Some(ready) = kept.pod.first_ready() else { return true };
-    let gate = history.execs_for(&Purpose::OpenGate).find(|gate| gate.pod == kept.pod.name);
-    gate.is_some_and(|gate| {
-        read.span.certainly_before(&gate.event.span) && !ready.span.certainly_before(&gate.event.span)
-    })
-}
-
-/// The controller was alive, and it was the unready pod that it waited for: the successor came once that was ready.
-fn proof_of_life(
-    history: &History,
-    findings: &mut Findings,
-    kept: &Kept<'_>,
-    lives: &[PodLife<'_>],
-    read: Option<Seen<'_, ReadSeen>>,
-) {
-    let second = lives.iter().find(|life| life.ordinal == Some(1));
-    let (Some(ready), Some(second)) = (kept.pod.first_ready(), second) else {
-        return findings.blind(
-            "web-1 was never created, so it is not known whether the controller was alive",
-            &[kept.ended],
-        );
-    };
-    let birth = second.birth();
-    if let Some(gap) = history.gap_between(Resource::Pods, kept.pod.birth(), birth) {
-        return findings.blind("the watch has a gap in which a pod may have come and gone", &[gap]);
-    }
-    if birth.comes_before(ready) {
-        return; // Said above.
-    }
-    let read = read.map(|read| read.event);
-    let evidence: Vec<&Event> = [kept.began, ready, birth].into_iter().chain(read).collect();
-    findings.held(
-        format!(
-            "web-1 did not exist while {} was unready for {:.1} s, and was created {:.1} s after it was ready",
-            kept.pod.name,
-            secs(kept.began, ready),
-            secs(ready, birth)
-        ),
-        &evidence,
-    );
 }
 
 fn secs(from: &Event, until: &Event) -> f64 {
@@ -156,21 +205,27 @@ fn secs(from: &Event, until: &Event) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::CHECK;
-    use crate::checks::notation::{assert_blind, assert_broken, assert_held, assert_silent, judge};
+    use serde_json::json;
 
-    const UNREADY: &str = "web-0 created; web-0 scheduled; web-0 running; quiet first-unready;";
+    use super::CHECK;
+    use crate::{
+        checks::notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
+        history::Resource,
+    };
+
+    const UNREADY: &str =
+        "set replicas=3; web-0 created; web-0 scheduled; web-0 running; quiet first-unready;";
     const OVER: &str = "wait 30s; quiet-over first-unready; read pods/web-1 -> 404;";
 
     #[test]
     fn the_second_comes_once_the_first_is_ready() {
-        assert_held(&CHECK, &format!("{UNREADY} {OVER} web-0 ready; web-1 created; web-1 running"), 1);
+        assert_held(&CHECK, &format!("{UNREADY} {OVER} web-0 ready; web-1 created; web-1 running"), 3);
     }
 
     #[test]
     fn a_container_that_restarts_meanwhile_is_still_unready() {
         let history = format!("{UNREADY} web-0 container c1 1; {OVER} web-0 ready; web-1 created");
-        assert_held(&CHECK, &history, 1);
+        assert_held(&CHECK, &history, 3);
     }
 
     #[test]
@@ -223,7 +278,7 @@ mod tests {
     fn half_a_minute_is_long_enough() {
         let quiet =
             |wait: &str| format!("{UNREADY} wait {wait}; quiet-over first-unready; read pods/web-1 -> 404;");
-        assert_held(&CHECK, &format!("{} web-0 ready; web-1 created", quiet("29.9s")), 1);
+        assert_held(&CHECK, &format!("{} web-0 ready; web-1 created", quiet("29.9s")), 3);
         assert_blind(&CHECK, &format!("{} web-0 ready; web-1 created", quiet("29.8s")), "29.9 s only");
     }
 
@@ -246,7 +301,9 @@ mod tests {
     fn one_that_came_too_early_does_not_show_that_the_controller_waits() {
         let history = format!("{UNREADY} {OVER} web-1 created; web-0 ready");
         assert_broken(&CHECK, &history, "was not ready yet");
-        assert_eq!(judge(&CHECK, &crate::checks::notation::history(&history)).held, 0);
+        let findings = judge(&CHECK, &crate::checks::notation::history(&history));
+        let held: Vec<_> = findings.evidence.iter().map(|held| held.clause).collect();
+        assert_eq!(held, [super::NOT_FOUND]);
     }
 
     #[test]
@@ -264,5 +321,88 @@ mod tests {
     #[test]
     fn without_the_quiet_period_nothing_is_said() {
         assert_silent(&CHECK, "web-0 created; web-0 ready; web-1 created");
+    }
+
+    #[test]
+    fn any_pod_can_be_the_gate_and_any_name_the_period_have() {
+        let second = "set replicas=3; web-0 created; web-0 ready; web-1 created; web-1 running; quiet whatever; wait 30s; \
+            quiet-over whatever; read pods/web-2 -> 404; web-1 ready; web-2 created";
+        assert_held(&CHECK, second, 3);
+        let shifted = "in other; set start=5 replicas=2; web-5 created; web-5 running; quiet x; wait 30s; quiet-over x; \
+            read pods/web-6 -> 404; web-5 ready; web-6 created";
+        assert_held(&CHECK, shifted, 3);
+        assert_broken(
+            &CHECK,
+            &shifted
+                .replace("wait 30s;", "wait 30s; web-6 created;")
+                .replace("ready; web-6 created", "ready"),
+            "other/web-6 was created 30.",
+        );
+    }
+
+    #[test]
+    fn a_lower_pod_that_was_lost_holds_back_what_is_missing_and_not_what_is_there() {
+        let lost = "set replicas=3; web-0 created; web-0 ready; web-1 created; web-1 running; delete web-0; web-0 terminating; \
+            web-0 deleted; web-0 created; web-0 running; web-1 ready; quiet x; wait 30s; quiet-over x;";
+        let after = "exec web-0 open-gate -> ok; web-0 ready; web-2 created";
+        assert_held(&CHECK, &format!("{lost} read pods/web-2 -> 404; {after}"), 3);
+        assert_blind(
+            &CHECK,
+            &format!("{lost} read pods/web-2 -> 200; wait 1s; {after}"),
+            "answered with 200",
+        );
+        assert_broken(&CHECK, &format!("{lost} web-2 created; {after}"), "web-2 was created 30.");
+    }
+
+    #[test]
+    fn a_period_of_a_pod_that_holds_nothing_back_says_nothing() {
+        let complete = "set replicas=2; web-0 created; web-0 ready; web-1 created; web-1 ready; web-1 unready; quiet x; wait 30s; quiet-over x;";
+        assert_silent(&CHECK, &format!("{complete} web-1 ready; completed"));
+    }
+
+    #[test]
+    fn a_short_period_beside_a_long_one_takes_nothing_away() {
+        let second = "web-1 running; quiet second-unready; wait 2s; quiet-over second-unready; web-1 ready; web-2 created";
+        assert_held(&CHECK, &format!("{UNREADY} {OVER} web-0 ready; web-1 created; {second}"), 3);
+    }
+
+    #[test]
+    fn readiness_lost_a_moment_ago_says_nothing() {
+        assert_silent(
+            &CHECK,
+            "set replicas=2; web-0 created; web-0 ready; web-0 unready; web-1 created; completed",
+        );
+        let long_ago =
+            "set replicas=2; web-0 created; web-0 ready; web-0 unready; wait 9s; web-1 created; completed";
+        assert_broken(&CHECK, long_ago, "web-1 was created while web-0 ran and was not ready any more");
+    }
+
+    #[test]
+    fn a_successor_that_a_controller_which_knows_does_not_create() {
+        let never = "set replicas=2 generation=1 observed=1; web-0 created; web-0 running; quiet x; wait 30s; quiet-over x; \
+            read pods/web-1 -> 404; web-0 ready; set pods=1 ready=1 available=1; wait 60s; timed-out pods-ready web-1; aborted";
+        assert_broken(&CHECK, never, "web-1 was not created for 60 s");
+    }
+
+    #[test]
+    fn one_that_the_driver_scaled_away_need_not_come() {
+        let away = format!("{UNREADY} {OVER} scale 1; web-0 ready; completed");
+        assert_blind(&CHECK, &away, "never created");
+    }
+
+    #[test]
+    fn a_gap_hides_whether_a_pod_was_created_too_early() {
+        let listed = "set replicas=2; web-0 created; web-0 running; gap pods; web-0 listed-again; web-1 listed; opened pods; completed";
+        assert_blind(&CHECK, listed, "fell into a gap");
+    }
+
+    #[test]
+    fn a_parallel_set_waits_for_nothing() {
+        let mut notes = Notes::new().say("set replicas=2");
+        notes.modify(Resource::StatefulSets, "web", |set| {
+            set["spec"]["podManagementPolicy"] = json!("Parallel")
+        });
+        let history = notes.say("web-0 created; web-1 created; completed").history();
+        assert!(judge(&CHECK, &history).findings.is_empty());
     }
 }

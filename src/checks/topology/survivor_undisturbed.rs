@@ -1,199 +1,237 @@
 //! `survivor-undisturbed`: when one pod is lost, only that one is recreated; the others are left alone.
 
-use super::neglect::neglected;
+use std::collections::BTreeSet;
+
 use crate::{
-    checks::{Check, Findings},
-    history::{
-        Change, Event, History, Json, ObjectSeen, PodLife, Pods, Requested, Resource, SET, Seen, Verb,
-        lives::addresses, lives::condition,
+    checks::{Cause, Check, Findings},
+    history::Purpose,
+    views::{
+        Dimension, Set, View,
+        containers::{self, What},
+        controller, ends,
+        losses::{Loss, Place, Survivor, losses},
+        revisions::{self, Kept},
+        stays::{Stay, stay},
     },
 };
 
 /// Judges `specs/topology/survivor-undisturbed.yaml`.
 pub(super) const CHECK: Check = Check { id: "survivor-undisturbed", judge };
 
-fn judge(history: &History, findings: &mut Findings) {
-    let lives = history.pods();
-    let mut deletions: Vec<Seen<'_, Requested>> = Vec::new();
-    for request in history.requests().filter(|request| deletes_one(request)) {
-        // A request that was sent again is the same deletion.
-        if deletions.last().is_none_or(|last| last.uid != request.uid) {
-            deletions.push(request);
+/// The pods that were deleted came back and were ready.
+const RECREATED: &str = "recreated";
+/// Each other pod kept its uid, its containers and its addresses.
+const SURVIVORS: &str = "survivors";
+/// The set's revision stayed what it was.
+const REVISION: &str = "revision";
+
+fn judge(view: &View<'_>, findings: &mut Findings) {
+    for set in view.sets() {
+        for loss in losses(view, set) {
+            LossOf { view, set, loss: &loss }.judge(findings);
         }
     }
-    let revisions: Vec<_> = history.set().filter_map(|set| Some((revisions(set.what)?, set.event))).collect();
-    for (index, request) in deletions.iter().enumerate() {
-        let until = deletions.get(index + 1).map_or_else(|| history.ended(), |next| next.event);
-        let Some(name) = request.what.name.as_deref() else { continue };
-        Loss { history, lives: &lives, revisions: &revisions, name, request: request.event, until }
-            .judge(findings);
-    }
 }
 
-fn deletes_one(request: &Requested) -> bool {
-    request.verb == Verb::Delete && request.resource == Resource::Pods.plural()
+/// One request that took pods of a set away.
+struct LossOf<'v, 'h> {
+    view: &'v View<'h>,
+    set: &'v Set<'h>,
+    loss: &'v Loss<'v, 'h>,
 }
 
-/// One pod's deletion, from the request to the next one.
-struct Loss<'f, 'h> {
-    history: &'h History,
-    lives: &'f Pods<'h>,
-    /// The current and the update revision in the set's status, each time with the event that told them.
-    revisions: &'f [((&'h str, &'h str), &'h Event)],
-    name: &'h str,
-    request: &'h Event,
-    until: &'h Event,
-}
-
-impl<'h> Loss<'_, 'h> {
+impl<'h> LossOf<'_, 'h> {
     fn judge(&self, findings: &mut Findings) {
-        let mut survivors = self.lives.at(self.request.seq);
-        survivors.retain(|life| life.name != self.name);
-        let undisturbed: Vec<bool> =
-            survivors.iter().map(|life| !self.is_disturbed(findings, life)).collect();
-        let Some(back) = self.back(findings, undisturbed.len()) else { return };
-        if let Some(gap) = self.history.gap_between(Resource::Pods, self.request, self.until) {
-            return findings.blind("the watch of pods has a gap after the deletion", &[gap]);
+        let request = self.loss.doing.event;
+        if let Some(gap) = self.set.pods().gap_at(request) {
+            let what = "a pod was deleted in a gap of the watch of pods, so it is not known who was there";
+            return findings.on(RECREATED).of(Dimension::Deletion, self.key()).blind(
+                Cause::Gap,
+                what,
+                &[request, gap.shown_by],
+            );
         }
-        for (life, _) in survivors.into_iter().zip(undisturbed).filter(|(_, undisturbed)| *undisturbed) {
-            let what = format!("{} was left alone when {} was deleted and came back", life.name, self.name);
-            findings.held(what, &[self.request, self.last(life).event, back]);
+        for survivor in &self.loss.survivors {
+            self.survivor(findings, survivor);
         }
-        self.revision(findings, back);
+        self.recreated(findings);
+        self.revision(findings);
     }
 
-    /// When the deleted pod was back and ready; says so if the set never recreated it.
-    fn back(&self, findings: &mut Findings, survivors: usize) -> Option<&'h Event> {
-        let latest = self.lives.before(self.name, self.until.seq);
-        let recreated = latest.take_while(|life| self.has(life.birth()));
-        // The latest come first: the last that is found is the first that was ready.
-        let back = recreated.filter_map(PodLife::first_ready).last().filter(|ready| self.has(ready));
-        if back.is_some() {
-            return back;
-        }
-        let replicas = u32::try_from(survivors).map_or(u32::MAX, |survivors| survivors + 1);
-        let mut waits = self.history.timed_out("pods-").filter(|(event, ..)| self.has(event));
-        let given_up = waits.next().map(|(event, ..)| event);
-        let neglected = given_up
-            .and_then(|event| Some((event, neglected(self.history, self.lives, replicas, event)?)))
-            .filter(|(_, neglected)| self.name == format!("{SET}-{}", neglected.ordinal));
-        match neglected {
-            Some((event, neglected)) => findings.broken(
-                format!(
-                    "{} was not recreated for {:.0} s, and nothing stood in its way",
-                    self.name, neglected.secs
+    fn key(&self) -> String {
+        self.set.key(&self.loss.key)
+    }
+
+    /// The names of the pods that were deleted, for a person to read.
+    fn lost(&self) -> String {
+        let names: Vec<String> = self.loss.lost.iter().map(|lost| self.set.key(lost.life.name)).collect();
+        names.join(", ")
+    }
+
+    fn survivor(&self, findings: &mut Findings, survivor: &Survivor<'_, 'h>) {
+        let request = self.loss.doing.event;
+        let (life, name, lost) = (survivor.life, self.set.key(survivor.life.name), self.lost());
+        let say = findings.on(SURVIVORS).of(Dimension::Survivor, self.set.key(&survivor.key));
+        let before = *life.between(None, request).last().expect("it was there");
+        let stay = stay(self.set, life, &survivor.window);
+        if let Stay::Ended(end) = stay {
+            let how = if life.gone().is_some_and(|gone| gone.seq == end.seq) {
+                "was removed"
+            } else {
+                "began to terminate"
+            };
+            let what = format!("{name} {how} after {lost} was deleted");
+            return match ends::excuse(self.view, self.set, life, true) {
+                Some(excuse) => say.blind(
+                    excuse.whose.into(),
+                    format!("{what}; it {}, which is not the set's doing", excuse.what),
+                    &[request, excuse.event, end],
                 ),
-                &[self.request, neglected.since, event],
-            ),
-            None => findings.blind(
-                format!("{} was not seen to be ready again after its deletion", self.name),
-                &[self.request],
-            ),
+                None => say.broken(what, &[request, before.event, end]),
+            };
         }
-        None
-    }
-
-    fn has(&self, event: &Event) -> bool {
-        self.request.comes_before(event) && event.seq <= self.until.seq
-    }
-
-    /// The survivor's newest version at the end.
-    fn last(&self, life: &PodLife<'h>) -> Seen<'h, ObjectSeen> {
-        life.at(self.until.seq).unwrap_or(life.last())
-    }
-
-    /// Says what was done to a pod that nobody asked to be deleted, if anything was.
-    fn is_disturbed(&self, findings: &mut Findings, life: &PodLife<'h>) -> bool {
-        let before = life.at(self.request.seq).expect("it is a survivor");
-        let name = life.name;
-        if containers(before.what).is_empty() || before.is_terminating() {
-            findings.blind(format!("{name} was not running when {} was deleted", self.name), &[before.event]);
-            return true;
+        let after = life.between(Some(request), survivor.window.until);
+        if let Some(change) = containers::first_change(before.what, after) {
+            let what = format!("{name} {} after {lost} was deleted", change.what.words());
+            let events = [request, before.event, change.version.event];
+            return if self.is_the_loss(survivor, &change) {
+                say.broken(what, &events)
+            } else {
+                say.blind(
+                    Cause::Surroundings,
+                    format!("{what}; that is its own or its node's doing"),
+                    &events,
+                )
+            };
         }
-        let after = life.between(Some(self.request.seq), self.until.seq);
-        let Some((change, version)) = after.iter().find_map(|v| Some((changed(before.what, v.what)?, v)))
-        else {
-            return false;
-        };
-        let what = format!("{name} {change} after {} was deleted", self.name);
-        if after.iter().any(|version| is_evicted(version.what)) {
-            let what = format!("{what}; it was evicted, which is not the set's doing");
-            findings.blind(what, &[self.request, version.event]);
-        } else {
-            findings.broken(what, &[self.request, before.event, version.event]);
+        match stay {
+            Stay::Hidden(gap) => {
+                let what = format!(
+                    "a gap of the watch of pods may hide what became of {name} after {lost} was deleted"
+                );
+                say.blind(Cause::Gap, what, &[request, gap]);
+            }
+            _ if !containers::are_started(before.what) => {
+                let what = format!("{name} was not running when {lost} was deleted");
+                say.blind(Cause::NotReached, what, &[request, before.event]);
+            }
+            Stay::Stayed(last) => {
+                let back = self.loss.made_good().filter(|back| survivor.window.has(back));
+                let Some(back) = back else { return };
+                let what = format!("{name} was left alone when {lost} was deleted and came back");
+                say.held(what, &[request, last.event, back]);
+            }
+            Stay::Ended(_) => unreachable!("said above"),
         }
-        true
     }
 
-    /// The set's revisions are those of before.
-    fn revision(&self, findings: &mut Findings, back: &Event) {
-        let known = self.revisions.partition_point(|(_, event)| event.seq <= self.request.seq);
-        let mut before: Option<((&str, &str), &Event)> =
-            known.checked_sub(1).map(|last| self.revisions[last]);
-        for (now, event) in
-            self.revisions[known..].iter().take_while(|(_, event)| event.seq <= self.until.seq)
-        {
-            match before {
-                Some((was, first)) if was != *now => {
-                    let what = format!(
-                        "the set's revision became {} (update {}) after {} was deleted, from {} (update {})",
-                        now.0, now.1, self.name, was.0, was.1
-                    );
-                    return findings.broken(what, &[first, self.request, event]);
+    /// Whether the containers of all survivors were killed while the lost pod was away, on more than one node: no node and no
+    /// container explains that, and neither does chance.
+    fn is_the_loss(&self, survivor: &Survivor<'_, 'h>, change: &containers::Changed<'h>) -> bool {
+        if matches!(change.what, What::Replaced { .. }) {
+            return !was_crashed(self.view, survivor);
+        }
+        let Some(back) = self.loss.made_good() else { return false };
+        let request = self.loss.doing.event;
+        let mut nodes = BTreeSet::new();
+        let all_killed = self.loss.survivors.iter().all(|survivor| {
+            let Some(before) = survivor.life.between(None, request).last() else { return false };
+            let after = survivor.life.between(Some(request), survivor.window.until);
+            nodes.insert(before.what.text("/spec/nodeName"));
+            let change = containers::first_change(before.what, after);
+            change.is_some_and(|change| change.what.is_kill() && change.version.event.comes_before(back))
+                && !was_crashed(self.view, survivor)
+        });
+        all_killed && nodes.len() > 1
+    }
+
+    /// The pods that were deleted came back.
+    fn recreated(&self, findings: &mut Findings) {
+        let (request, lost) = (self.loss.doing.event, self.lost());
+        let say = findings.on(RECREATED).of(Dimension::Deletion, self.key());
+        if let Some(back) = self.loss.made_good() {
+            return say.held(format!("{lost} came back after its deletion"), &[request, back]);
+        }
+        if self.loss.is_cut_short() {
+            let what = format!("the driver disturbed {lost} again before it had come back");
+            return say.blind(Cause::NotReached, what, &[request]);
+        }
+        let open = self.loss.lost.iter().filter(|lost| lost.place == Place::Open);
+        let mut undone = open
+            .filter_map(|lost| controller::not_created_in(self.view, self.set, &lost.window, lost.life.name));
+        if let Some((wait, undone)) = undone.next() {
+            let what = format!("{} was not recreated for {:.0} s", self.set.key(&undone.pod), undone.secs);
+            return match undone.excuse {
+                None => {
+                    let what = format!("{what}, and nothing stood in its way");
+                    say.broken(what, &[request, undone.since, wait]);
                 }
-                Some(_) => {}
-                None => before = Some((*now, event)),
-            }
+                Some((why, event)) => {
+                    say.blind(Cause::ControllerLag, format!("{what}: {why}"), &[request, event, wait]);
+                }
+            };
         }
-        match before.filter(|(_, event)| event.comes_before(self.request)) {
-            Some((was, event)) => {
-                let what = format!("the set's revision stayed {} when {} was recreated", was.0, self.name);
-                findings.held(what, &[event, back]);
+        let gap = self.set.pods().gap_between(request, self.view.ended());
+        let cause = gap.map_or(Cause::Surroundings, |_| Cause::Gap);
+        say.blind(
+            cause,
+            format!("{lost} was not seen to be ready again after its deletion{}", self.trouble()),
+            &[request],
+        );
+    }
+
+    /// What keeps the pods that came back from being ready, as far as they say so.
+    fn trouble(&self) -> String {
+        let next = self.loss.lost.iter().filter_map(|lost| self.set.pods().successor(lost.life));
+        let troubles =
+            next.filter_map(|life| Some(format!("; {}: {}", life.name, life.container_trouble()?.1)));
+        troubles.collect()
+    }
+
+    fn revision(&self, findings: &mut Findings) {
+        let (request, lost) = (self.loss.doing.event, self.lost());
+        let window = self.view.window_until(request, |next| next.remakes(self.set));
+        let say = findings.on(REVISION).of(Dimension::Deletion, self.key());
+        match revisions::kept(self.set, request, window.until) {
+            Kept::Changed((before, first), (now, event)) => {
+                let what = format!(
+                    "the set's revision became {} (update {}) after {lost} was deleted, from {} (update {})",
+                    now.current, now.update, before.current, before.update
+                );
+                let mut earlier =
+                    self.view.doings().iter().take_while(|doing| doing.event.comes_before(event));
+                if earlier.any(|doing| doing.remakes(self.set)) {
+                    say.blind(
+                        Cause::NotReached,
+                        format!("{what}; the driver had changed the set"),
+                        &[first, event],
+                    );
+                } else {
+                    say.broken(what, &[first, request, event]);
+                }
             }
-            None => findings.blind("the set's revision before the deletion is not known", &[self.request]),
+            Kept::Hidden(gap) => {
+                let what = format!(
+                    "a gap of the watch of statefulsets may hide the set's revision after {lost} was deleted"
+                );
+                say.blind(Cause::Gap, what, &[request, gap]);
+            }
+            Kept::Untold => {
+                say.blind(Cause::NotTold, "the set's revision before the deletion is not known", &[request]);
+            }
+            Kept::Kept(before, event) => {
+                let Some(back) = self.loss.made_good().filter(|back| window.has(back)) else { return };
+                let what = format!("the set's revision stayed {} when {lost} was recreated", before.current);
+                say.held(what, &[event, back]);
+            }
         }
     }
 }
 
-fn revisions(set: &ObjectSeen) -> Option<(&str, &str)> {
-    Some((set.text("/status/currentRevision")?, set.text("/status/updateRevision")?))
-}
-
-/// What became of a pod that should have been left alone; none where nothing did.
-fn changed(before: &ObjectSeen, now: &ObjectSeen) -> Option<String> {
-    let (was, is) = (containers(before), containers(now));
-    let restarted = !is.is_empty() && was != is;
-    match () {
-        () if now.change == Change::Deleted => Some("was removed".to_owned()),
-        () if now.is_terminating() => Some("began to terminate".to_owned()),
-        () if restarted => Some(format!("had a container stopped or restarted ({})", restarts(now))),
-        () if !addresses(now).is_empty() && addresses(before) != addresses(now) => {
-            Some(format!("changed its address from {:?} to {:?}", addresses(before), addresses(now)))
-        }
-        () => None,
-    }
-}
-
-/// Name, id, restart count and start time of each container that was started, by name.
-fn containers(pod: &ObjectSeen) -> Vec<[&Json; 4]> {
-    let statuses = pod.list("/status/containerStatuses").iter();
-    let mut all: Vec<[&Json; 4]> = statuses
-        .filter(|s| s["containerID"].as_str().is_some())
-        .map(|s| [&s["name"], &s["containerID"], &s["restartCount"], &s["state"]["running"]["startedAt"]])
-        .collect();
-    all.sort_by_key(|container| container[0].as_str());
-    all
-}
-
-fn restarts(pod: &ObjectSeen) -> String {
-    let of =
-        |s: &Json| format!("{}: restart count {}", s["name"].as_str().unwrap_or_default(), s["restartCount"]);
-    pod.list("/status/containerStatuses").iter().map(of).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether something other than the set took the pod away, and said so.
-fn is_evicted(pod: &ObjectSeen) -> bool {
-    condition(pod, "DisruptionTarget") == Some("True") || pod.text("/status/reason") == Some("Evicted")
+/// Whether the driver itself had crashed a container of the pod.
+fn was_crashed(view: &View<'_>, survivor: &Survivor<'_, '_>) -> bool {
+    let mut crashes = view.execs_for(&Purpose::Crash);
+    crashes.any(|crash| crash.pod == survivor.life.name && crash.event.seq <= survivor.window.until.seq)
 }
 
 #[cfg(test)]
@@ -203,8 +241,8 @@ mod tests {
     use super::CHECK;
     use crate::{
         checks::{
-            Kind,
-            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, judge},
+            Cause, Kind,
+            notation::{Notes, assert_blind, assert_broken, assert_held, assert_silent, history, judge},
         },
         history::{Resource, Verb},
     };
@@ -212,29 +250,30 @@ mod tests {
     const THREE: &str = "set replicas=3 revision=web-7; web-0 created; web-0 container c0; web-0 ready; \
         web-1 created; web-1 container c1; web-1 ready; web-2 created; web-2 container c2; web-2 ready; set ready=3;";
     const LOST: &str = "delete web-0; web-0 terminating; set ready=2; web-0 deleted; web-0 created;";
+    const TWO_LEFT: &str = "set generation=1 observed=1 pods=2 ready=2 available=2;";
     const BACK: &str = "web-0 container c3; web-0 ready; set ready=3;";
 
     #[test]
     fn only_the_deleted_one_is_recreated() {
-        assert_held(&CHECK, &format!("{THREE} {LOST} {BACK} completed"), 3);
+        assert_held(&CHECK, &format!("{THREE} {LOST} {BACK} completed"), 4);
     }
 
     #[test]
     fn the_lowest_and_then_the_highest() {
         let highest = "delete web-2; web-2 terminating; web-2 deleted; web-2 created; web-2 ready; completed";
-        assert_held(&CHECK, &format!("{THREE} {LOST} {BACK} {highest}"), 6);
+        assert_held(&CHECK, &format!("{THREE} {LOST} {BACK} {highest}"), 8);
     }
 
     #[test]
     fn a_request_that_was_sent_again_is_one_deletion() {
-        let history = format!("{THREE} delete web-0; {LOST} {BACK} completed");
-        assert_held(&CHECK, &history, 3);
+        let history = format!("{THREE} {LOST} again; {BACK} completed");
+        assert_held(&CHECK, &history, 4);
     }
 
     #[test]
     fn other_updates_of_a_survivor_are_no_disturbance() {
         let updates = "web-1 unready; web-1 ready; web-1 label a=b; web-2 label a=b;";
-        assert_held(&CHECK, &format!("{THREE} {LOST} {updates} {BACK} completed"), 3);
+        assert_held(&CHECK, &format!("{THREE} {LOST} {updates} {BACK} completed"), 4);
     }
 
     #[test]
@@ -266,13 +305,13 @@ mod tests {
             statuses.push(json!({"name": "sidecar", "restartCount": 0, "state": {"waiting": {}}}));
         });
         let findings = judge(&CHECK, &notes.say(&format!("{BACK} completed")).history());
-        assert_eq!((findings.held, findings.findings.len()), (3, 3), "{:#?}", findings.findings);
+        assert_eq!((findings.held, findings.findings.len()), (4, 4), "{:#?}", findings.findings);
     }
 
     #[test]
-    fn a_survivor_gets_another_address() {
+    fn an_address_that_the_node_changes_in_place_is_not_the_sets_doing() {
         let history = format!("{THREE} {LOST} web-1 address 10.0.0.99; {BACK} completed");
-        assert_broken(&CHECK, &history, "web-1 changed its address");
+        assert_blind(&CHECK, &history, "web-1 changed its address from 10.0.0.11 to 10.0.0.99 on no node");
     }
 
     #[test]
@@ -283,14 +322,16 @@ mod tests {
 
     #[test]
     fn the_lost_one_never_comes_back() {
-        let lost = "delete web-0; web-0 terminating; web-0 deleted; wait 120s;";
+        let lost = format!("delete web-0; web-0 terminating; web-0 deleted; {TWO_LEFT} wait 120s;");
         let history = format!("{THREE} {lost} timed-out pods-ready [0, 1, 2]; aborted");
         assert_broken(&CHECK, &history, "web-0 was not recreated for 120 s");
     }
 
     #[test]
     fn the_highest_never_comes_back() {
-        let history = "delete web-2; web-2 terminating; web-2 deleted; wait 120s; timed-out pods-ready [2]";
+        let history = format!(
+            "delete web-2; web-2 terminating; web-2 deleted; {TWO_LEFT} wait 120s; timed-out pods-ready [2]"
+        );
         assert_broken(&CHECK, &format!("{THREE} {history}; aborted"), "web-2 was not recreated for 120 s");
     }
 
@@ -317,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_survivor_that_did_not_run_shows_nothing() {
-        let history = "set revision=web-7; web-0 created; web-0 ready; web-1 created; delete web-0; \
+        let history = "set replicas=2 revision=web-7; web-0 created; web-0 ready; web-1 created; delete web-0; \
             web-0 deleted; web-0 created; web-0 ready; completed";
         assert_blind(&CHECK, history, "web-1 was not running when web-0 was deleted");
     }
@@ -339,5 +380,177 @@ mod tests {
     #[test]
     fn without_a_deletion_nothing_is_said() {
         assert_silent(&CHECK, THREE);
+    }
+
+    /// A survivor whose container ended with that exit code and was started again, on that node.
+    fn ended(notes: &mut Notes, pod: &str, node: &str, code: i64) {
+        notes.modify(Resource::Pods, pod, |pod| {
+            pod["spec"]["nodeName"] = json!(node);
+            pod["status"]["containerStatuses"] = json!([{
+                "name": "nginx", "containerID": "again", "restartCount": 1,
+                "state": {"running": {"startedAt": "2026-01-01T01:00:00Z"}},
+                "lastState": {"terminated": {"exitCode": code, "reason": "Error"}},
+            }]);
+        });
+    }
+
+    fn on_nodes() -> Notes {
+        let mut notes = Notes::new().say(THREE);
+        for (pod, node) in [("web-1", "a"), ("web-2", "b")] {
+            notes.modify(Resource::Pods, pod, |pod| pod["spec"]["nodeName"] = json!(node));
+        }
+        notes.say(LOST)
+    }
+
+    #[test]
+    fn a_container_that_ends_by_its_own_fault_is_named_with_exit_code_and_node() {
+        let mut notes = on_nodes();
+        ended(&mut notes, "web-1", "a", 1);
+        let findings = judge(&CHECK, &notes.say(&format!("{BACK} completed")).history());
+        let blind = findings.of_kind(Kind::Blind).next().expect("blind");
+        assert_eq!((findings.held, blind.cause), (3, Some(Cause::Surroundings)));
+        assert!(
+            blind.what.contains("its container nginx end with exit code 1 (Error) on a"),
+            "{}",
+            blind.what
+        );
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0);
+    }
+
+    #[test]
+    fn a_node_that_kills_its_containers_is_not_held_against_the_set() {
+        let mut notes = on_nodes();
+        ended(&mut notes, "web-1", "a", 137);
+        let findings = judge(&CHECK, &notes.say(&format!("{BACK} completed")).history());
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn a_loss_that_kills_all_survivors_wherever_they_are_is_no_nodes_doing() {
+        let mut notes = on_nodes();
+        ended(&mut notes, "web-1", "a", 137);
+        ended(&mut notes, "web-2", "b", 137);
+        let findings = judge(&CHECK, &notes.say(&format!("{BACK} completed")).history());
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 2, "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn all_on_one_node_may_be_that_nodes_doing() {
+        let mut notes = Notes::new().say(&format!("{THREE} {LOST}"));
+        ended(&mut notes, "web-1", "a", 137);
+        ended(&mut notes, "web-2", "a", 137);
+        let findings = judge(&CHECK, &notes.say(&format!("{BACK} completed")).history());
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn a_gap_hides_who_was_there_when_a_pod_was_deleted() {
+        let replaced = "gap pods; delete web-0; web-0 listed; web-1 listed; web-2 listed-again; opened pods;";
+        let after = "web-0 container c3; web-0 ready; completed";
+        assert_blind(&CHECK, &format!("{THREE} {replaced} {after}"), "in a gap of the watch of pods");
+        let findings = judge(&CHECK, &history(&format!("{THREE} {replaced} {after}")));
+        assert_eq!(findings.evidence.iter().filter(|held| held.clause == super::SURVIVORS).count(), 0);
+    }
+
+    #[test]
+    fn a_survivor_that_is_another_one_after_a_gap_is_not_held_against_the_set() {
+        let replaced = "gap pods; web-0 listed-again; web-1 listed; web-2 listed-again; opened pods;";
+        assert_blind(
+            &CHECK,
+            &format!("{THREE} {LOST} {replaced} {BACK} completed"),
+            "web-1 was removed after web-0",
+        );
+    }
+
+    #[test]
+    fn one_that_is_the_same_after_a_gap_was_left_alone() {
+        let same = "gap pods; web-0 listed-again; web-1 listed-again; web-2 listed-again; opened pods;";
+        assert_held(&CHECK, &format!("{THREE} {LOST} {same} {BACK} completed"), 4);
+    }
+
+    #[test]
+    fn a_later_scale_or_deletion_is_the_drivers_own() {
+        let down = "scale 1; web-2 terminating; web-2 deleted; web-1 terminating; web-1 deleted; completed";
+        assert_held(&CHECK, &format!("{THREE} {LOST} {BACK} {down}"), 4);
+        let all =
+            "delete all; web-2 terminating; web-1 terminating; web-0 terminating; web-2 deleted; completed";
+        let findings = judge(&CHECK, &history(&format!("{THREE} {LOST} {BACK} {all}")));
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{:#?}", findings.findings);
+        let evidence: Vec<_> = findings.evidence.iter().map(|held| held.clause).collect();
+        assert_eq!(evidence, [super::SURVIVORS, super::SURVIVORS, super::RECREATED, super::REVISION]);
+    }
+
+    #[test]
+    fn a_violation_before_a_later_scale_is_still_found() {
+        let early = "web-1 terminating; scale 1; web-2 terminating; completed";
+        assert_broken(&CHECK, &format!("{THREE} {LOST} {early}"), "web-1 began to terminate after web-0");
+    }
+
+    #[test]
+    fn lost_and_scaled_at_once() {
+        let up = "scale 4; web-0 terminating; web-0 deleted; web-0 created; web-0 container c3; web-0 ready; web-3 created; completed";
+        assert_held(&CHECK, &format!("{THREE} delete web-0; {up}"), 4);
+        let down = "web-0 terminating; web-0 deleted; web-0 created; web-0 ready; web-2 terminating; web-2 deleted; completed";
+        assert_held(&CHECK, &format!("{THREE} delete web-0; scale 2; {down}"), 3);
+        assert_held(&CHECK, &format!("{THREE} scale 2; delete web-0; {down}"), 3);
+    }
+
+    #[test]
+    fn a_pod_that_was_deleted_a_moment_before_is_no_survivor() {
+        let both = "delete web-1; delete web-0; web-1 terminating; web-0 terminating; web-1 deleted; web-0 deleted; \
+            web-0 created; web-0 ready; web-1 created; web-1 ready; completed";
+        assert_held(&CHECK, &format!("{THREE} {both}"), 6);
+    }
+
+    #[test]
+    fn a_survivor_that_was_not_ready_keeps_what_it_has() {
+        let unready = "web-1 unready;";
+        assert_held(&CHECK, &format!("{THREE} {unready} {LOST} {BACK} completed"), 4);
+        let ended = format!("{THREE} {unready} {LOST} web-1 terminating; {BACK} completed");
+        assert_broken(&CHECK, &ended, "web-1 began to terminate");
+        let starting = "set replicas=2 revision=web-7; web-0 created; web-0 ready; web-1 created; delete web-0; web-1 deleted; completed";
+        assert_broken(&CHECK, starting, "web-1 was removed after web-0 was deleted");
+    }
+
+    #[test]
+    fn a_survivor_that_ended_by_itself_may_be_replaced() {
+        let failed =
+            format!("{THREE} {LOST} web-1 failed; web-1 terminating; web-1 deleted; {BACK} completed");
+        assert_blind(&CHECK, &failed, "it had ended by itself on no node: phase Failed");
+    }
+
+    #[test]
+    fn a_survivor_that_the_driver_crashed_is_not_held_against_the_set() {
+        let crashed = "exec web-1 crash -> ok; delete web-0; web-1 container c9 1; web-0 terminating; web-0 deleted; web-0 created;";
+        let findings = judge(&CHECK, &history(&format!("{THREE} {crashed} {BACK} completed")));
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{:#?}", findings.findings);
+    }
+
+    #[test]
+    fn a_roll_of_the_driver_is_no_disturbance() {
+        let mut notes = Notes::new().say(THREE);
+        let template = json!({"spec": {"template": {"spec": {"image": "b"}}}});
+        notes.request(Verb::Patch, Resource::StatefulSets, Some("web"), None, template);
+        let rolled =
+            "delete web-0; web-2 terminating; web-2 deleted; set revision=web-8; web-0 deleted; completed";
+        let findings = judge(&CHECK, &notes.say(rolled).history());
+        assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{:#?}", findings.findings);
+        assert_eq!(findings.held, 0);
+    }
+
+    #[test]
+    fn a_set_in_another_namespace_with_another_lowest_ordinal() {
+        let there = "in other; set start=5 replicas=2 revision=web-7; web-5 created; web-5 container a; web-5 ready; \
+            web-6 created; web-6 container b; web-6 ready; delete web-5; web-5 deleted; web-5 created; web-5 ready;";
+        assert_held(&CHECK, &format!("web-0 created; {there} completed"), 3);
+        let broken = format!("web-0 created; {there} web-6 deleted; completed");
+        assert_broken(&CHECK, &broken, "other/web-6 was removed after other/web-5 was deleted");
+    }
+
+    #[test]
+    fn a_watch_of_the_set_that_is_late_shows_the_same_revision() {
+        let late = "delete web-0; web-0 terminating; web-0 deleted; web-0 created; web-0 container c3; web-0 ready; wait 4s; \
+            set ready=2; set ready=3; completed";
+        assert_held(&CHECK, &format!("{THREE} {late}"), 4);
     }
 }
