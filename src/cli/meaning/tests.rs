@@ -45,7 +45,7 @@ const VALUES: &[(&str, Option<&str>)] = &[
 ];
 
 /// The flags that say what to run, and not how: the catalogue and the selection. `tests/cli` shows what they do.
-const WHAT_TO_RUN: &[&str] = &["select", "skip", "specs", "manifests"];
+const WHAT_TO_RUN: &[&str] = &["select", "skip", "specs", "manifests", "scenario"];
 
 fn parsed(arguments: &[&str]) -> Options {
     let cli = Cli::try_parse_from([&["steadfast"], arguments].concat()).unwrap();
