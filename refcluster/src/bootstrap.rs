@@ -18,19 +18,19 @@ pub(crate) fn fill(world: &mut World) -> Result<(), Status> {
         let key = crate::store::Key::new(Kind::Node, "", crate::json::name(&created));
         world.modify(&key, |stored| stored["status"] = node["status"].clone());
     }
-    world.create(Kind::Service, "default", api_service(), false)?;
+    world.create(Kind::Service, "default", api_service(world), false)?;
     if let Some(class) = storage_class(world) {
         world.create(Kind::StorageClass, "", class, false)?;
     }
     if world.options.dns_backends > 0 {
         world.create(Kind::Deployment, "kube-system", dns_deployment(world.options.dns_backends), false)?;
-        world.create(Kind::Service, "kube-system", dns_service(), false)?;
+        world.create(Kind::Service, "kube-system", dns_service(world), false)?;
     }
     Ok(())
 }
 
 fn node(world: &World, index: usize) -> Value {
-    let name = node_name(index);
+    let (name, families) = (node_name(index), world.options.ip_families);
     let now = world.clock.timestamp();
     let condition = |kind: &str, status: &str, reason: &str| {
         json!({
@@ -46,10 +46,10 @@ fn node(world: &World, index: usize) -> Value {
                 "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
             },
         },
-        "spec": {"podCIDR": format!("10.244.{index}.0/24"), "podCIDRs": [format!("10.244.{index}.0/24")]},
+        "spec": {"podCIDR": families.pod_ranges(index)[0], "podCIDRs": families.pod_ranges(index)},
         "status": {
             "addresses": [
-                {"type": "InternalIP", "address": format!("10.89.0.{}", index + 10)},
+                {"type": "InternalIP", "address": families.of_node(index)},
                 {"type": "Hostname", "address": name},
             ],
             "capacity": resources, "allocatable": resources,
@@ -68,11 +68,11 @@ fn node(world: &World, index: usize) -> Value {
     })
 }
 
-fn api_service() -> Value {
+fn api_service(world: &World) -> Value {
     json!({
         "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
         "spec": {
-            "clusterIP": "10.96.0.1",
+            "clusterIP": world.options.ip_families.of_service(1),
             "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
         },
     })
@@ -118,11 +118,11 @@ fn dns_deployment(replicas: usize) -> Value {
     })
 }
 
-fn dns_service() -> Value {
+fn dns_service(world: &World) -> Value {
     json!({
         "metadata": {"name": "kube-dns", "labels": {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}},
         "spec": {
-            "clusterIP": "10.96.0.10", "selector": {"k8s-app": "kube-dns"},
+            "clusterIP": world.options.ip_families.of_service(10), "selector": {"k8s-app": "kube-dns"},
             "ports": [
                 {"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
             ],

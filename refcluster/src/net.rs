@@ -120,13 +120,15 @@ impl World {
 
     /// The endpoint behind a virtual address.
     fn translate(&mut self, address: &str, port: u16) -> Option<(String, u16)> {
-        let service = |service: &Value| service["spec"]["clusterIP"] == address;
+        let service = |service: &Value| items(service, "/spec/clusterIPs").iter().any(|own| own == address);
         let (key, object) = self.store.list(Kind::Service, "").find(|(_, object)| service(object))?;
         let wanted = items(object, "/spec/ports").iter().find(|entry| entry["port"] == port)?;
         let (key, port_name) = (key.clone(), text(wanted, "/name").to_owned());
         let mut ready = Vec::new();
         for (_, slice) in self.store.list(Kind::EndpointSlice, &key.namespace) {
-            if json::label(slice, "kubernetes.io/service-name") != Some(&key.name) {
+            let family = if address.contains(':') { "IPv6" } else { "IPv4" };
+            let own = json::label(slice, "kubernetes.io/service-name") == Some(&key.name);
+            if !own || slice["addressType"] != family {
                 continue;
             }
             let target = items(slice, "/ports").iter().find(|entry| entry["name"] == *port_name);

@@ -34,6 +34,8 @@ pub(crate) enum Component {
     Kubelet,
     Dns,
     NodeLifecycle,
+    Quota,
+    Disruption,
 }
 
 /// Something for one component to look at.

@@ -34,6 +34,7 @@ pub(super) enum Route {
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) kind: Kind,
+    pub(super) version: String,
     pub(super) namespace: String,
     pub(super) name: Option<String>,
     pub(super) subresource: String,
@@ -44,6 +45,14 @@ impl Target {
     pub(super) fn key(&self) -> Key {
         let namespace = if self.kind.info().namespaced { self.namespace.as_str() } else { "" };
         Key::new(self.kind, namespace, self.name.as_deref().unwrap_or_default())
+    }
+
+    /// Group and version as the request names them.
+    pub(super) fn api_version(&self) -> String {
+        match self.kind.info().group {
+            "" => self.version.clone(),
+            group => format!("{group}/{}", self.version),
+        }
     }
 
     pub(super) fn part(&self) -> Part {
@@ -143,7 +152,7 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Result<Target, Status> {
         [plural, tail @ ..] => ("", *plural, tail),
         [] => return Err(Status::no_such_path()),
     };
-    let kind = Kind::served(group, version, plural).ok_or_else(Status::no_such_path)?;
+    let kind = Kind::called(group, plural).ok_or_else(Status::no_such_path)?;
     let subresource = tail.get(1).copied().unwrap_or_default();
     if !subresource.is_empty() && !kind.info().subresources.contains(&subresource) {
         let message = format!("the model does not serve {plural}/{subresource}");
@@ -155,6 +164,7 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Result<Target, Status> {
     }
     Ok(Target {
         kind,
+        version: version.to_owned(),
         namespace: namespace.to_owned(),
         name: tail.first().map(|name| (*name).to_owned()),
         subresource: subresource.to_owned(),

@@ -94,8 +94,8 @@ fn service_addresses(
     service: &str,
 ) -> Option<Vec<Endpoint>> {
     let object = view.get(&Key::new(Kind::Service, namespace, service))?;
-    let virtual_ip = text(object, "/spec/clusterIP");
-    if virtual_ip == "None" {
+    let virtual_ips = items(object, "/spec/clusterIPs").iter().filter_map(Value::as_str);
+    if text(object, "/spec/clusterIP") == "None" {
         let mut ready = ready_endpoints(world, view, namespace, service);
         if ready.len() > 1 && world.tells(Fault::HeadlessOneAddress) {
             ready.truncate(1);
@@ -106,8 +106,9 @@ fn service_addresses(
     if !is_api && world.tells(Fault::ServiceNameTellsPods) {
         return Some(ready_endpoints(world, view, namespace, service));
     }
-    let ports = items(object, "/spec/ports").iter().map(port).collect();
-    Some(vec![Endpoint { label: String::new(), address: virtual_ip.parse().ok()?, ports }])
+    let ports: Vec<_> = items(object, "/spec/ports").iter().map(port).collect();
+    let endpoint = |address: IpAddr| Endpoint { label: String::new(), address, ports: ports.clone() };
+    Some(virtual_ips.filter_map(|address| address.parse().ok()).map(endpoint).collect())
 }
 
 fn pod_address(
@@ -208,7 +209,8 @@ fn reverse(world: &mut World, view: &View, name: &str, kind: RecordType, address
     let zone = world.dns.zone.clone();
     let mut targets: Vec<String> = Vec::new();
     for (key, object) in view {
-        if key.kind == Kind::Service && text(object, "/spec/clusterIP").parse() == Ok(address) {
+        let mut own = items(object, "/spec/clusterIPs").iter().filter_map(Value::as_str);
+        if key.kind == Kind::Service && own.any(|own| own.parse() == Ok(address)) {
             targets.push(format!("{}.{}.svc.{zone}", key.name, key.namespace));
         }
         if key.kind == Kind::EndpointSlice {

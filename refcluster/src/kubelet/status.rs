@@ -76,7 +76,7 @@ impl World {
         let Some(runtime) = self.kubelets.pods.get(uid) else { return };
         let key = runtime.key.clone();
         let Some(pod) = self.get(&key).filter(|pod| crate::json::uid(pod) == uid) else { return };
-        let host = self.kubelets.addresses[&runtime.node].host();
+        let host = self.kubelets.ip_families.of_node(self.kubelets.addresses[&runtime.node].node());
         let mut changed = (*pod).clone();
         let now = self.clock.timestamp();
         write_status(runtime, &mut changed, &host, &now);

@@ -63,5 +63,6 @@ fn resolv_conf(world: &mut World, pod: &Value) -> String {
     if world.tells(Fault::SearchPathMissing) {
         search = zone;
     }
-    format!("search {search}\nnameserver 10.96.0.10\noptions ndots:5\n")
+    let server = world.options.ip_families.of_service(10);
+    format!("search {search}\nnameserver {server}\noptions ndots:5\n")
 }

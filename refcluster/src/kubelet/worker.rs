@@ -7,7 +7,6 @@ use super::volumes::{self, PodVolumes};
 use super::{Order, PodId, PodRuntime, stop, supervisor};
 use crate::fault::Fault;
 use crate::json::{self, items, text};
-use crate::options::IpFamilies;
 use crate::registry::DeleteOptions;
 use crate::store::Key;
 use crate::world::{Shared, World};
@@ -208,10 +207,7 @@ impl World {
         let runtime = kubelets.pods.get_mut(uid)?;
         let range = kubelets.addresses.get_mut(&runtime.node)?;
         let number = range.reserve()?;
-        let mut addresses = vec![range.ipv4(number)];
-        if kubelets.ip_families == IpFamilies::Ipv4Ipv6 {
-            addresses.push(range.ipv6(number));
-        }
+        let addresses = kubelets.ip_families.of_pod(range.node(), number);
         runtime.addresses = addresses.clone();
         addresses.iter().for_each(|address| self.network.join(address));
         Some(addresses)

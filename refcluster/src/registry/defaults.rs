@@ -22,7 +22,7 @@ pub(super) fn fill(world: &mut World, kind: Kind, object: &mut Value) {
             default(spec, "replicas", 1);
             template(spec);
         }
-        Kind::Service => service(map(object, "spec")),
+        Kind::Service => service(&world.release, map(object, "spec")),
         Kind::PersistentVolumeClaim => default(map(object, "spec"), "volumeMode", "Filesystem"),
         Kind::PersistentVolume => {
             let spec = map(object, "spec");
@@ -170,15 +170,15 @@ fn volume(volume: &mut Value) {
     }
 }
 
-fn service(spec: &mut Value) {
+fn service(release: &Release, spec: &mut Value) {
     default(spec, "type", "ClusterIP");
     default(spec, "sessionAffinity", "None");
     if spec["type"] == "ExternalName" {
         return;
     }
-    default(spec, "internalTrafficPolicy", "Cluster");
-    default(spec, "ipFamilyPolicy", "SingleStack");
-    default(spec, "ipFamilies", json!(["IPv4"]));
+    if release.since(22) {
+        default(spec, "internalTrafficPolicy", "Cluster");
+    }
     if spec["ports"].is_array() {
         list(spec, "ports").iter_mut().for_each(|port| {
             default(port, "protocol", "TCP");

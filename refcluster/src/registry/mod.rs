@@ -7,10 +7,13 @@ mod admission;
 mod defaults;
 mod delete;
 mod disabled;
+mod families;
 mod names;
+mod quota;
 mod validate;
 
 pub(crate) use delete::{DeleteOptions, Deleted, Propagation};
+pub(crate) use quota::used as used_of_quota;
 
 use crate::fault::Fault;
 use crate::json::{self, has, map, text};
@@ -47,12 +50,17 @@ impl World {
         defaults::fill(self, kind, &mut object);
         self.truncate_labels(kind, &mut object);
         validate::check(self, kind, None, &object)?;
+        self.check_quotas(kind, &object)?;
         let key = Key::new(kind, json::namespace(&object), json::name(&object));
         if self.store.get(&key).is_some() {
             return Err(Status::already_exists(kind, &key.name));
         }
         self.stamp_new(kind, &mut object)?;
-        Ok(if dry_run { Arc::new(object) } else { self.put(key, object) })
+        if dry_run {
+            return Ok(Arc::new(object));
+        }
+        self.charge_quotas(kind, &object);
+        Ok(self.put(key, object))
     }
 
     /// Replaces an object, or its status.
@@ -148,6 +156,9 @@ impl World {
                 if self.release.since(22) {
                     object["status"]["availableReplicas"] = 0.into();
                 }
+            }
+            Kind::PodDisruptionBudget => {
+                object["status"] = json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0});
             }
             Kind::ReplicaSet => object["status"] = json!({"replicas": 0}),
             Kind::Deployment => object["status"] = json!({}),

@@ -266,7 +266,7 @@ async fn every_kind_has_a_table() -> Result<()> {
         }
     }
     served += kinds_with_tables(&client, "/api/v1").await?;
-    assert_eq!(served, 24);
+    assert_eq!(served, 25);
     Ok(())
 }
 
