@@ -1,8 +1,9 @@
 //! What is in a cluster before anyone has used it: namespaces, nodes, the API's own Service, storage, DNS.
 
 use crate::kind::Kind;
-use crate::kubelet::node_name;
+use crate::kubelet::{node_conditions, node_name};
 use crate::options::Storage;
+use crate::queue::Component;
 use crate::status::Status;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ pub(crate) fn fill(world: &mut World) -> Result<(), Status> {
         let created = world.create(Kind::Node, "", node.clone(), false)?;
         let key = crate::store::Key::new(Kind::Node, "", crate::json::name(&created));
         world.modify(&key, |stored| stored["status"] = node["status"].clone());
+        world.queue.add(Component::Heartbeat, &key);
     }
     world.create(Kind::Service, "default", api_service(world), false)?;
     if let Some(class) = storage_class(world) {
@@ -32,11 +34,6 @@ pub(crate) fn fill(world: &mut World) -> Result<(), Status> {
 fn node(world: &World, index: usize) -> Value {
     let (name, families) = (node_name(index), world.options.ip_families);
     let now = world.clock.timestamp();
-    let condition = |kind: &str, status: &str, reason: &str| {
-        json!({
-            "type": kind, "status": status, "reason": reason, "lastHeartbeatTime": now, "lastTransitionTime": now,
-        })
-    };
     let resources = json!({"cpu": "2", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
     json!({
         "metadata": {
@@ -53,12 +50,7 @@ fn node(world: &World, index: usize) -> Value {
                 {"type": "Hostname", "address": name},
             ],
             "capacity": resources, "allocatable": resources,
-            "conditions": [
-                condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
-                condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
-                condition("PIDPressure", "False", "KubeletHasSufficientPID"),
-                condition("Ready", "True", "KubeletReady"),
-            ],
+            "conditions": node_conditions(&now),
             "nodeInfo": {
                 "architecture": "amd64", "bootID": "", "containerRuntimeVersion": "embedded://0",
                 "kernelVersion": "0", "kubeProxyVersion": "", "kubeletVersion": world.options.version,

@@ -10,7 +10,7 @@ use crate::kubelet::filesystem::Mounts;
 use crate::rng::Rng;
 use crate::world::{Shared, World};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -45,6 +45,8 @@ pub(crate) enum Transport {
 #[derive(Debug)]
 pub(crate) struct Network {
     pods: BTreeMap<String, BTreeMap<u16, Server>>,
+    nodes: BTreeMap<String, String>,
+    cut: BTreeSet<String>,
     first_addresses: BTreeMap<String, String>,
     chance: Rng,
 }
@@ -52,12 +54,33 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(seed: u64) -> Self {
         let chance = Rng::named(seed, "network");
-        Self { pods: BTreeMap::new(), first_addresses: BTreeMap::new(), chance }
+        Self {
+            pods: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            first_addresses: BTreeMap::new(),
+            chance,
+        }
     }
 
-    /// A pod has an address now.
-    pub(crate) fn join(&mut self, address: &str) {
+    /// A pod of a node has an address now.
+    pub(crate) fn join(&mut self, address: &str, node: &str) {
         self.pods.insert(address.to_owned(), BTreeMap::new());
+        self.nodes.insert(address.to_owned(), node.to_owned());
+    }
+
+    /// Cuts a node off from the others, or mends that.
+    pub(crate) fn cut_off(&mut self, node: &str, cut: bool) {
+        self.cut.remove(node);
+        self.cut.extend(cut.then(|| node.to_owned()));
+    }
+
+    /// Whether what has these addresses reaches another address; a kubelet reaches its own pods.
+    fn reaches(&self, from: &[String], address: &str) -> bool {
+        let node = |address: &str| self.nodes.get(address);
+        let (here, there) = (from.first().and_then(|own| node(own)), node(address));
+        let is_cut = |node: Option<&String>| node.is_some_and(|node| self.cut.contains(node));
+        from.is_empty() || here == there || !(is_cut(here) || is_cut(there))
     }
 
     /// A pod has its address no longer.
@@ -95,11 +118,15 @@ impl World {
     /// Who answers on an address and a port, be it a pod's or a Service's.
     pub(crate) fn resolve_server(
         &mut self,
+        from: &[String],
         address: &str,
         port: u16,
         transport: Transport,
     ) -> Result<Server, Unreachable> {
         let (address, port) = self.translate(address, port).unwrap_or_else(|| (address.to_owned(), port));
+        if !self.network.reaches(from, &address) {
+            return Err(Unreachable::NoRoute);
+        }
         let server = self.network.server(&address, port)?;
         if !matches!(server, Server::Dns(_)) {
             return Ok(self.misdelivered(&address, port).unwrap_or(server));
@@ -146,9 +173,14 @@ impl World {
 }
 
 /// Opens a TCP connection.
-pub(crate) fn connect(shared: &Shared, address: &str, port: u16) -> Result<DuplexStream, Unreachable> {
+pub(crate) fn connect(
+    shared: &Shared,
+    from: &[String],
+    address: &str,
+    port: u16,
+) -> Result<DuplexStream, Unreachable> {
     let mut world = shared.lock();
-    let server = world.resolve_server(address, port, Transport::Tcp)?;
+    let server = world.resolve_server(from, address, port, Transport::Tcp)?;
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let shared = shared.clone();
     world.spawn(async move {
@@ -159,9 +191,15 @@ pub(crate) fn connect(shared: &Shared, address: &str, port: u16) -> Result<Duple
 }
 
 /// Sends a datagram and waits for the one that comes back, if any.
-pub(crate) fn exchange(shared: &Shared, address: &str, port: u16, datagram: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn exchange(
+    shared: &Shared,
+    from: &[String],
+    address: &str,
+    port: u16,
+    datagram: &[u8],
+) -> Option<Vec<u8>> {
     let mut world = shared.lock();
-    match world.resolve_server(address, port, Transport::Udp) {
+    match world.resolve_server(from, address, port, Transport::Udp) {
         Ok(Server::Dns(uid)) => world.dns_answer(&uid, datagram),
         _ => None,
     }

@@ -34,6 +34,7 @@ pub(crate) enum Component {
     Kubelet,
     Dns,
     NodeLifecycle,
+    Heartbeat,
     Quota,
     Disruption,
 }

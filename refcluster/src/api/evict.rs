@@ -4,7 +4,7 @@
 
 use super::request::{Request, Target};
 use super::response::{self, Response};
-use crate::controllers::{budget_selects, pods};
+use crate::controllers::{budget_selects, disrupt, pods};
 use crate::json::{self, integer, map, text};
 use crate::kind::Kind;
 use crate::registry::DeleteOptions;
@@ -32,6 +32,7 @@ pub(super) fn evict(shared: &Shared, target: &Target, request: &Request) -> Resu
         spend_budget(&mut world, &pod, options.dry_run)?;
     }
     if !options.dry_run {
+        disrupt(&mut world, &key, "EvictionByEvictionAPI", "Eviction API: evicting");
         world.delete(&key, &options)?;
     }
     Ok(response::json(

@@ -21,11 +21,13 @@ mod routes;
 mod scheduler;
 mod service_account;
 mod statefulset;
+mod taints;
 mod volume_binder;
 mod volume_protection;
 
 pub(crate) use disruption::selects as budget_selects;
 pub(crate) use events::Memory as EventMemory;
+pub(crate) use node_lifecycle::disrupt;
 pub(crate) use routes::route;
 pub(crate) use statefulset::Memory as SetMemory;
 pub(crate) use statefulset::identity::parent_and_ordinal;
@@ -54,6 +56,7 @@ pub(crate) fn sync(world: &mut World, work: &Work) {
         Component::Kubelet => kubelet::sync(world, key),
         Component::Dns => dns_watch::sync(world, key),
         Component::Disruption => disruption::sync(world, key),
+        Component::Heartbeat => kubelet::beat(world, key),
         Component::Quota => quota::sync(world, key),
         Component::NodeLifecycle => node_lifecycle::sync(world, key),
     };

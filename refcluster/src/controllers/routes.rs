@@ -78,6 +78,9 @@ fn pod(world: &mut World, change: &Change) {
     }
     pod_owners(world, change);
     pod_services(world, change);
+    if change.action == Action::Deleted {
+        pending_pods(world, "");
+    }
     let states: Vec<_> = [Some(pod), change.previous.as_ref()].into_iter().flatten().cloned().collect();
     budgets(world, &key.namespace, |budget| states.iter().any(|pod| super::budget_selects(budget, pod)));
     for volume in items(pod, "/spec/volumes") {

@@ -74,6 +74,9 @@ impl World {
     /// Writes the status of a pod, if it is still the same pod.
     pub(super) fn publish(&mut self, uid: &str) {
         let Some(runtime) = self.kubelets.pods.get(uid) else { return };
+        if self.kubelets.outages.contains_key(&runtime.node) {
+            return;
+        }
         let key = runtime.key.clone();
         let Some(pod) = self.get(&key).filter(|pod| crate::json::uid(pod) == uid) else { return };
         let host = self.kubelets.ip_families.of_node(self.kubelets.addresses[&runtime.node].node());
@@ -92,12 +95,21 @@ fn write_status(runtime: &PodRuntime, pod: &mut Value, host: &str, now: &str) {
     };
     let (containers, inits) = (statuses("/spec/containers"), statuses("/spec/initContainers"));
     let phase = phase(runtime, pod);
+    let phase = if crate::controllers::pods::is_terminal(pod) {
+        text(pod, "/status/phase").to_owned()
+    } else {
+        phase.to_owned()
+    };
     let status = map(pod, "status");
-    status["phase"] = phase.into();
+    status["phase"] = phase.clone().into();
     status["hostIP"] = host.into();
     status["hostIPs"] = json!([{"ip": host}]);
     status["startTime"] = runtime.started_at.clone().into();
     status["observedGeneration"] = generation;
+    if let Some((reason, message)) = runtime.ended.filter(|_| matches!(&*phase, "Failed" | "Succeeded")) {
+        status["reason"] = reason.into();
+        status["message"] = message.into();
+    }
     if let Some((reason, message)) = &runtime.rejected {
         status["reason"] = (*reason).into();
         status["message"] = message.clone().into();
@@ -111,7 +123,7 @@ fn write_status(runtime: &PodRuntime, pod: &mut Value, host: &str, now: &str) {
         status["podIP"] = address.clone().into();
         status["podIPs"] = runtime.addresses.iter().map(|address| json!({"ip": address})).collect();
     }
-    write_conditions(runtime, pod, phase, now);
+    write_conditions(runtime, pod, &phase, now);
 }
 
 fn write_conditions(runtime: &PodRuntime, pod: &mut Value, phase: &str, now: &str) {

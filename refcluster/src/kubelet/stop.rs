@@ -78,7 +78,9 @@ async fn stop_container(spec: Value, container: Arc<Container>, orders: watch::R
 /// Waits until the grace is over, which a second deletion may have shortened.
 async fn grace_over(started: Instant, mut orders: watch::Receiver<Order>) {
     loop {
-        let Order::Stop { grace_secs } = *orders.borrow_and_update() else { return };
+        let (Order::Stop { grace_secs } | Order::Finish { grace_secs }) = *orders.borrow_and_update() else {
+            return;
+        };
         tokio::select! {
             biased;
             () = sleep_until(started + Duration::from_secs(grace_secs)) => return,

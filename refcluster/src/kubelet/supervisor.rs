@@ -52,6 +52,7 @@ async fn supervise(pod: &Pod, spec: &Value, volumes: &PodVolumes) {
         let Some((container, arguments)) = create(pod, spec, volumes) else { return };
         let started = Instant::now();
         let code = run_once(pod, spec, &container, arguments).await;
+        pod.wait_for_kubelet().await;
         if !restarts(pod, spec, code) {
             return;
         }

@@ -1,9 +1,10 @@
 //! What the API server's admission plugins add to new objects.
 //!
 //! Follows `plugin/pkg/admission/storage/persistentvolume`, `.../storage/storageobjectinuseprotection`,
-//! `.../storage/storageclass/setdefault` and `.../serviceaccount`. Tokens are not projected into pods.
+//! `.../storage/storageclass/setdefault`.
 
-use crate::json::{default, has, list, map};
+use super::pod_admission;
+use crate::json::{has, list, map};
 use crate::kind::Kind;
 use crate::status::Status;
 use crate::world::World;
@@ -13,12 +14,7 @@ const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 pub(super) fn admit(world: &mut World, kind: Kind, object: &mut Value) -> Result<(), Status> {
     match kind {
-        Kind::Pod => {
-            let spec = map(object, "spec");
-            default(spec, "serviceAccountName", "default");
-            let account = spec["serviceAccountName"].clone();
-            default(spec, "serviceAccount", account);
-        }
+        Kind::Pod => pod_admission::admit(world, object),
         Kind::PersistentVolumeClaim => {
             protect(object, "kubernetes.io/pvc-protection");
             choose_class(world, object);

@@ -9,6 +9,7 @@ mod delete;
 mod disabled;
 mod families;
 mod names;
+mod pod_admission;
 mod quota;
 mod validate;
 

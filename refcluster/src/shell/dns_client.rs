@@ -71,7 +71,9 @@ impl Resolver {
         query.add_query(Query::query(Name::from_ascii(format!("{name}.")).ok()?, kind));
         let bytes = query.to_vec().ok()?;
         let server = self.servers.first()?;
-        let answer = Message::from_vec(&net::exchange(&container.shared, server, 53, &bytes)?).ok()?;
+        let answer =
+            Message::from_vec(&net::exchange(&container.shared, &container.addresses, server, 53, &bytes)?)
+                .ok()?;
         if answer.metadata.response_code != ResponseCode::NoError {
             return None;
         }

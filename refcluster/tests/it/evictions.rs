@@ -12,6 +12,8 @@ use tokio::time::sleep;
 async fn with_budget(client: &Client, version: &str) -> Result<()> {
     let mut set = gated(3, true);
     set["spec"]["podManagementPolicy"] = "Parallel".into();
+    let hook = json!({"preStop": {"exec": {"command": ["sleep", "8"]}}});
+    set["spec"]["template"]["spec"]["containers"][0]["lifecycle"] = hook;
     apply(&sets(client), set).await?;
     after(30).await;
     let budget = json!({

@@ -8,6 +8,7 @@ mod evictions;
 mod families;
 mod faults;
 mod lies;
+mod nodes;
 mod quotas;
 mod refusals;
 mod releases;

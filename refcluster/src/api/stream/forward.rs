@@ -97,7 +97,7 @@ async fn carry(
     mut input: mpsc::UnboundedReceiver<Bytes>,
     to_client: mpsc::UnboundedSender<Message>,
 ) {
-    let mut stream = match net::connect(&shared, &address, port) {
+    let mut stream = match net::connect(&shared, &[], &address, port) {
         Ok(stream) => stream,
         Err(why) => {
             let why = if why == Unreachable::Refused { "connection refused" } else { "no route to host" };

@@ -10,8 +10,9 @@ pub(super) use log::log;
 
 use super::request::{Request, Target};
 use crate::api_fault::ApiFault;
-use crate::json::has;
+use crate::json::text;
 use crate::kind::Kind;
+use crate::kubelet::Outage;
 use crate::status::Status;
 use crate::world::{Shared, World};
 use bytes::Bytes;
@@ -32,11 +33,18 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 fn running_pod(world: &World, target: &Target) -> Result<Arc<Value>, Status> {
     let key = target.key();
     let pod = world.get(&key).ok_or_else(|| Status::not_found(Kind::Pod, &key.name))?;
-    if has(&pod, "/spec/nodeName") {
-        Ok(pod)
-    } else {
-        Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)))
+    let node = text(&pod, "/spec/nodeName");
+    if node.is_empty() {
+        return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
     }
+    let why = match world.outage(node) {
+        None => return Ok(pod),
+        Some(Outage::Stopped) => "connection refused",
+        Some(Outage::Cut) => "no route to host",
+    };
+    let host = text(&pod, "/status/hostIP");
+    let message = format!("error dialing backend: dial tcp {host}:10250: connect: {why}");
+    Err(Status::new(500, "", message))
 }
 
 /// Why kubectl's port-forward, which speaks SPDY inside of WebSockets, gets nowhere.
