@@ -258,6 +258,8 @@ faults! {
     HostnameIsContainerId "hostname-is-container-id";
     /// Gives init containers their own id as hostname.
     InitHostnameIsContainerId "init-hostname-is-container-id";
+    /// Gives containers the short hostname where the pod asks for the full one.
+    FqdnHostnameIgnored "fqdn-hostname-ignored";
     /// Gives containers the node's name as hostname.
     HostnameIsNodeName "hostname-is-node-name";
     /// Writes another DNS zone into the hosts file than the cluster has.

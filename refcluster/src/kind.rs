@@ -71,7 +71,7 @@ macro_rules! kinds {
 kinds! {
     Namespace "namespaces" "ns" "" "v1" false false ["status", "finalize"];
     Node "nodes" "no" "" "v1" false false ["status"];
-    Pod "pods" "po" "" "v1" true true ["status", "exec", "portforward", "log", "eviction", "binding"];
+    Pod "pods" "po" "" "v1" true true ["status", "exec", "portforward", "log", "eviction", "binding", "resize"];
     Service "services" "svc" "" "v1" true false ["status"];
     Endpoints "endpoints" "ep" "" "v1" true false [];
     ServiceAccount "serviceaccounts" "sa" "" "v1" true false [];

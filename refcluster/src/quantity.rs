@@ -39,6 +39,11 @@ impl Quantity {
             .map_or(1, |(_, factor)| *factor);
         Self { milli: milli * factor, binary: binary.is_some() }
     }
+
+    /// In thousandths.
+    pub(crate) fn milli(self) -> i128 {
+        self.milli
+    }
 }
 
 impl PartialOrd for Quantity {

@@ -58,6 +58,7 @@ pub const WAITING: &[(&str, &str)] = &[
     ("ptr-missing", "ptr-records"),
     ("killed-without-sigterm", "graceful-termination"),
     ("object-gone-before-container", "at-most-one-running"),
+    ("fqdn-hostname-ignored", "fqdn-as-hostname"),
 ];
 
 /// The requirement or scenario that a fault waits for, unless it has been written by now.

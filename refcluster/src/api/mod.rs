@@ -21,6 +21,7 @@ mod versions;
 mod watch;
 mod write;
 
+use crate::release::Gate;
 use crate::status::Status;
 use crate::world::Shared;
 use disturb::Disturbance;
@@ -72,6 +73,9 @@ async fn route(shared: &Shared, mut request: Request) -> Result<Response, Status
 
 async fn object(shared: &Shared, target: Target, request: &mut Request) -> Result<Response, Status> {
     if !versions::served(&shared.lock().release, target.kind).contains(&target.version.as_str()) {
+        return Err(Status::no_such_path());
+    }
+    if target.subresource == "resize" && !shared.lock().release.has(Gate::ResizeInPlace) {
         return Err(Status::no_such_path());
     }
     let verb = request.method.as_str().to_owned();

@@ -56,7 +56,11 @@ impl Target {
     }
 
     pub(super) fn part(&self) -> Part {
-        if self.subresource == "status" { Part::Status } else { Part::Main }
+        match self.subresource.as_str() {
+            "status" => Part::Status,
+            "resize" => Part::Resize,
+            _ => Part::Main,
+        }
     }
 }
 

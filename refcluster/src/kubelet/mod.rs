@@ -12,6 +12,7 @@ mod heartbeat;
 mod image;
 mod outage;
 mod probe;
+mod resize;
 mod status;
 mod stop;
 mod supervisor;
@@ -22,6 +23,7 @@ mod worker;
 pub(crate) use container::{Container, PodId};
 pub(crate) use heartbeat::{beat, conditions as node_conditions};
 pub(crate) use outage::Outage;
+pub(crate) use resize::requested;
 
 use crate::controllers::Outcome;
 use crate::json::{self, integer, text};
@@ -160,7 +162,7 @@ pub(crate) fn sync(world: &mut World, key: &Key) -> Outcome {
                 grace_secs: integer(&pod, "/spec/terminationGracePeriodSeconds").unwrap_or(30).max(0) as u64,
             });
         }
-        Some(_) => {}
+        Some(_) => resize::resize(world, key, &pod),
         None if crate::controllers::pods::is_terminal(&pod) => worker::finish_terminal(world, key, &pod),
         None => worker::start(world, key, pod, node),
     }

@@ -4,7 +4,7 @@
 
 use super::status::ContainerState;
 use super::volumes::{self, PodVolumes};
-use super::{Order, PodId, PodRuntime, stop, supervisor};
+use super::{Order, PodId, PodRuntime, stop, supervisor, system_files};
 use crate::fault::Fault;
 use crate::json::{self, items, text};
 use crate::registry::DeleteOptions;
@@ -41,7 +41,7 @@ pub(super) fn start(world: &mut World, key: &Key, object: Arc<Value>, node: Stri
     let containers =
         ["/spec/initContainers", "/spec/containers"].into_iter().flat_map(|pointer| items(&object, pointer));
     let waiting = containers.clone().map(|container| {
-        let state = ContainerState::waiting(text(container, "/image"), "ContainerCreating");
+        let state = ContainerState::waiting(container, "ContainerCreating");
         (text(container, "/name").to_owned(), state)
     });
     let host_ports = containers.clone().flat_map(|container| items(container, "/ports"));
@@ -134,6 +134,7 @@ async fn live(pod: &Pod) {
     let addresses = assign_addresses(pod).await;
     let Some(volumes) = mount(pod, &addresses).await else { return };
     pod.shared.lock().publish(uid);
+    wait_for_sandbox(pod).await;
     pause(pod, 50..200).await;
     for init in items(&pod.object, "/spec/initContainers") {
         if !supervisor::run_init(pod, init, &volumes).await {
@@ -164,6 +165,17 @@ async fn assign_addresses(pod: &Pod) -> Vec<String> {
             return addresses;
         }
         sleep(RETRY).await;
+    }
+}
+
+/// A sandbox whose hostname would be too long is tried again and again, and does not come to be.
+async fn wait_for_sandbox(pod: &Pod) {
+    loop {
+        let why = system_files::too_long_hostname(&pod.shared.lock(), &pod.object);
+        let Some(why) = why else { return };
+        let message = format!("Failed to create pod sandbox: {why}");
+        pod.shared.lock().event("kubelet", &pod.object, "Warning", "FailedCreatePodSandBox", &message);
+        pause(pod, 10_000..15_000).await;
     }
 }
 

@@ -14,7 +14,11 @@ pub(super) fn fill(world: &mut World, kind: Kind, object: &mut Value) {
         lie(world, map(object, "spec"));
     }
     match kind {
-        Kind::Pod => pod_spec(map(object, "spec")),
+        Kind::Pod => {
+            pod_spec(map(object, "spec"));
+            let containers = object.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
+            containers.into_iter().flatten().for_each(requests_from_limits);
+        }
         Kind::StatefulSet => stateful_set(&world.release, map(object, "spec")),
         Kind::Deployment => deployment(map(object, "spec")),
         Kind::ReplicaSet => {
@@ -147,6 +151,14 @@ fn container(container: &mut Value) {
                 default(&mut env["valueFrom"]["fieldRef"], "apiVersion", "v1");
             }
         });
+    }
+}
+
+/// What a container may use and does not ask for, it asks for.
+fn requests_from_limits(container: &mut Value) {
+    let limits = container["resources"]["limits"].clone();
+    for (resource, limit) in limits.as_object().into_iter().flatten() {
+        default(map(&mut container["resources"], "requests"), resource, limit.clone());
     }
 }
 

@@ -11,6 +11,7 @@ mod families;
 mod names;
 mod pod_admission;
 mod quota;
+mod resize;
 mod validate;
 
 pub(crate) use delete::{DeleteOptions, Deleted, Propagation};
@@ -19,6 +20,7 @@ pub(crate) use quota::used as used_of_quota;
 use crate::fault::Fault;
 use crate::json::{self, has, map, text};
 use crate::kind::Kind;
+use crate::release::Gate;
 use crate::status::Status;
 use crate::store::Key;
 use crate::world::World;
@@ -33,6 +35,8 @@ const LONGEST_LABEL: usize = 63;
 pub(crate) enum Part {
     Main,
     Status,
+    /// The resources of a pod's containers.
+    Resize,
 }
 
 impl World {
@@ -77,7 +81,9 @@ impl World {
         check_preconditions(key, &old, &object)?;
         disabled::drop_fields(&self.release, key.kind, &mut object);
         let mut new = merge_parts(key.kind, &old, object, part);
-        if part == Part::Status {
+        if part == Part::Resize {
+            resize::check(self, &old, &new)?;
+        } else if part == Part::Status {
             validate::check_status(self, key.kind, &new)?;
         } else {
             defaults::fill(self, key.kind, &mut new);
@@ -87,7 +93,7 @@ impl World {
         if new == *old || (ignored && self.tells(Fault::StatusUpdateIgnored)) {
             return Ok(old);
         }
-        count_generation(key.kind, &old, &mut new);
+        self.count_generation(key.kind, &old, &mut new);
         Ok(if dry_run { Arc::new(new) } else { self.put_or_finish(key, new) })
     }
 
@@ -99,7 +105,7 @@ impl World {
         if new == *old {
             return Some(old);
         }
-        count_generation(key.kind, &old, &mut new);
+        self.count_generation(key.kind, &old, &mut new);
         Some(self.put_or_finish(key, new))
     }
 
@@ -133,10 +139,27 @@ impl World {
         }
         metadata["uid"] = uid.into();
         metadata["creationTimestamp"] = self.clock.timestamp().into();
-        if kind.info().generation {
+        if self.counts_generations(kind) {
             metadata["generation"] = 1.into();
         }
         self.stamp_status(kind, object)
+    }
+
+    fn counts_generations(&self, kind: Kind) -> bool {
+        kind.info().generation && (kind != Kind::Pod || self.release.has(Gate::PodGeneration))
+    }
+
+    fn count_generation(&self, kind: Kind, old: &Value, new: &mut Value) {
+        if !self.counts_generations(kind) {
+            return;
+        }
+        let started_terminating = json::terminating(new) && !json::terminating(old);
+        // A pod that is placed on a node is the same pod.
+        let placed = kind == Kind::Pod && !has(old, "/spec/nodeName") && has(new, "/spec/nodeName");
+        if (old["spec"] != new["spec"] && !placed) || started_terminating {
+            let generation = json::integer(old, "/metadata/generation").unwrap_or(0) + 1;
+            new["metadata"]["generation"] = generation.into();
+        }
     }
 
     /// The status that an object starts with; the one that a client sends counts for nothing.
@@ -149,7 +172,9 @@ impl World {
                 object["spec"] = json!({"finalizers": ["kubernetes"]});
                 object["status"] = json!({"phase": "Active"});
             }
-            Kind::Pod => object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"}),
+            Kind::Pod => {
+                object["status"] = json!({"phase": "Pending", "qosClass": resize::qos_class(object)})
+            }
             Kind::PersistentVolumeClaim => object["status"] = json!({"phase": "Pending"}),
             Kind::PersistentVolume => object["status"] = json!({"phase": "Pending"}),
             Kind::StatefulSet => {
@@ -208,6 +233,9 @@ fn merge_parts(kind: Kind, old: &Value, new: Value, part: Part) -> Value {
         "generation",
         "resourceVersion",
     ];
+    if part == Part::Resize {
+        return resize::merged(old, &new);
+    }
     if part == Part::Status {
         let mut merged = old.clone();
         merged["status"] = new.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -230,12 +258,4 @@ fn merge_parts(kind: Kind, old: &Value, new: Value, part: Part) -> Value {
         }
     }
     merged
-}
-
-fn count_generation(kind: Kind, old: &Value, new: &mut Value) {
-    let started_terminating = json::terminating(new) && !json::terminating(old);
-    if kind.info().generation && (old["spec"] != new["spec"] || started_terminating) {
-        let generation = json::integer(old, "/metadata/generation").unwrap_or(0) + 1;
-        new["metadata"]["generation"] = generation.into();
-    }
 }

@@ -7,6 +7,7 @@ mod dns;
 mod evictions;
 mod families;
 mod faults;
+mod kubelets;
 mod lies;
 mod nodes;
 mod quotas;

@@ -190,11 +190,11 @@ async fn pods_of_a_node_that_shuts_down_end_and_are_replaced() -> Result<()> {
     let events = api.watch(&WatchParams::default().timeout(20), "0").await?;
     cluster.shut_down_node(&node);
     let events: Vec<_> = events.try_collect().await?;
-    let ends = events.into_iter().filter_map(|event| match event {
+    let mut ends = events.into_iter().filter_map(|event| match event {
         WatchEvent::Modified(pod) if pod.metadata.uid == before => pod.status,
         _ => None,
     });
-    let last = ends.last().map(|status| (status.phase, status.reason));
+    let last = ends.next_back().map(|status| (status.phase, status.reason));
     assert_eq!(last, Some((Some("Succeeded".to_owned()), Some("Terminated".to_owned()))));
     assert_eq!(ready_of(&client, &node).await?.0, "False");
     after(60).await;
