@@ -5,6 +5,7 @@
 use super::request::{Request, Target};
 use super::response::{self, Response};
 use crate::controllers::{budget_selects, disrupt, pods};
+use crate::fault::Fault;
 use crate::json::{self, integer, map, text};
 use crate::kind::Kind;
 use crate::registry::DeleteOptions;
@@ -32,6 +33,7 @@ pub(super) fn evict(shared: &Shared, target: &Target, request: &Request) -> Resu
         spend_budget(&mut world, &pod, options.dry_run)?;
     }
     if !options.dry_run {
+        world.set_memory.evicted.insert((key.namespace.clone(), key.name.clone()));
         disrupt(&mut world, &key, "EvictionByEvictionAPI", "Eviction API: evicting");
         world.delete(&key, &options)?;
     }
@@ -77,7 +79,9 @@ fn spend_budget(world: &mut World, pod: &Arc<Value>, dry_run: bool) -> Result<()
     if may_go_unhealthy(world, &budget, pod) {
         return Ok(());
     }
-    check(&key, &budget)?;
+    if let Err(refused) = check(&key, &budget) {
+        return if world.tells(Fault::BudgetIgnored) { Ok(()) } else { Err(refused) };
+    }
     if !dry_run {
         decrement(world, &key, json::name(pod));
     }

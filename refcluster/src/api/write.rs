@@ -4,6 +4,7 @@ use super::patch::{self, PatchKind};
 use super::request::{Request, Target};
 use super::response::{self, Response};
 use super::{managed, read, versions};
+use crate::fault::Fault;
 use crate::json::{self, has, map};
 use crate::kind::Kind;
 use crate::registry::{DeleteOptions, Deleted};
@@ -103,12 +104,16 @@ pub(super) fn delete_collection(
 ) -> Result<Response, Status> {
     let (options, selector) = (delete_options(request)?, read::selector(request)?);
     let mut world = shared.lock();
-    let concerned: Vec<(Key, Arc<Value>)> = world
+    let mut concerned: Vec<(Key, Arc<Value>)> = world
         .store
         .list(target.kind, &target.namespace)
-        .filter(|(_, object)| selector.matches(object))
         .map(|(key, object)| (key.clone(), object.clone()))
         .collect();
+    let selective = concerned.iter().any(|(_, object)| !selector.matches(object));
+    let ignored = selective && target.kind == Kind::StatefulSet;
+    if !ignored || !world.tells(Fault::DeleteCollectionIgnoresSelector) {
+        concerned.retain(|(_, object)| selector.matches(object));
+    }
     for (key, _) in &concerned {
         world.delete(key, &options)?;
     }

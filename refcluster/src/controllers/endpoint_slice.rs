@@ -11,6 +11,7 @@ use crate::selector::map_matches;
 use crate::store::Key;
 use crate::world::World;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const ENDPOINTS_PER_SLICE: usize = 100;
@@ -74,7 +75,13 @@ fn endpoints(world: &mut World, service: &Value, family: &str) -> Vec<Value> {
     let pods = selected_pods(world, service);
     let of_family = |address: &&str| address.contains(':') == (family == "IPv6");
     let mut endpoints = Vec::new();
+    let mut sets = BTreeSet::new();
     for pod in pods {
+        let owner = json::controller(&pod).filter(|owner| owner["kind"] == "StatefulSet");
+        sets.extend(owner.map(|owner| text(owner, "/name").to_owned()));
+        if sets.len() > 1 && world.tells(Fault::OneSetUnpublished) {
+            continue;
+        }
         let gone = json::terminating(&pod) && !world.release.has(Gate::TerminatingEndpoints);
         if gone
             && service["spec"]["publishNotReadyAddresses"] != true
@@ -121,6 +128,10 @@ fn endpoint(world: &mut World, service: &Value, pod: &Value, address: &str) -> V
             "kind": "Pod", "namespace": json::namespace(pod), "name": json::name(pod), "uid": uid,
         },
     });
+    let foreign = has(pod, "/spec/hostname") && !names_pods(service, pod);
+    if foreign && world.tells(Fault::OtherServiceNamesPods) {
+        endpoint["hostname"] = pod["spec"]["hostname"].clone();
+    }
     if names_pods(service, pod) && !world.tells(Fault::EndpointHostnameMissing) {
         endpoint["hostname"] = pod["spec"]["hostname"].clone();
     }

@@ -52,7 +52,12 @@ struct Found {
 
 fn find(world: &mut World, view: &View, labels: &[&str]) -> Option<Found> {
     let zone = world.dns.zone.clone();
-    match *labels {
+    let elsewhere = other_namespace(world, view, labels);
+    let mut moved = labels.to_vec();
+    if let (Some(other), [.., namespace, _]) = (&elsewhere, &mut moved[..]) {
+        *namespace = other;
+    }
+    match *moved {
         [] | ["svc"] | ["pod"] => Some(nothing()),
         ["dns-version"] => Some(nothing()),
         [namespace, "svc"] => view.keys().any(|key| key.namespace == namespace).then(nothing),
@@ -76,6 +81,15 @@ fn find(world: &mut World, view: &View, labels: &[&str]) -> Option<Found> {
         [pod, service, namespace, "svc"] => pod_address(world, view, namespace, service, pod).map(addresses),
         _ => None,
     }
+}
+
+/// Another namespace that has a Service of the name that is asked for, if that is told instead.
+fn other_namespace(world: &mut World, view: &View, labels: &[&str]) -> Option<String> {
+    let [.., service, namespace, "svc"] = *labels else { return None };
+    let is_other =
+        |key: &&Key| key.kind == Kind::Service && key.name == service && key.namespace != namespace;
+    let other = view.keys().find(is_other)?.namespace.clone();
+    world.tells(Fault::DnsIgnoresNamespace).then_some(other)
 }
 
 fn nothing() -> Found {

@@ -3,6 +3,7 @@
 //! Follows `pkg/kubelet/allocation` and `doPodResizeAction` of `pkg/kubelet/kuberuntime/kuberuntime_manager.go`: a container goes
 //! on running unless its policy for a resource says that it has to start again.
 
+use crate::fault::Fault;
 use crate::json::{items, text};
 use crate::quantity::Quantity;
 use crate::release::Gate;
@@ -55,7 +56,9 @@ fn apply(world: &mut World, uid: &str, spec: &Value) {
         policy["restartPolicy"] == "RestartContainer" && changed(text(policy, "/resourceName"))
     });
     let process = state.running.as_ref().and_then(|container| container.processes.find(1));
-    if let Some(process) = process.filter(|_| restarts) {
+    if let Some(process) = process
+        && (restarts || world.faults.tells(Fault::ResizeRestartsContainer))
+    {
         process.deliver(SIGKILL);
     }
 }

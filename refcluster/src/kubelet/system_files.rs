@@ -20,7 +20,8 @@ pub(super) fn hostname(world: &mut World, pod: &Value, container: &str, init: bo
     }
     let own = short_hostname(pod);
     if pod["spec"]["setHostnameAsFQDN"] == true && !world.tells(Fault::FqdnHostnameIgnored) {
-        return full_hostname(world, pod).unwrap_or(own);
+        let full = full_hostname(world, pod).unwrap_or(own);
+        return full.chars().take(LONGEST_HOSTNAME).collect();
     }
     own
 }
@@ -38,9 +39,12 @@ fn full_hostname(world: &World, pod: &Value) -> Option<String> {
 }
 
 /// Why a pod cannot have its full name as hostname, if it wants it: Linux takes 64 characters.
-pub(super) fn too_long_hostname(world: &World, pod: &Value) -> Option<String> {
+pub(super) fn too_long_hostname(world: &mut World, pod: &Value) -> Option<String> {
     let wants = pod["spec"]["setHostnameAsFQDN"] == true && !world.faults.has(Fault::FqdnHostnameIgnored);
     let full = full_hostname(world, pod).filter(|full| wants && full.len() > LONGEST_HOSTNAME)?;
+    if world.tells(Fault::FqdnHostnameCutShort) {
+        return None;
+    }
     let length = full.len();
     Some(format!(
         "failed to construct FQDN from pod hostname and cluster domain, FQDN {full} is too long ({LONGEST_HOSTNAME} characters is the max, {length} characters requested)"

@@ -171,7 +171,7 @@ async fn assign_addresses(pod: &Pod) -> Vec<String> {
 /// A sandbox whose hostname would be too long is tried again and again, and does not come to be.
 async fn wait_for_sandbox(pod: &Pod) {
     loop {
-        let why = system_files::too_long_hostname(&pod.shared.lock(), &pod.object);
+        let why = system_files::too_long_hostname(&mut pod.shared.lock(), &pod.object);
         let Some(why) = why else { return };
         let message = format!("Failed to create pod sandbox: {why}");
         pod.shared.lock().event("kubelet", &pod.object, "Warning", "FailedCreatePodSandBox", &message);

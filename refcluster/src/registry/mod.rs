@@ -87,6 +87,7 @@ impl World {
             validate::check_status(self, key.kind, &new)?;
         } else {
             defaults::fill(self, key.kind, &mut new);
+            self.drop_immutable_changes(key.kind, &old, &mut new);
             validate::check(self, key.kind, Some(&old), &new)?;
         }
         let ignored = part == Part::Status && key.kind == Kind::StatefulSet;
@@ -115,6 +116,18 @@ impl World {
             return self.put(key.clone(), object);
         }
         self.remove(key).map_or_else(|| Arc::new(object), |change| change.object.clone())
+    }
+
+    /// Fields of a set that must not change, as they were: no honest server changes them back without a word.
+    fn drop_immutable_changes(&mut self, kind: Kind, old: &Value, new: &mut Value) {
+        if kind != Kind::StatefulSet {
+            return;
+        }
+        for field in ["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"] {
+            if old["spec"][field] != new["spec"][field] && self.tells(Fault::ImmutableFieldsDropped) {
+                new["spec"][field] = old["spec"][field].clone();
+            }
+        }
     }
 
     /// Label values that are too long for the API, cut.
