@@ -132,10 +132,18 @@ impl World {
             return Ok(self.misdelivered(&address, port).unwrap_or(server));
         }
         let lie = if transport == Transport::Tcp { Fault::DnsTcpFiltered } else { Fault::DnsUdpFiltered };
-        if self.tells(lie) || self.tells(Fault::DnsDown) {
+        let without = self.is_on_last_node(from) && self.tells(Fault::NodeWithoutDns);
+        if without || self.tells(lie) || self.tells(Fault::DnsDown) {
             return Err(Unreachable::NoRoute);
         }
         Ok(server)
+    }
+
+    /// Whether an address is a pod's of the last of several nodes.
+    fn is_on_last_node(&self, from: &[String]) -> bool {
+        let nodes: Vec<_> = self.store.list(Kind::Node, "").map(|(key, _)| &key.name).collect();
+        let own = from.first().and_then(|address| self.network.nodes.get(address));
+        nodes.len() > 1 && own.is_some_and(|own| nodes.last() == Some(&own))
     }
 
     /// A connection that ends up at a sibling: another pod that listens on the same port.

@@ -110,6 +110,15 @@ pub const WAITING: &[(&str, &str)] = &[
     ("resize-restarts-container", "resize-in-place"),
     ("class-ignored-in-binding", "static-pv-binding"),
     ("volume-does-not-follow", "rwo-handoff"),
+    ("reverted-template-stays", "stuck-rollout"),
+    ("availability-not-revisited", "min-ready-seconds"),
+    ("scaled-claims-kept", "retention-when-scaled"),
+    ("scale-to-zero-at-once", "ordered-teardown"),
+    ("foreign-pods-deleted", "foreign-pods-ignored"),
+    ("ptr-names-dashed", "ptr-records"),
+    ("node-without-dns", "dns-every-path"),
+    ("killed-before-grace-ends", "graceful-termination"),
+    ("pre-stop-skipped", "graceful-termination"),
 ];
 
 /// The requirement or scenario that a fault waits for, unless it has been written by now.

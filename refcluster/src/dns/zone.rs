@@ -231,9 +231,11 @@ fn reverse(world: &mut World, view: &View, name: &str, kind: RecordType, address
             let service = json::label(object, "kubernetes.io/service-name").unwrap_or_default();
             let own = endpoints_of(object).into_iter().filter(|endpoint| endpoint.address == address);
             let named = own.filter(|endpoint| endpoint.label != dashed(address));
-            targets.extend(
-                named.map(|endpoint| format!("{}.{service}.{}.svc.{zone}", endpoint.label, key.namespace)),
-            );
+            for endpoint in named {
+                let lies = world.tells(Fault::PtrNamesDashed);
+                let label = if lies { dashed(address) } else { endpoint.label };
+                targets.push(format!("{label}.{service}.{}.svc.{zone}", key.namespace));
+            }
         }
     }
     if targets.is_empty() || world.tells(Fault::PtrMissing) {

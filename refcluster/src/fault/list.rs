@@ -78,6 +78,10 @@ faults! {
     StartOrdinalMovesAtOnce "start-ordinal-moves-at-once";
     /// Creates no pods as long as the governing Service does not exist.
     NoPodsWithoutService "no-pods-without-service";
+    /// Creates a lost pod again from a template that was taken back.
+    RevertedTemplateStays "reverted-template-stays";
+    /// Does not look again at a set when one of its pods becomes available.
+    AvailabilityNotRevisited "availability-not-revisited";
     /// Deletes a pod whose resources are not those of its template.
     ResizedPodReplaced "resized-pod-replaced";
 
@@ -148,6 +152,8 @@ faults! {
     ClaimsExchangedOnRecreate "claims-exchanged-on-recreate";
     /// Binds the claim of a pod that is created again to a new volume.
     ClaimReboundOnRecreate "claim-rebound-on-recreate";
+    /// Keeps the claims that should go with a scale-down.
+    ScaledClaimsKept "scaled-claims-kept";
     /// Makes the set the owner of claims that something else controls.
     ForeignOwnedClaimsTaken "foreign-owned-claims-taken";
 
@@ -186,6 +192,10 @@ faults! {
     EveryChangeRolls "every-change-rolls";
     /// Deletes pods without their grace period when it scales down, and only then.
     ScaleDownWithoutGrace "scale-down-without-grace";
+    /// Deletes all pods of an ordered set at once when it is scaled to zero.
+    ScaleToZeroAtOnce "scale-to-zero-at-once";
+    /// Deletes pods of others that match its selector when it scales down.
+    ForeignPodsDeleted "foreign-pods-deleted";
     /// Goes on with an update as soon as the replaced pod runs.
     UpdateIgnoresReadiness "update-ignores-readiness";
     /// Waits for no readiness after the first pod of an update, and for that of the others.
@@ -336,6 +346,10 @@ faults! {
     SrvPortWrong "srv-port-wrong";
     /// Answers no reverse queries.
     PtrMissing "ptr-missing";
+    /// Answers reverse queries with names made of addresses.
+    PtrNamesDashed "ptr-names-dashed";
+    /// Answers no query that comes from the last node.
+    NodeWithoutDns "node-without-dns";
     /// Goes on answering the names of Services that were deleted.
     DeletedServiceAnswers "deleted-service-answers";
     /// Answers names of a Service from another namespace that has one of that name.
@@ -360,6 +374,10 @@ faults! {
     SearchPathMissing "search-path-missing";
     /// Kills containers at once when their pod is deleted.
     KilledWithoutSigterm "killed-without-sigterm";
+    /// Kills containers when half of their grace is over.
+    KilledBeforeGraceEnds "killed-before-grace-ends";
+    /// Runs no hooks before containers are stopped.
+    PreStopSkipped "pre-stop-skipped";
     /// Removes a pod from the API before its containers have ended.
     ObjectGoneBeforeContainer "object-gone-before-container";
     /// Restarts the containers of the other pods of a set when one has crashed.

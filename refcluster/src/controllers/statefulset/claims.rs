@@ -156,7 +156,8 @@ impl Sync<'_> {
         let policy = &set["spec"]["persistentVolumeClaimRetentionPolicy"];
         let (deleted, scaled) = (policy["whenDeleted"] == "Delete", policy["whenScaled"] == "Delete");
         let ignored = (deleted || scaled) && self.world.tells(Fault::RetentionIgnored);
-        if scaled && !ignored && (condemned || self.world.tells(Fault::PodLossTakesClaim)) {
+        let kept = scaled && condemned && self.world.tells(Fault::ScaledClaimsKept);
+        if scaled && !ignored && !kept && (condemned || self.world.tells(Fault::PodLossTakesClaim)) {
             owners.push(controller_reference(pod));
         } else if (deleted && !ignored) || (!deleted && self.world.tells(Fault::SetDeletionTakesClaims)) {
             owners.push(controller_reference(&set));

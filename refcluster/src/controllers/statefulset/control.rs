@@ -199,6 +199,9 @@ impl Sync<'_> {
             if self.world.tells(Fault::MinReadyIgnored) {
                 return true;
             }
+            if self.world.tells(Fault::AvailabilityNotRevisited) {
+                return false;
+            }
             let left = (since + min_ready_secs).saturating_sub(self.world.clock.unix_secs());
             self.look_again_in(Duration::from_secs(left.max(1)));
         }

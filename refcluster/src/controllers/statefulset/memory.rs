@@ -18,7 +18,9 @@ pub(crate) struct Memory {
     pub(super) told_complete: BTreeSet<String>,
     /// The pods that were evicted and have not been looked at since, by namespace and name.
     pub(crate) evicted: BTreeSet<(String, String)>,
-    /// The pods that an update has taken away.
+    /// The revision that a pod was last created at.
+    pub(super) last_revision: BTreeMap<PodOfSet, String>,
+    /// The pods that an update has taken away, and that are not there again.
     pub(super) rolled: BTreeSet<PodOfSet>,
     /// The pods that were replaced twice, with the revision that it was for.
     pub(super) twice: BTreeSet<(String, String)>,

@@ -32,15 +32,12 @@ impl Sync<'_> {
                 return claims;
             }
         }
-        let name = json::name(pod).to_owned();
         let created = self.world.create(Kind::Pod, &self.key.namespace, pod.clone(), false);
         let created = created.map_err(|error| self.generated_name_taken(error));
         match &created {
             Ok(created) => {
                 self.tell("Create", pod, None);
-                let uid = json::uid(&self.set).to_owned();
-                self.world.set_memory.evicted.remove(&(self.key.namespace.clone(), name.clone()));
-                self.world.set_memory.born.insert((uid, name));
+                self.remember_birth(created);
                 self.retain_claims(created, false);
             }
             Err(error) if error.reason == "AlreadyExists" => {}

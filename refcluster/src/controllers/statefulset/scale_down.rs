@@ -2,8 +2,8 @@
 //!
 //! Follows `processCondemned` of `pkg/controller/statefulset/stateful_set_control.go`.
 
-use super::Sync;
 use super::control::{Replica, Step};
+use super::{Sync, takeover};
 use crate::fault::Fault;
 use crate::json;
 use serde_json::Value;
@@ -16,8 +16,15 @@ impl Sync<'_> {
         replicas: &[Replica],
         condemned: &[Arc<Value>],
     ) -> Result<Step, crate::status::Status> {
-        let monotonic =
-            !self.parallel() || (condemned.len() > 1 && self.world.tells(Fault::ParallelScaleDownOrdered));
+        let several = condemned.len() > 1;
+        let monotonic = if self.parallel() {
+            several && self.world.tells(Fault::ParallelScaleDownOrdered)
+        } else {
+            !(several && self.replicas() == 0 && self.world.tells(Fault::ScaleToZeroAtOnce))
+        };
+        if !condemned.is_empty() {
+            takeover::delete_foreign(self.world, &self.set);
+        }
         let first_unavailable = self.first_unavailable(replicas, condemned);
         let mut step = Step::Next;
         for pod in condemned {

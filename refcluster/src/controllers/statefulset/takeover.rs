@@ -5,6 +5,7 @@ use crate::controllers::adoption::controller_reference;
 use crate::fault::Fault;
 use crate::json::{self, text};
 use crate::kind::Kind;
+use crate::registry::DeleteOptions;
 use crate::selector::label_selector_matches;
 use crate::store::Key;
 use crate::world::World;
@@ -30,6 +31,22 @@ pub(super) fn take_over(world: &mut World, set: &Value) {
         {
             world.set_memory.taken.insert(uid.clone(), pod);
             take(world, set, &key);
+        }
+    }
+}
+
+/// Deletes the pods of others that have the labels of the set.
+pub(super) fn delete_foreign(world: &mut World, set: &Value) {
+    let foreign = |pod: &Value| {
+        let controller = json::controller(pod).map(|owner| owner["uid"].clone());
+        matches_only(set, pod) && controller.is_some_and(|uid| uid != *json::uid(set))
+    };
+    let pods = world.store.list(Kind::Pod, json::namespace(set));
+    let found: Vec<_> = pods.filter(|(_, pod)| foreign(pod)).map(|(key, _)| key.clone()).collect();
+    for key in found {
+        if world.tells(Fault::ForeignPodsDeleted) {
+            // A pod that is gone already is as wanted.
+            let _ = world.delete(&key, &DeleteOptions::default());
         }
     }
 }

@@ -5,15 +5,18 @@
 use super::Sync;
 use crate::fault::Fault;
 use crate::json::{self, has, integer};
+use crate::kind::Kind;
+use crate::store::Key;
 use serde_json::Value;
+use std::sync::Arc;
 
 impl Sync<'_> {
     /// The pod that an ordinal lacks, at the revision that it should have.
     pub(super) fn versioned_pod(&mut self, ordinal: i64) -> Value {
-        let revision = if self.needs_current(ordinal) {
-            self.revisions.current.clone()
-        } else {
-            self.revisions.update.clone()
+        let revision = match self.taken_back(ordinal) {
+            Some(revision) => revision,
+            None if self.needs_current(ordinal) => self.revisions.current.clone(),
+            None => self.revisions.update.clone(),
         };
         let mut template = revision["data"]["spec"]["template"].clone();
         let first = ordinal == self.start_ordinal() && self.is_rolling();
@@ -24,6 +27,18 @@ impl Sync<'_> {
             template = self.revisions.current["data"]["spec"]["template"].clone();
         }
         self.new_pod(ordinal, &template, json::name(&revision))
+    }
+
+    /// A revision that a pod had last and that the set does not have any more.
+    fn taken_back(&mut self, ordinal: i64) -> Option<Arc<Value>> {
+        let pod = (json::uid(&self.set).to_owned(), self.pod_name(ordinal));
+        let last = self.world.set_memory.last_revision.get(&pod)?.clone();
+        if self.is_rolling() || last == json::name(&self.revisions.update) || self.took_away(ordinal) {
+            return None;
+        }
+        let key = Key::new(Kind::ControllerRevision, &self.key.namespace, &last);
+        let revision = self.world.get(&key)?;
+        self.world.tells(Fault::RevertedTemplateStays).then_some(revision)
     }
 
     fn needs_current(&mut self, ordinal: i64) -> bool {

@@ -3,7 +3,8 @@
 use super::beside_the_truth;
 use super::updates::{status, update, updated};
 use crate::common::{
-    after, apply, apply_web, change, exec, gated, pods, replaced, sets, slow, uids, watch_pods, web,
+    after, apply, apply_web, change, delete_pod, exec, gated, pods, replaced, sets, slow, uids, watch_pods,
+    web,
 };
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
@@ -125,5 +126,25 @@ async fn resized_pod_replaced() -> Result<()> {
     })
     .await?;
     assert_eq!((truth, lie), (vec![], vec!["web-0".to_owned()]));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn reverted_template_stays() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::RevertedTemplateStays, async |client| {
+        apply(&sets(client), gated(2, true)).await?;
+        after(60).await;
+        for open in [false, true] {
+            let template = gated(2, open)["spec"]["template"].clone();
+            change(client, json!({"template": template})).await?;
+            after(60).await;
+        }
+        delete_pod(client, "web-1").await?;
+        after(60).await;
+        Ok((status(client).await?.ready_replicas, updated(client).await?))
+    })
+    .await?;
+    assert_eq!(truth, (Some(2), vec!["web-0".to_owned(), "web-1".to_owned()]));
+    assert_eq!(lie, (Some(1), vec!["web-0".to_owned()]));
     Ok(())
 }

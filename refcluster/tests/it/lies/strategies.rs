@@ -215,3 +215,38 @@ async fn succeeded_pods_kept() -> Result<()> {
     assert_eq!((truth, lie), (vec!["web-0".to_owned()], vec![]));
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn scale_to_zero_at_once() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::ScaleToZeroAtOnce, async |client| {
+        apply(&sets(client), slow(3, json!({}))).await?;
+        after(60).await;
+        change(client, json!({"replicas": 1})).await?;
+        after(4).await;
+        let to_one = leaving(client).await?;
+        change(client, json!({"replicas": 3})).await?;
+        after(60).await;
+        change(client, json!({"replicas": 0})).await?;
+        after(4).await;
+        Ok((to_one, leaving(client).await?))
+    })
+    .await?;
+    let web_2 = || vec!["web-2".to_owned()];
+    assert_eq!(truth, (web_2(), web_2()));
+    let all = ["web-0", "web-1", "web-2"].map(str::to_owned).to_vec();
+    assert_eq!(lie, (web_2(), all));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn availability_not_revisited() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::AvailabilityNotRevisited, async |client| {
+        apply_web(client, 3, json!({"minReadySeconds": 5})).await?;
+        after(120).await;
+        names(client).await
+    })
+    .await?;
+    assert_eq!(truth, ["web-0", "web-1", "web-2"]);
+    assert!(lie.len() < 3, "{lie:?}");
+    Ok(())
+}

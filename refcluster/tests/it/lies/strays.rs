@@ -3,7 +3,7 @@
 use super::beside_the_truth;
 use crate::common::{after, apply, apply_web, change, names, pods, replaced, sets, uids, web};
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PropagationPolicy};
 use kube::{Api, Client};
@@ -218,5 +218,28 @@ async fn no_pods_without_service() -> Result<()> {
     })
     .await?;
     assert_eq!((truth, lie), ((1, 1), (0, 1)));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn foreign_pods_deleted() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::ForeignPodsDeleted, async |client| {
+        apply_web(client, 2, json!({})).await?;
+        let container = json!({"name": "c", "image": "busybox", "command": ["sleep", "infinity"]});
+        let template = json!({"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": [container]}});
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "other"},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "nginx"}}, "template": template},
+        });
+        apply(&Api::<Deployment>::default_namespaced(client.clone()), deployment).await?;
+        after(60).await;
+        let before = uids(client).await?;
+        change(client, json!({"replicas": 1})).await?;
+        after(60).await;
+        let gone = replaced(client, &before).await?;
+        Ok(gone.iter().map(|pod| pod.starts_with("other-")).collect::<Vec<_>>())
+    })
+    .await?;
+    assert_eq!((truth, lie), (vec![false], vec![true, false]));
     Ok(())
 }
