@@ -13,6 +13,7 @@ mod nodes;
 mod quotas;
 mod refusals;
 mod releases;
+mod revisions;
 mod streams;
 mod tables;
 mod workload;

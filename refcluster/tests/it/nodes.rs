@@ -5,10 +5,11 @@ use crate::dns::address_of;
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::{DeleteParams, Patch, PatchParams, WatchEvent, WatchParams};
+use kube::api::{AttachParams, DeleteParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::{Api, Client};
 use refcluster::{Cluster, Options};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// A set of which every pod is on `node-1`, and whose pods tolerate its loss for five seconds.
 async fn set_on_one_node(client: &Client, replicas: i32, extra: Value) -> Result<()> {
@@ -147,6 +148,33 @@ async fn a_node_that_is_cut_off_reaches_nobody() -> Result<()> {
     let address = address_of(&client, "web-0").await?;
     let asks = ["wget", "-q", "-T", "2", "-O", "-", &format!("http://{address}/")];
     assert!(exec(&client, "probe", &asks).await?.1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_end_with_the_kubelet_and_fall_silent_with_the_network() -> Result<()> {
+    for stops in [true, false] {
+        let (cluster, client) = three("v1.37.1").await?;
+        set_on_one_node(&client, 1, json!({})).await?;
+        let attach = AttachParams::default().stdin(false);
+        let mut command = pods(&client).exec("web-0", ["sleep", "30"], &attach).await?;
+        let status = command.take_status().context("a status")?;
+        let began = Instant::now();
+        let ended = async {
+            // An error is a way to end too.
+            let _ = command.join().await;
+            began.elapsed().as_secs()
+        };
+        let trouble = async {
+            after(5).await;
+            let _ = if stops { cluster.stop_node("node-1") } else { cluster.cut_node("node-1") };
+            after(60).await;
+            cluster.mend_node("node-1")
+        };
+        let (ended, _) = tokio::join!(ended, trouble);
+        assert!(if stops { ended < 10 } else { (65..75).contains(&ended) }, "{ended}");
+        assert!(status.await.is_none(), "nobody says how it ended");
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 use super::{Sync, identity};
 use crate::controllers::adoption::controller_reference;
 use crate::fault::Fault;
-use crate::json::{self, integer, list, map, text};
+use crate::json::{self, has, integer, list, map, text};
 use crate::kind::Kind;
 use crate::registry::DeleteOptions;
 use crate::rng;
@@ -100,13 +100,16 @@ fn create(
     let hash = rng::safe_encode(rng::hash(&format!("{data}{salt}")));
     let mut labels = set["spec"]["template"]["metadata"]["labels"].clone();
     labels["controller.kubernetes.io/hash"] = hash.clone().into();
-    let revision = json!({
+    let mut revision = json!({
         "metadata": {
             "name": format!("{}-{hash}", json::name(set)), "labels": labels,
             "ownerReferences": [controller_reference(set)],
         },
         "data": data, "revision": number,
     });
+    if has(set, "/metadata/annotations") {
+        revision["metadata"]["annotations"] = set["metadata"]["annotations"].clone();
+    }
     let name = json::name(&revision).to_owned();
     match world.create(Kind::ControllerRevision, &key.namespace, revision, false) {
         Err(error) if error.reason == "AlreadyExists" => {
