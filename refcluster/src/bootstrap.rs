@@ -1,8 +1,9 @@
 //! What is in a cluster before anyone has used it: namespaces, nodes, the API's own Service, storage, DNS.
 
 use crate::kind::Kind;
-use crate::kubelet::node_name;
+use crate::kubelet::{node_conditions, node_name};
 use crate::options::Storage;
+use crate::queue::Component;
 use crate::status::Status;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -17,26 +18,22 @@ pub(crate) fn fill(world: &mut World) -> Result<(), Status> {
         let created = world.create(Kind::Node, "", node.clone(), false)?;
         let key = crate::store::Key::new(Kind::Node, "", crate::json::name(&created));
         world.modify(&key, |stored| stored["status"] = node["status"].clone());
+        world.queue.add(Component::Heartbeat, &key);
     }
-    world.create(Kind::Service, "default", api_service(), false)?;
+    world.create(Kind::Service, "default", api_service(world), false)?;
     if let Some(class) = storage_class(world) {
         world.create(Kind::StorageClass, "", class, false)?;
     }
     if world.options.dns_backends > 0 {
         world.create(Kind::Deployment, "kube-system", dns_deployment(world.options.dns_backends), false)?;
-        world.create(Kind::Service, "kube-system", dns_service(), false)?;
+        world.create(Kind::Service, "kube-system", dns_service(world), false)?;
     }
     Ok(())
 }
 
 fn node(world: &World, index: usize) -> Value {
-    let name = node_name(index);
+    let (name, families) = (node_name(index), world.options.ip_families);
     let now = world.clock.timestamp();
-    let condition = |kind: &str, status: &str, reason: &str| {
-        json!({
-            "type": kind, "status": status, "reason": reason, "lastHeartbeatTime": now, "lastTransitionTime": now,
-        })
-    };
     let resources = json!({"cpu": "2", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
     json!({
         "metadata": {
@@ -46,19 +43,14 @@ fn node(world: &World, index: usize) -> Value {
                 "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
             },
         },
-        "spec": {"podCIDR": format!("10.244.{index}.0/24"), "podCIDRs": [format!("10.244.{index}.0/24")]},
+        "spec": {"podCIDR": families.pod_ranges(index)[0], "podCIDRs": families.pod_ranges(index)},
         "status": {
             "addresses": [
-                {"type": "InternalIP", "address": format!("10.89.0.{}", index + 10)},
+                {"type": "InternalIP", "address": families.of_node(index)},
                 {"type": "Hostname", "address": name},
             ],
             "capacity": resources, "allocatable": resources,
-            "conditions": [
-                condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
-                condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
-                condition("PIDPressure", "False", "KubeletHasSufficientPID"),
-                condition("Ready", "True", "KubeletReady"),
-            ],
+            "conditions": node_conditions(&now),
             "nodeInfo": {
                 "architecture": "amd64", "bootID": "", "containerRuntimeVersion": "embedded://0",
                 "kernelVersion": "0", "kubeProxyVersion": "", "kubeletVersion": world.options.version,
@@ -68,11 +60,11 @@ fn node(world: &World, index: usize) -> Value {
     })
 }
 
-fn api_service() -> Value {
+fn api_service(world: &World) -> Value {
     json!({
         "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
         "spec": {
-            "clusterIP": "10.96.0.1",
+            "clusterIP": world.options.ip_families.of_service(1),
             "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
         },
     })
@@ -118,11 +110,11 @@ fn dns_deployment(replicas: usize) -> Value {
     })
 }
 
-fn dns_service() -> Value {
+fn dns_service(world: &World) -> Value {
     json!({
         "metadata": {"name": "kube-dns", "labels": {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}},
         "spec": {
-            "clusterIP": "10.96.0.10", "selector": {"k8s-app": "kube-dns"},
+            "clusterIP": world.options.ip_families.of_service(10), "selector": {"k8s-app": "kube-dns"},
             "ports": [
                 {"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
             ],

@@ -5,6 +5,7 @@ use crate::api_fault::ApiFault;
 use crate::bootstrap;
 use crate::fault::Fault;
 use crate::kind::Kind;
+use crate::kubelet::Outage;
 use crate::options::Options;
 use crate::release::Release;
 use crate::status::Status;
@@ -107,6 +108,33 @@ impl Cluster {
             let connection = api::serve_connection(self.shared.clone(), stream);
             self.shared.lock().spawn(connection);
         }
+    }
+
+    /// Stops the kubelet of a node. What runs there goes on running, and nobody looks after it.
+    ///
+    /// False if there is no such node, here and below.
+    pub fn stop_node(&self, node: &str) -> bool {
+        self.shared.lock().set_outage(node, Some(Outage::Stopped))
+    }
+
+    /// Starts the kubelet of a node again; it is back after some seconds.
+    pub fn start_node(&self, node: &str) -> bool {
+        self.shared.lock().set_outage(node, None)
+    }
+
+    /// Cuts a node off from the network: from the API server, and from the pods of other nodes.
+    pub fn cut_node(&self, node: &str) -> bool {
+        self.shared.lock().set_outage(node, Some(Outage::Cut))
+    }
+
+    /// Gives a node that was cut off its network back.
+    pub fn mend_node(&self, node: &str) -> bool {
+        self.shared.lock().set_outage(node, None)
+    }
+
+    /// Shuts a node down in good order: its pods end Succeeded or Failed, then its kubelet stops.
+    pub fn shut_down_node(&self, node: &str) -> bool {
+        self.shared.lock().shut_down_node(node)
     }
 
     /// How often each of the chosen lies was told.

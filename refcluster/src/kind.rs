@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     ClusterRoleBinding,
     NetworkPolicy,
     PodDisruptionBudget,
+    ResourceQuota,
 }
 
 /// What the API tells about a kind.
@@ -70,12 +71,13 @@ macro_rules! kinds {
 kinds! {
     Namespace "namespaces" "ns" "" "v1" false false ["status", "finalize"];
     Node "nodes" "no" "" "v1" false false ["status"];
-    Pod "pods" "po" "" "v1" true true ["status", "exec", "portforward", "log", "eviction", "binding"];
+    Pod "pods" "po" "" "v1" true true ["status", "exec", "portforward", "log", "eviction", "binding", "resize"];
     Service "services" "svc" "" "v1" true false ["status"];
     Endpoints "endpoints" "ep" "" "v1" true false [];
     ServiceAccount "serviceaccounts" "sa" "" "v1" true false [];
     ConfigMap "configmaps" "cm" "" "v1" true false [];
     Secret "secrets" "" "" "v1" true false [];
+    ResourceQuota "resourcequotas" "quota" "" "v1" true false ["status"];
     Event "events" "ev" "" "v1" true false [];
     PersistentVolume "persistentvolumes" "pv" "" "v1" false false ["status"];
     PersistentVolumeClaim "persistentvolumeclaims" "pvc" "" "v1" true false ["status"];
@@ -95,12 +97,9 @@ kinds! {
 }
 
 impl Kind {
-    /// The kind served at `plural` of a group and version.
-    pub(crate) fn served(group: &str, version: &str, plural: &str) -> Option<Kind> {
-        Kind::ALL.iter().copied().find(|kind| {
-            let info = kind.info();
-            info.group == group && info.version == version && info.plural == plural
-        })
+    /// The kind called `plural` in a group.
+    pub(crate) fn called(group: &str, plural: &str) -> Option<Kind> {
+        Kind::ALL.iter().copied().find(|kind| kind.info().group == group && kind.info().plural == plural)
     }
 
     /// `v1`, `apps/v1`.

@@ -10,7 +10,7 @@ use crate::kubelet::filesystem::Mounts;
 use crate::rng::Rng;
 use crate::world::{Shared, World};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -45,6 +45,8 @@ pub(crate) enum Transport {
 #[derive(Debug)]
 pub(crate) struct Network {
     pods: BTreeMap<String, BTreeMap<u16, Server>>,
+    nodes: BTreeMap<String, String>,
+    cut: BTreeSet<String>,
     first_addresses: BTreeMap<String, String>,
     chance: Rng,
 }
@@ -52,12 +54,33 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(seed: u64) -> Self {
         let chance = Rng::named(seed, "network");
-        Self { pods: BTreeMap::new(), first_addresses: BTreeMap::new(), chance }
+        Self {
+            pods: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            first_addresses: BTreeMap::new(),
+            chance,
+        }
     }
 
-    /// A pod has an address now.
-    pub(crate) fn join(&mut self, address: &str) {
+    /// A pod of a node has an address now.
+    pub(crate) fn join(&mut self, address: &str, node: &str) {
         self.pods.insert(address.to_owned(), BTreeMap::new());
+        self.nodes.insert(address.to_owned(), node.to_owned());
+    }
+
+    /// Cuts a node off from the others, or mends that.
+    pub(crate) fn cut_off(&mut self, node: &str, cut: bool) {
+        self.cut.remove(node);
+        self.cut.extend(cut.then(|| node.to_owned()));
+    }
+
+    /// Whether what has these addresses reaches another address; a kubelet reaches its own pods.
+    fn reaches(&self, from: &[String], address: &str) -> bool {
+        let node = |address: &str| self.nodes.get(address);
+        let (here, there) = (from.first().and_then(|own| node(own)), node(address));
+        let is_cut = |node: Option<&String>| node.is_some_and(|node| self.cut.contains(node));
+        from.is_empty() || here == there || !(is_cut(here) || is_cut(there))
     }
 
     /// A pod has its address no longer.
@@ -95,20 +118,32 @@ impl World {
     /// Who answers on an address and a port, be it a pod's or a Service's.
     pub(crate) fn resolve_server(
         &mut self,
+        from: &[String],
         address: &str,
         port: u16,
         transport: Transport,
     ) -> Result<Server, Unreachable> {
         let (address, port) = self.translate(address, port).unwrap_or_else(|| (address.to_owned(), port));
+        if !self.network.reaches(from, &address) {
+            return Err(Unreachable::NoRoute);
+        }
         let server = self.network.server(&address, port)?;
         if !matches!(server, Server::Dns(_)) {
             return Ok(self.misdelivered(&address, port).unwrap_or(server));
         }
         let lie = if transport == Transport::Tcp { Fault::DnsTcpFiltered } else { Fault::DnsUdpFiltered };
-        if self.tells(lie) || self.tells(Fault::DnsDown) {
+        let without = self.is_on_last_node(from) && self.tells(Fault::NodeWithoutDns);
+        if without || self.tells(lie) || self.tells(Fault::DnsDown) {
             return Err(Unreachable::NoRoute);
         }
         Ok(server)
+    }
+
+    /// Whether an address is a pod's of the last of several nodes.
+    fn is_on_last_node(&self, from: &[String]) -> bool {
+        let nodes: Vec<_> = self.store.list(Kind::Node, "").map(|(key, _)| &key.name).collect();
+        let own = from.first().and_then(|address| self.network.nodes.get(address));
+        nodes.len() > 1 && own.is_some_and(|own| nodes.last() == Some(&own))
     }
 
     /// A connection that ends up at a sibling: another pod that listens on the same port.
@@ -120,13 +155,15 @@ impl World {
 
     /// The endpoint behind a virtual address.
     fn translate(&mut self, address: &str, port: u16) -> Option<(String, u16)> {
-        let service = |service: &Value| service["spec"]["clusterIP"] == address;
+        let service = |service: &Value| items(service, "/spec/clusterIPs").iter().any(|own| own == address);
         let (key, object) = self.store.list(Kind::Service, "").find(|(_, object)| service(object))?;
         let wanted = items(object, "/spec/ports").iter().find(|entry| entry["port"] == port)?;
         let (key, port_name) = (key.clone(), text(wanted, "/name").to_owned());
         let mut ready = Vec::new();
         for (_, slice) in self.store.list(Kind::EndpointSlice, &key.namespace) {
-            if json::label(slice, "kubernetes.io/service-name") != Some(&key.name) {
+            let family = if address.contains(':') { "IPv6" } else { "IPv4" };
+            let own = json::label(slice, "kubernetes.io/service-name") == Some(&key.name);
+            if !own || slice["addressType"] != family {
                 continue;
             }
             let target = items(slice, "/ports").iter().find(|entry| entry["name"] == *port_name);
@@ -144,9 +181,14 @@ impl World {
 }
 
 /// Opens a TCP connection.
-pub(crate) fn connect(shared: &Shared, address: &str, port: u16) -> Result<DuplexStream, Unreachable> {
+pub(crate) fn connect(
+    shared: &Shared,
+    from: &[String],
+    address: &str,
+    port: u16,
+) -> Result<DuplexStream, Unreachable> {
     let mut world = shared.lock();
-    let server = world.resolve_server(address, port, Transport::Tcp)?;
+    let server = world.resolve_server(from, address, port, Transport::Tcp)?;
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let shared = shared.clone();
     world.spawn(async move {
@@ -157,9 +199,15 @@ pub(crate) fn connect(shared: &Shared, address: &str, port: u16) -> Result<Duple
 }
 
 /// Sends a datagram and waits for the one that comes back, if any.
-pub(crate) fn exchange(shared: &Shared, address: &str, port: u16, datagram: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn exchange(
+    shared: &Shared,
+    from: &[String],
+    address: &str,
+    port: u16,
+    datagram: &[u8],
+) -> Option<Vec<u8>> {
     let mut world = shared.lock();
-    match world.resolve_server(address, port, Transport::Udp) {
+    match world.resolve_server(from, address, port, Transport::Udp) {
         Ok(Server::Dns(uid)) => world.dns_answer(&uid, datagram),
         _ => None,
     }

@@ -49,13 +49,15 @@ pub enum Storage {
     None,
 }
 
-/// The address families of pods.
+/// The address families of a cluster: of its pods, nodes and Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpFamilies {
     /// IPv4 only.
     Ipv4,
     /// IPv4 first, IPv6 second.
     Ipv4Ipv6,
+    /// IPv6 only.
+    Ipv6,
 }
 
 /// The images that can be pulled unless the options name others.

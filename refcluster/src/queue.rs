@@ -34,6 +34,9 @@ pub(crate) enum Component {
     Kubelet,
     Dns,
     NodeLifecycle,
+    Heartbeat,
+    Quota,
+    Disruption,
 }
 
 /// Something for one component to look at.

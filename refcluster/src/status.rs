@@ -175,6 +175,12 @@ impl Status {
         Self::new(405, "MethodNotAllowed", message)
     }
 
+    /// Adds a cause that is about no field.
+    pub(crate) fn because(mut self, reason: &str, message: &str) -> Self {
+        self.details["causes"] = json!([{"reason": reason, "message": message}]);
+        self
+    }
+
     pub(crate) fn retry_after(mut self, secs: u64) -> Self {
         self.retry_after_secs = Some(secs);
         self.details["retryAfterSeconds"] = secs.into();

@@ -36,6 +36,7 @@ pub(crate) struct World {
     pub(crate) kubelets: Kubelets,
     pub(crate) dns: Dns,
     pub(crate) set_memory: controllers::SetMemory,
+    pub(crate) event_memory: controllers::EventMemory,
     me: Weak<Mutex<World>>,
     closing: watch::Receiver<()>,
 }
@@ -67,6 +68,7 @@ impl Shared {
                 kubelets: Kubelets::new(seed, options.nodes, options.ip_families),
                 dns: Dns::new(seed, &options),
                 set_memory: controllers::SetMemory::default(),
+                event_memory: controllers::EventMemory::default(),
                 me: me.clone(),
                 closing,
                 release,

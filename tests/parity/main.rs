@@ -2,8 +2,8 @@
 //! things in the same order.
 //!
 //! A real cluster is the one in `$KUBECONFIG`, and each of those that left a record in `tests/histories/`, so that the
-//! model is held to real clusters on every build. Each is compared with a model that has as many nodes and DNS backends
-//! and such storage:
+//! model is held to real clusters on every build. Each is compared with a model of its release that has as many nodes
+//! and DNS backends and such storage:
 //!
 //! - `<cluster>::verdict::<id>`: the same verdict on that requirement, and where it is none, for the same kind of reason;
 //! - `<cluster>::trace::<scenario>`: the same trace of pods (`steadfast::history::trace`);

@@ -153,7 +153,7 @@ impl Side {
     }
 }
 
-/// A model with what the record says of the real cluster: its nodes, its DNS backends, how its storage binds.
+/// A model with what the record says of the real cluster: its release, its nodes, its DNS backends, how its storage binds.
 fn like(real: &Side) -> Model {
     let facts = &real.header.cluster;
     let dns_backends =
@@ -163,7 +163,8 @@ fn like(real: &Side) -> Model {
         Some(_) if real.histories.iter().any(waits_for_first_consumer) => Storage::WaitForFirstConsumer,
         Some(_) => Storage::Immediate,
     };
-    Model { seed: real.header.seed, nodes: facts.nodes.len(), dns_backends, storage, ..Model::default() }
+    let (seed, nodes, version) = (real.header.seed, facts.nodes.len(), facts.server_version.clone());
+    Model { seed, nodes, dns_backends, storage, version, ..Model::default() }
 }
 
 fn waits_for_first_consumer(history: &History) -> bool {

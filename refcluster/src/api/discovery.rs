@@ -2,8 +2,10 @@
 
 use super::openapi;
 use super::response::{self, Response};
+use super::versions;
 use crate::fault::Fault;
 use crate::kind::Kind;
+use crate::release::{Gate, Release};
 use crate::status::Status;
 use crate::world::Shared;
 use serde_json::{Value, json};
@@ -27,10 +29,12 @@ pub(super) fn document(shared: &Shared, path: &str) -> Result<Response, Status> 
         }
         ["openapi", "v3"] => openapi::index(),
         ["openapi", "v3", "api", "v1"] => openapi::paths("", "v1"),
-        ["openapi", "v3", "apis", group, version] if served(group, version) => openapi::paths(group, version),
+        ["openapi", "v3", "apis", group, version] if served(shared, group, version) => {
+            openapi::paths(group, version)
+        }
         ["api", "v1"] => resources(shared, "", "v1"),
         ["apis", "authorization.k8s.io", "v1"] => reviews(),
-        ["apis", group, version] if served(group, version) => resources(shared, group, version),
+        ["apis", group, version] if served(shared, group, version) => resources(shared, group, version),
         _ => return Err(Status::no_such_path()),
     };
     Ok(response::json(200, &body))
@@ -45,16 +49,22 @@ fn version(version: &str) -> Value {
     })
 }
 
-fn served(group: &str, version: &str) -> bool {
-    Kind::ALL.iter().any(|kind| kind.info().group == group && kind.info().version == version)
+fn served(shared: &Shared, group: &str, version: &str) -> bool {
+    let world = shared.lock();
+    let mut kinds = Kind::ALL.iter().filter(|kind| kind.info().group == group);
+    kinds.any(|kind| versions::served(&world.release, *kind).contains(&version))
 }
 
 fn groups(shared: &Shared) -> Vec<Value> {
-    let mut names: Vec<_> =
-        Kind::ALL.iter().map(|kind| kind.info().group).filter(|group| !group.is_empty()).collect();
-    names.push("authorization.k8s.io");
-    names.dedup();
-    let mut groups: Vec<_> = names.into_iter().map(|name| group(name, &["v1"])).collect();
+    let mut names: Vec<(&str, Vec<&str>)> = Vec::new();
+    for kind in Kind::ALL.iter().filter(|kind| !kind.info().group.is_empty()) {
+        let (name, versions) = (kind.info().group, versions::served(&shared.lock().release, *kind));
+        if !names.iter().any(|(present, _)| *present == name) {
+            names.push((name, versions));
+        }
+    }
+    names.push(("authorization.k8s.io", vec!["v1"]));
+    let mut groups: Vec<_> = names.into_iter().map(|(name, versions)| group(name, &versions)).collect();
     if shared.lock().tells(Fault::AppsBetaStillListed) {
         groups[0] = group("apps", &["v1", "v1beta1"]);
     }
@@ -69,7 +79,10 @@ fn group(name: &str, versions: &[&str]) -> Value {
 
 fn resources(shared: &Shared, group: &str, version: &str) -> Value {
     let mut listed = Vec::new();
-    for kind in Kind::ALL.iter().filter(|kind| kind.info().group == group) {
+    let release = shared.lock().release.clone();
+    let here =
+        |kind: &&Kind| kind.info().group == group && versions::served(&release, **kind).contains(&version);
+    for kind in Kind::ALL.iter().filter(here) {
         let info = kind.info();
         let verbs =
             json!(["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]);
@@ -91,14 +104,17 @@ fn resources(shared: &Shared, group: &str, version: &str) -> Value {
             {
                 continue;
             }
-            listed.push(subresource_entry(*kind, subresource));
+            if *subresource == "resize" && !release.has(Gate::ResizeInPlace) {
+                continue;
+            }
+            listed.push(subresource_entry(*kind, subresource, &release));
         }
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed})
 }
 
-fn subresource_entry(kind: Kind, subresource: &str) -> Value {
+fn subresource_entry(kind: Kind, subresource: &str, release: &Release) -> Value {
     let info = kind.info();
     let verbs = match subresource {
         "exec" | "portforward" => json!(["create", "get"]),
@@ -109,6 +125,11 @@ fn subresource_entry(kind: Kind, subresource: &str) -> Value {
     };
     let name = format!("{}/{subresource}", info.plural);
     let mut entry = json!({"name": name, "singularName": "", "namespaced": info.namespaced, "kind": info.name, "verbs": verbs});
+    if subresource == "eviction" {
+        entry["group"] = "policy".into();
+        entry["version"] = if release.since(22) { "v1" } else { "v1beta1" }.into();
+        entry["kind"] = "Eviction".into();
+    }
     if subresource == "scale" {
         entry["group"] = "autoscaling".into();
         entry["version"] = "v1".into();

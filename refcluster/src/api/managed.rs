@@ -161,7 +161,7 @@ pub(super) fn write_owners(
         let unchanged = before.get(id) == Some(set);
         let time = old_time(id).filter(|_| unchanged).unwrap_or_else(|| clock.timestamp().into());
         let mut entry = json!({
-            "manager": id.0, "operation": id.1, "apiVersion": target.kind.api_version(), "time": time,
+            "manager": id.0, "operation": id.1, "apiVersion": target.api_version(), "time": time,
             "fieldsType": "FieldsV1", "fieldsV1": write_set(set),
         });
         if !id.2.is_empty() {

@@ -6,6 +6,7 @@
 mod access;
 mod discovery;
 mod disturb;
+mod evict;
 mod managed;
 mod openapi;
 mod patch;
@@ -16,9 +17,11 @@ mod response;
 mod scale;
 mod stream;
 mod table;
+mod versions;
 mod watch;
 mod write;
 
+use crate::release::Gate;
 use crate::status::Status;
 use crate::world::Shared;
 use disturb::Disturbance;
@@ -69,6 +72,12 @@ async fn route(shared: &Shared, mut request: Request) -> Result<Response, Status
 }
 
 async fn object(shared: &Shared, target: Target, request: &mut Request) -> Result<Response, Status> {
+    if !versions::served(&shared.lock().release, target.kind).contains(&target.version.as_str()) {
+        return Err(Status::no_such_path());
+    }
+    if target.subresource == "resize" && !shared.lock().release.has(Gate::ResizeInPlace) {
+        return Err(Status::no_such_path());
+    }
     let verb = request.method.as_str().to_owned();
     match (verb.as_str(), target.subresource.as_str()) {
         (_, "exec") => stream::exec(shared, &target, request),
@@ -80,7 +89,7 @@ async fn object(shared: &Shared, target: Target, request: &mut Request) -> Resul
         }
         ("GET", _) if target.name.is_none() => read::list(shared, &target, request),
         ("GET", _) => read::get(shared, &target, request),
-        ("POST", "eviction") => write::evict(shared, &target, request),
+        ("POST", "eviction") => evict::evict(shared, &target, request),
         ("POST", "binding") => write::bind(shared, &target, request),
         ("POST", "") if target.name.is_none() => write::create(shared, &target, request),
         ("PUT", "finalize") => write::finalize(shared, &target, request),

@@ -3,6 +3,7 @@
 use super::request::{Request, Target};
 use super::response::{self, Response};
 use super::table::Table;
+use super::versions;
 use crate::selector::Selector;
 use crate::status::Status;
 use crate::store::Key;
@@ -17,7 +18,7 @@ pub(super) fn get(shared: &Shared, target: &Target, request: &Request) -> Result
     let object = world.get(&key).ok_or_else(|| Status::not_found(key.kind, &key.name))?;
     Ok(match table {
         Some(mut table) => response::json(200, &table.of_one(&object)),
-        None => response::json(200, &object),
+        None => response::json(200, &versions::outgoing(&world.release, target, &object)),
     })
 }
 
@@ -42,10 +43,13 @@ pub(super) fn list(shared: &Shared, target: &Target, request: &Request) -> Resul
     let items: Vec<&Value> = page.iter().map(|(_, object)| &***object).collect();
     let body = match table {
         Some(mut table) => table.of(metadata, &items),
-        None => json!({
-            "kind": format!("{}List", target.kind.info().name), "apiVersion": target.kind.api_version(),
-            "metadata": metadata, "items": items,
-        }),
+        None => {
+            let outgoing = |object: &&Value| versions::outgoing(&world.release, target, object).into_owned();
+            json!({
+                "kind": format!("{}List", target.kind.info().name), "apiVersion": target.api_version(),
+                "metadata": metadata, "items": items.iter().map(outgoing).collect::<Vec<_>>(),
+            })
+        }
     };
     Ok(response::json(200, &body))
 }

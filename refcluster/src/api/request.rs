@@ -34,6 +34,7 @@ pub(super) enum Route {
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) kind: Kind,
+    pub(super) version: String,
     pub(super) namespace: String,
     pub(super) name: Option<String>,
     pub(super) subresource: String,
@@ -46,8 +47,20 @@ impl Target {
         Key::new(self.kind, namespace, self.name.as_deref().unwrap_or_default())
     }
 
+    /// Group and version as the request names them.
+    pub(super) fn api_version(&self) -> String {
+        match self.kind.info().group {
+            "" => self.version.clone(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+
     pub(super) fn part(&self) -> Part {
-        if self.subresource == "status" { Part::Status } else { Part::Main }
+        match self.subresource.as_str() {
+            "status" => Part::Status,
+            "resize" => Part::Resize,
+            _ => Part::Main,
+        }
     }
 }
 
@@ -143,7 +156,7 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Result<Target, Status> {
         [plural, tail @ ..] => ("", *plural, tail),
         [] => return Err(Status::no_such_path()),
     };
-    let kind = Kind::served(group, version, plural).ok_or_else(Status::no_such_path)?;
+    let kind = Kind::called(group, plural).ok_or_else(Status::no_such_path)?;
     let subresource = tail.get(1).copied().unwrap_or_default();
     if !subresource.is_empty() && !kind.info().subresources.contains(&subresource) {
         let message = format!("the model does not serve {plural}/{subresource}");
@@ -155,6 +168,7 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Result<Target, Status> {
     }
     Ok(Target {
         kind,
+        version: version.to_owned(),
         namespace: namespace.to_owned(),
         name: tail.first().map(|name| (*name).to_owned()),
         subresource: subresource.to_owned(),

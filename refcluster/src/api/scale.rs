@@ -34,6 +34,10 @@ pub(super) fn handle(shared: &Shared, target: &Target, request: &Request) -> Res
         let cause = Cause::invalid("spec.replicas", &json!(replicas), detail);
         return Err(Status::invalid_scale(&key.name, cause));
     }
+    let changes = key.kind == Kind::StatefulSet && current["spec"]["replicas"] != replicas;
+    if changes && world.tells(Fault::ScaleIgnored) {
+        return Ok(shown(&mut world, key.kind, scale_of(&object)));
+    }
     let mut changed = (*object).clone();
     changed["metadata"]["resourceVersion"] = wanted["metadata"]["resourceVersion"].clone();
     changed["spec"]["replicas"] = replicas.into();

@@ -3,7 +3,8 @@
 use super::patch::{self, PatchKind};
 use super::request::{Request, Target};
 use super::response::{self, Response};
-use super::{managed, read};
+use super::{managed, read, versions};
+use crate::fault::Fault;
 use crate::json::{self, has, map};
 use crate::kind::Kind;
 use crate::registry::{DeleteOptions, Deleted};
@@ -17,15 +18,20 @@ pub(super) fn create(shared: &Shared, target: &Target, request: &Request) -> Res
     let (mut object, dry_run) = (request.json()?, request.dry_run()?);
     let mut world = shared.lock();
     managed::track_update(&world.clock, &request.manager(), target, &json!({}), &mut object);
+    versions::incoming(target, &mut object);
     let created = world.create(target.kind, &target.namespace, object, dry_run)?;
-    Ok(response::json(201, &created))
+    Ok(answer(&world, 201, target, &created))
+}
+
+fn answer(world: &World, code: u16, target: &Target, object: &Value) -> Response {
+    response::json(code, &versions::outgoing(&world.release, target, object))
 }
 
 pub(super) fn update(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
     let (object, dry_run) = (request.json()?, request.dry_run()?);
     let mut world = shared.lock();
     let stored = replace(&mut world, target, request, object, dry_run)?;
-    Ok(response::json(200, &stored))
+    Ok(answer(&world, 200, target, &stored))
 }
 
 pub(super) fn patch(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
@@ -37,9 +43,9 @@ pub(super) fn patch(shared: &Shared, target: &Target, request: &Request) -> Resu
     }
     let key = target.key();
     let old = world.get(&key).ok_or_else(|| Status::not_found(key.kind, &key.name))?;
-    let patched = patch::patched(kind, &old, &body)?;
+    let patched = patch::patched(kind, &versions::outgoing(&world.release, target, &old), &body)?;
     let stored = replace(&mut world, target, request, patched, dry_run)?;
-    Ok(response::json(200, &stored))
+    Ok(answer(&world, 200, target, &stored))
 }
 
 fn replace(
@@ -51,6 +57,7 @@ fn replace(
 ) -> Result<Arc<Value>, Status> {
     let key = target.key();
     let old = world.get(&key).ok_or_else(|| Status::not_found(key.kind, &key.name))?;
+    versions::incoming(target, &mut object);
     managed::track_update(&world.clock, &request.manager(), target, &old, &mut object);
     world.replace(&key, object, target.part(), dry_run)
 }
@@ -71,21 +78,22 @@ fn apply(
     }
     let old = world.get(&key);
     let live = old.clone().unwrap_or_else(|| Arc::new(json!({"metadata": {"name": key.name}})));
-    let merged = patch::apply(&world.clock, target, &live, &applied, manager, request.flag("force"))?;
+    let mut merged = patch::apply(&world.clock, target, &live, &applied, manager, request.flag("force"))?;
+    versions::incoming(target, &mut merged);
     if old.is_none() {
         let created = world.create(key.kind, &target.namespace, merged, dry_run)?;
-        return Ok(response::json(201, &created));
+        return Ok(answer(world, 201, target, &created));
     }
     let stored = world.replace(&key, merged, target.part(), dry_run)?;
-    Ok(response::json(200, &stored))
+    Ok(answer(world, 200, target, &stored))
 }
 
 pub(super) fn delete(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
     let (key, options) = (target.key(), delete_options(request)?);
-    let deleted = shared.lock().delete(&key, &options)?;
-    Ok(match deleted {
+    let mut world = shared.lock();
+    Ok(match world.delete(&key, &options)? {
         Deleted::Gone(object) if key.kind != Kind::Pod => response::json(200, &success(&key, &object)),
-        Deleted::Gone(object) | Deleted::Terminating(object) => response::json(200, &object),
+        Deleted::Gone(object) | Deleted::Terminating(object) => answer(&world, 200, target, &object),
     })
 }
 
@@ -96,31 +104,26 @@ pub(super) fn delete_collection(
 ) -> Result<Response, Status> {
     let (options, selector) = (delete_options(request)?, read::selector(request)?);
     let mut world = shared.lock();
-    let concerned: Vec<(Key, Arc<Value>)> = world
+    let mut concerned: Vec<(Key, Arc<Value>)> = world
         .store
         .list(target.kind, &target.namespace)
-        .filter(|(_, object)| selector.matches(object))
         .map(|(key, object)| (key.clone(), object.clone()))
         .collect();
+    let selective = concerned.iter().any(|(_, object)| !selector.matches(object));
+    let ignored = selective && target.kind == Kind::StatefulSet;
+    if !ignored || !world.tells(Fault::DeleteCollectionIgnoresSelector) {
+        concerned.retain(|(_, object)| selector.matches(object));
+    }
     for (key, _) in &concerned {
         world.delete(key, &options)?;
     }
     let items: Vec<_> = concerned.iter().map(|(_, object)| &**object).collect();
     let revision = world.store.revision().to_string();
     let body = json!({
-        "kind": format!("{}List", target.kind.info().name), "apiVersion": target.kind.api_version(),
+        "kind": format!("{}List", target.kind.info().name), "apiVersion": target.api_version(),
         "metadata": {"resourceVersion": revision}, "items": items,
     });
     Ok(response::json(200, &body))
-}
-
-/// Deletes a pod on behalf of an eviction. Disruption budgets are not modelled.
-pub(super) fn evict(shared: &Shared, target: &Target, request: &Request) -> Result<Response, Status> {
-    let options = DeleteOptions::parse(&request.json()?["deleteOptions"])?;
-    shared.lock().delete(&target.key(), &options)?;
-    let body =
-        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-    Ok(response::json(201, &body))
 }
 
 /// Assigns a pod to a node, as a scheduler does.

@@ -5,6 +5,7 @@
 use crate::fault::Fault;
 use crate::json::{self, list, map, text};
 use crate::kind::Kind;
+use crate::registry::DeleteOptions;
 use crate::selector::label_selector_matches;
 use crate::store::Key;
 use crate::world::World;
@@ -43,6 +44,7 @@ fn claim(
     if let Some(owner) = json::controller(&pod) {
         return match (text(owner, "/uid") == json::uid(set), matches) {
             (true, true) => Some(pod),
+            (true, false) if is_taken(world, set, &pod) => None,
             (true, false) if !json::terminating(set) => release(world, set, key, pod),
             _ => None,
         };
@@ -53,7 +55,26 @@ fn claim(
     if set["kind"] == "StatefulSet" && world.tells(Fault::OrphansNotAdopted) {
         return None;
     }
-    adopt(world, set, key)
+    if set["kind"] == "StatefulSet" && world.tells(Fault::OrphansReplaced) {
+        delete(world, key);
+        return None;
+    }
+    let adopted = adopt(world, set, key);
+    if set["kind"] == "StatefulSet" && world.tells(Fault::AdoptedPodsRestarted) {
+        delete(world, key);
+        return world.get(key);
+    }
+    adopted
+}
+
+/// Whether the set has taken a pod of others, which it does not let go of again.
+fn is_taken(world: &World, set: &Value, pod: &Value) -> bool {
+    world.set_memory.taken.get(json::uid(set)).is_some_and(|taken| taken == json::uid(pod))
+}
+
+fn delete(world: &mut World, key: &Key) {
+    // A pod that is gone already is as wanted.
+    let _ = world.delete(key, &DeleteOptions::default());
 }
 
 fn adopt(world: &mut World, set: &Value, key: &Key) -> Option<Arc<Value>> {

@@ -6,10 +6,12 @@ use super::{Outcome, pods};
 use crate::fault::Fault;
 use crate::json::{self, has, items, text};
 use crate::kind::Kind;
+use crate::release::Gate;
 use crate::selector::map_matches;
 use crate::store::Key;
 use crate::world::World;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const ENDPOINTS_PER_SLICE: usize = 100;
@@ -22,10 +24,7 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
         present.iter().for_each(|slice| drop(world.remove(slice)));
         return Ok(());
     };
-    let families: Vec<String> = items(&service, "/spec/ipFamilies")
-        .iter()
-        .filter_map(|family| family.as_str().map(str::to_owned))
-        .collect();
+    let families = families(world, &service);
     let mut wanted = Vec::new();
     for family in &families {
         let endpoints = endpoints(world, &service, family);
@@ -36,6 +35,20 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
         wanted.extend(chunks.into_iter().map(|chunk| (family.clone(), chunk)));
     }
     write(world, &service, present, wanted)
+}
+
+/// The families of a Service. Before 1.21 it has none of its own, and a headless one counts for both.
+fn families(world: &World, service: &Value) -> Vec<String> {
+    let named =
+        items(service, "/spec/ipFamilies").iter().filter_map(|family| family.as_str().map(str::to_owned));
+    let named: Vec<_> = named.collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let headless = service["spec"]["clusterIP"] == "None";
+    let both =
+        ["IPv4", "IPv6"].iter().filter(|family| headless || world.options.ip_families.names()[0] == **family);
+    both.map(|family| (*family).to_owned()).collect()
 }
 
 /// The slices of a Service that this controller wrote.
@@ -62,7 +75,20 @@ fn endpoints(world: &mut World, service: &Value, family: &str) -> Vec<Value> {
     let pods = selected_pods(world, service);
     let of_family = |address: &&str| address.contains(':') == (family == "IPv6");
     let mut endpoints = Vec::new();
+    let mut sets = BTreeSet::new();
     for pod in pods {
+        let owner = json::controller(&pod).filter(|owner| owner["kind"] == "StatefulSet");
+        sets.extend(owner.map(|owner| text(owner, "/name").to_owned()));
+        if sets.len() > 1 && world.tells(Fault::OneSetUnpublished) {
+            continue;
+        }
+        let gone = json::terminating(&pod) && !world.release.has(Gate::TerminatingEndpoints);
+        if gone
+            && service["spec"]["publishNotReadyAddresses"] != true
+            && !world.tells(Fault::TerminatingStaysReady)
+        {
+            continue;
+        }
         let older = text(&pod, "/metadata/creationTimestamp") < text(service, "/metadata/creationTimestamp");
         if older && world.tells(Fault::LateServiceIgnored) {
             continue;
@@ -102,6 +128,10 @@ fn endpoint(world: &mut World, service: &Value, pod: &Value, address: &str) -> V
             "kind": "Pod", "namespace": json::namespace(pod), "name": json::name(pod), "uid": uid,
         },
     });
+    let foreign = has(pod, "/spec/hostname") && !names_pods(service, pod);
+    if foreign && world.tells(Fault::OtherServiceNamesPods) {
+        endpoint["hostname"] = pod["spec"]["hostname"].clone();
+    }
     if names_pods(service, pod) && !world.tells(Fault::EndpointHostnameMissing) {
         endpoint["hostname"] = pod["spec"]["hostname"].clone();
     }

@@ -62,7 +62,8 @@ fn delete_dependents_first(world: &mut World, key: &Key, owner: &Value) -> Outco
             world.delete(&dependent, &DeleteOptions { propagation, ..DeleteOptions::default() })?;
         }
     }
-    if !waits {
+    let goes_first = waits && key.kind == Kind::StatefulSet && world.tells(Fault::ForegroundSetGoesFirst);
+    if !waits || goes_first {
         remove_finalizer(world, key, "foregroundDeletion");
     }
     Ok(())

@@ -5,23 +5,29 @@
 
 pub(crate) mod adoption;
 mod deployment;
+mod disruption;
 mod dns_watch;
 mod endpoint_slice;
 mod endpoints;
-pub(crate) mod events;
+mod events;
 mod garbage;
 mod namespace;
 mod node_lifecycle;
 pub(crate) mod pods;
 mod provisioner;
+mod quota;
 mod replica_set;
 mod routes;
 mod scheduler;
 mod service_account;
 mod statefulset;
+mod taints;
 mod volume_binder;
 mod volume_protection;
 
+pub(crate) use disruption::selects as budget_selects;
+pub(crate) use events::Memory as EventMemory;
+pub(crate) use node_lifecycle::disrupt;
 pub(crate) use routes::route;
 pub(crate) use statefulset::Memory as SetMemory;
 pub(crate) use statefulset::identity::parent_and_ordinal;
@@ -49,6 +55,9 @@ pub(crate) fn sync(world: &mut World, work: &Work) {
         Component::Scheduler => scheduler::sync(world, key),
         Component::Kubelet => kubelet::sync(world, key),
         Component::Dns => dns_watch::sync(world, key),
+        Component::Disruption => disruption::sync(world, key),
+        Component::Heartbeat => kubelet::beat(world, key),
+        Component::Quota => quota::sync(world, key),
         Component::NodeLifecycle => node_lifecycle::sync(world, key),
     };
     match outcome {

@@ -16,7 +16,10 @@ pub(crate) fn route(world: &mut World, change: &Change) {
     let key = &change.key;
     match key.kind {
         Kind::Pod => pod(world, change),
-        Kind::StatefulSet => world.queue.add(Component::StatefulSet, key),
+        Kind::StatefulSet => {
+            world.queue.add(Component::StatefulSet, key);
+            budgets(world, &key.namespace, |_| true);
+        }
         Kind::Deployment => world.queue.add(Component::Deployment, key),
         Kind::ReplicaSet => {
             world.queue.add(Component::ReplicaSet, key);
@@ -31,6 +34,8 @@ pub(crate) fn route(world: &mut World, change: &Change) {
         Kind::EndpointSlice => world.queue.add(Component::Dns, key),
         Kind::PersistentVolumeClaim => claim(world, change),
         Kind::PersistentVolume => volume(world, change),
+        Kind::PodDisruptionBudget => world.queue.add(Component::Disruption, key),
+        Kind::ResourceQuota => world.queue.add(Component::Quota, key),
         Kind::Namespace => {
             world.queue.add(Component::Namespace, key);
             world.queue.add(Component::ServiceAccount, key);
@@ -41,7 +46,26 @@ pub(crate) fn route(world: &mut World, change: &Change) {
         }
         _ => {}
     }
+    quotas(world, change);
     garbage(world, change);
+}
+
+fn budgets(world: &mut World, namespace: &str, concerns: impl Fn(&Value) -> bool) {
+    let budgets = world.store.list(Kind::PodDisruptionBudget, namespace);
+    let keys: Vec<Key> = budgets.filter(|(_, budget)| concerns(budget)).map(|(key, _)| key.clone()).collect();
+    keys.iter().for_each(|key| world.queue.add(Component::Disruption, key));
+}
+
+/// What an object that has ended counted for is free again.
+fn quotas(world: &mut World, change: &Change) {
+    let ended = change.action == Action::Deleted
+        || (change.key.kind == Kind::Pod && super::pods::is_terminal(&change.object));
+    if change.key.kind == Kind::ResourceQuota || !ended {
+        return;
+    }
+    let quotas = world.store.list(Kind::ResourceQuota, &change.key.namespace);
+    let keys: Vec<Key> = quotas.map(|(key, _)| key.clone()).collect();
+    keys.iter().for_each(|key| world.queue.add(Component::Quota, key));
 }
 
 fn pod(world: &mut World, change: &Change) {
@@ -54,6 +78,11 @@ fn pod(world: &mut World, change: &Change) {
     }
     pod_owners(world, change);
     pod_services(world, change);
+    if change.action == Action::Deleted {
+        pending_pods(world, "");
+    }
+    let states: Vec<_> = [Some(pod), change.previous.as_ref()].into_iter().flatten().cloned().collect();
+    budgets(world, &key.namespace, |budget| states.iter().any(|pod| super::budget_selects(budget, pod)));
     for volume in items(pod, "/spec/volumes") {
         let claim = text(volume, "/persistentVolumeClaim/claimName");
         if !claim.is_empty() {

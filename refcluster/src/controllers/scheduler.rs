@@ -1,9 +1,10 @@
 //! The scheduler: gives a pod a node on which it can run.
 //!
-//! Follows the filters of `pkg/scheduler/framework/plugins` as far as they are used here: unschedulable nodes,
-//! node selectors, required anti-affinity by host, scheduling gates, and volumes, which with
+//! Follows the filters of `pkg/scheduler/framework/plugins` as far as they are used here: unschedulable nodes, taints,
+//! node selectors, host ports, required anti-affinity by host, scheduling gates, and volumes, which with
 //! WaitForFirstConsumer are bound to the node that was chosen. Among the nodes with the fewest pods the seed chooses.
 
+use super::taints::{self, Tolerance};
 use super::{Outcome, volume_binder};
 use crate::json::{self, has, items, map, text, texts};
 use crate::kind::Kind;
@@ -11,7 +12,7 @@ use crate::kubelet::conditions::set_condition;
 use crate::selector::label_selector_matches;
 use crate::store::Key;
 use crate::world::World;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
         }
     };
     let Some(node) = choose_node(world, &pod, &claims) else {
-        let message = format!("0/{} nodes are available", world.store.list(Kind::Node, "").count());
+        let message = why_nowhere(world, &pod, &claims);
         unschedulable(world, key, "Unschedulable", &message);
         return Ok(());
     };
@@ -97,7 +98,7 @@ fn choose_node(world: &mut World, pod: &Value, claims: &Claims) -> Option<String
     let loads = loads(world, pod);
     let mut feasible: Vec<(usize, String)> = nodes
         .iter()
-        .filter(|node| fits(world, pod, node, claims))
+        .filter(|node| obstacle(world, pod, node, claims).is_none())
         .map(|node| (loads.get(json::name(node)).copied().unwrap_or(0), json::name(node).to_owned()))
         .collect();
     if let Some(chosen) = chosen.filter(|chosen| feasible.iter().any(|(_, node)| node == chosen)) {
@@ -110,17 +111,70 @@ fn choose_node(world: &mut World, pod: &Value, claims: &Claims) -> Option<String
     Some(best[index].1.clone())
 }
 
-fn fits(world: &World, pod: &Value, node: &Value, claims: &Claims) -> bool {
-    let labels = &node["metadata"]["labels"];
-    node["spec"]["unschedulable"] != true
-        && json::condition(node, "Ready") == "True"
-        && texts(pod, "/spec/nodeSelector").all(|(key, value)| labels[key] == value)
+/// Why a pod cannot be on a node, in the scheduler's words.
+fn obstacle(world: &World, pod: &Value, node: &Value, claims: &Claims) -> Option<String> {
+    let (name, labels) = (json::name(node), &node["metadata"]["labels"]);
+    let selected = texts(pod, "/spec/nodeSelector").all(|(key, value)| labels[key] == value)
         && node_affinity_holds(
             &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"],
             labels,
-        )
-        && claims.iter().all(|(_, claim)| volume_reaches(world, claim, labels))
-        && !anti_affinity_forbids(world, pod, json::name(node))
+        );
+    let cordon = json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
+    let cordoned =
+        node["spec"]["unschedulable"] == true && taints::tolerance(pod, &cordon) == Tolerance::None;
+    let mut why = Vec::new();
+    if cordoned {
+        why.push("node(s) were unschedulable".to_owned());
+    } else if let Some(taint) = taints::keeps_out(pod, node) {
+        let (key, value) = (text(taint, "/key"), text(taint, "/value"));
+        why.push(match world.release.since(24) {
+            true => format!("node(s) had untolerated taint {{{key}: {value}}}"),
+            false => format!("node(s) had taint {{{key}: {value}}}, that the pod didn't tolerate"),
+        });
+    }
+    if !selected {
+        let selector = if world.release.since(22) { "/selector" } else { "" };
+        why.push(format!("node(s) didn't match Pod's node affinity{selector}"));
+    }
+    let checks = [
+        (json::condition(node, "Ready") != "True", "node(s) were not ready"),
+        (
+            world.kubelets.takes_host_port(name, &host_ports(pod)),
+            "node(s) didn't have free ports for the requested pod ports",
+        ),
+        (
+            !claims.iter().all(|(_, claim)| volume_reaches(world, claim, labels)),
+            "node(s) had volume node affinity conflict",
+        ),
+        (anti_affinity_forbids(world, pod, name), "node(s) didn't match pod anti-affinity rules"),
+    ];
+    why.extend(checks.into_iter().filter(|(fails, _)| *fails).map(|(_, why)| why.to_owned()));
+    why.into_iter().next()
+}
+
+fn host_ports(pod: &Value) -> Vec<i64> {
+    let ports = items(pod, "/spec/containers").iter().flat_map(|container| items(container, "/ports"));
+    ports.filter_map(|port| port["hostPort"].as_i64()).collect()
+}
+
+/// Counts what stands in the way on the nodes: `0/3 nodes are available: 1 node(s) were unschedulable, ...`.
+fn why_nowhere(world: &World, pod: &Value, claims: &Claims) -> String {
+    let mut reasons = BTreeMap::new();
+    let mut nodes = 0;
+    for (_, node) in world.store.list(Kind::Node, "") {
+        nodes += 1;
+        let why = obstacle(world, pod, node, claims);
+        why.into_iter().for_each(|why| *reasons.entry(why).or_insert(0) += 1);
+    }
+    let mut reasons: Vec<_> = reasons.iter().map(|(why, count)| format!("{count} {why}")).collect();
+    reasons.sort();
+    let preemption = match world.release.since(24) {
+        true => format!(
+            " preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling."
+        ),
+        false => String::new(),
+    };
+    format!("0/{nodes} nodes are available: {}.{preemption}", reasons.join(", "))
 }
 
 fn volume_reaches(world: &World, claim: &Value, labels: &Value) -> bool {

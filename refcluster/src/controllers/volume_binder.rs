@@ -53,7 +53,13 @@ pub(super) fn selected_node(claim: &Value) -> Option<&str> {
 }
 
 /// A volume that is reserved for the claim, or a free one of its class that is large enough.
-fn matching_volume(world: &World, claim: &Value) -> Option<(Key, Arc<Value>)> {
+fn matching_volume(world: &mut World, claim: &Value) -> Option<(Key, Arc<Value>)> {
+    let found = free_volume(world, claim, false);
+    let other = free_volume(world, claim, true).filter(|_| found.is_none());
+    if other.is_some() && world.tells(Fault::ClassIgnoredInBinding) { other } else { found }
+}
+
+fn free_volume(world: &World, claim: &Value, any_class: bool) -> Option<(Key, Arc<Value>)> {
     let fits = |volume: &Value| {
         let reserved = &volume["spec"]["claimRef"];
         if reserved.is_object() {
@@ -62,7 +68,7 @@ fn matching_volume(world: &World, claim: &Value) -> Option<(Key, Arc<Value>)> {
                 && reserved["namespace"] == claim["metadata"]["namespace"]
                 && (uid.is_empty() || uid == json::uid(claim));
         }
-        text(volume, "/spec/storageClassName") == text(claim, "/spec/storageClassName")
+        (any_class || text(volume, "/spec/storageClassName") == text(claim, "/spec/storageClassName"))
             && !json::terminating(volume)
             && bytes(text(volume, "/spec/capacity/storage"))
                 >= bytes(text(claim, "/spec/resources/requests/storage"))

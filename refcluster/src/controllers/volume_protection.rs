@@ -3,6 +3,7 @@
 //! Follows `pkg/controller/volume/pvcprotection` and `.../pvprotection`.
 
 use super::{Outcome, garbage, pods};
+use crate::fault::Fault;
 use crate::json::{self, items, text};
 use crate::kind::Kind;
 use crate::store::Key;
@@ -15,7 +16,9 @@ pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
         Kind::PersistentVolumeClaim => (is_used(world, key), "kubernetes.io/pvc-protection"),
         _ => (text(&object, "/status/phase") == "Bound", "kubernetes.io/pv-protection"),
     };
-    if !in_use {
+    let is_claim = key.kind == Kind::PersistentVolumeClaim;
+    let ignored = in_use && is_claim && world.tells(Fault::ClaimProtectionIgnored);
+    if !in_use || ignored {
         garbage::remove_finalizer(world, key, finalizer);
     }
     Ok(())

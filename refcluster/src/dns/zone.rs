@@ -52,7 +52,12 @@ struct Found {
 
 fn find(world: &mut World, view: &View, labels: &[&str]) -> Option<Found> {
     let zone = world.dns.zone.clone();
-    match *labels {
+    let elsewhere = other_namespace(world, view, labels);
+    let mut moved = labels.to_vec();
+    if let (Some(other), [.., namespace, _]) = (&elsewhere, &mut moved[..]) {
+        *namespace = other;
+    }
+    match *moved {
         [] | ["svc"] | ["pod"] => Some(nothing()),
         ["dns-version"] => Some(nothing()),
         [namespace, "svc"] => view.keys().any(|key| key.namespace == namespace).then(nothing),
@@ -78,6 +83,15 @@ fn find(world: &mut World, view: &View, labels: &[&str]) -> Option<Found> {
     }
 }
 
+/// Another namespace that has a Service of the name that is asked for, if that is told instead.
+fn other_namespace(world: &mut World, view: &View, labels: &[&str]) -> Option<String> {
+    let [.., service, namespace, "svc"] = *labels else { return None };
+    let is_other =
+        |key: &&Key| key.kind == Kind::Service && key.name == service && key.namespace != namespace;
+    let other = view.keys().find(is_other)?.namespace.clone();
+    world.tells(Fault::DnsIgnoresNamespace).then_some(other)
+}
+
 fn nothing() -> Found {
     addresses(Vec::new())
 }
@@ -94,8 +108,8 @@ fn service_addresses(
     service: &str,
 ) -> Option<Vec<Endpoint>> {
     let object = view.get(&Key::new(Kind::Service, namespace, service))?;
-    let virtual_ip = text(object, "/spec/clusterIP");
-    if virtual_ip == "None" {
+    let virtual_ips = items(object, "/spec/clusterIPs").iter().filter_map(Value::as_str);
+    if text(object, "/spec/clusterIP") == "None" {
         let mut ready = ready_endpoints(world, view, namespace, service);
         if ready.len() > 1 && world.tells(Fault::HeadlessOneAddress) {
             ready.truncate(1);
@@ -106,8 +120,9 @@ fn service_addresses(
     if !is_api && world.tells(Fault::ServiceNameTellsPods) {
         return Some(ready_endpoints(world, view, namespace, service));
     }
-    let ports = items(object, "/spec/ports").iter().map(port).collect();
-    Some(vec![Endpoint { label: String::new(), address: virtual_ip.parse().ok()?, ports }])
+    let ports: Vec<_> = items(object, "/spec/ports").iter().map(port).collect();
+    let endpoint = |address: IpAddr| Endpoint { label: String::new(), address, ports: ports.clone() };
+    Some(virtual_ips.filter_map(|address| address.parse().ok()).map(endpoint).collect())
 }
 
 fn pod_address(
@@ -208,16 +223,19 @@ fn reverse(world: &mut World, view: &View, name: &str, kind: RecordType, address
     let zone = world.dns.zone.clone();
     let mut targets: Vec<String> = Vec::new();
     for (key, object) in view {
-        if key.kind == Kind::Service && text(object, "/spec/clusterIP").parse() == Ok(address) {
+        let mut own = items(object, "/spec/clusterIPs").iter().filter_map(Value::as_str);
+        if key.kind == Kind::Service && own.any(|own| own.parse() == Ok(address)) {
             targets.push(format!("{}.{}.svc.{zone}", key.name, key.namespace));
         }
         if key.kind == Kind::EndpointSlice {
             let service = json::label(object, "kubernetes.io/service-name").unwrap_or_default();
             let own = endpoints_of(object).into_iter().filter(|endpoint| endpoint.address == address);
             let named = own.filter(|endpoint| endpoint.label != dashed(address));
-            targets.extend(
-                named.map(|endpoint| format!("{}.{service}.{}.svc.{zone}", endpoint.label, key.namespace)),
-            );
+            for endpoint in named {
+                let lies = world.tells(Fault::PtrNamesDashed);
+                let label = if lies { dashed(address) } else { endpoint.label };
+                targets.push(format!("{label}.{service}.{}.svc.{zone}", key.namespace));
+            }
         }
     }
     if targets.is_empty() || world.tells(Fault::PtrMissing) {

@@ -1,4 +1,4 @@
-//! Addresses for pods, out of a node's range.
+//! Numbers for the addresses of pods, out of a node's range.
 //!
 //! Follows the `host-local` plugin of CNI: the next free address after the one given out last, so that an address
 //! that has become free is not given out again before all others were.
@@ -18,9 +18,9 @@ impl Addresses {
         Self { node, last: 1, used: BTreeSet::new() }
     }
 
-    /// The address of the node itself.
-    pub(super) fn host(&self) -> String {
-        format!("10.89.0.{}", self.node + 10)
+    /// The place of the node among the others.
+    pub(super) fn node(&self) -> usize {
+        self.node
     }
 
     /// Reserves the next free number; none when all are taken.
@@ -38,17 +38,13 @@ impl Addresses {
     }
 
     pub(super) fn release(&mut self, address: &str) {
-        if let Some(number) = address.rsplit('.').next().and_then(|number| number.parse().ok()) {
+        let number = match address.rsplit_once(':') {
+            Some((_, digits)) => u8::from_str_radix(digits, 16).ok(),
+            None => address.rsplit('.').next().and_then(|number| number.parse().ok()),
+        };
+        if let Some(number) = number {
             self.used.remove(&number);
         }
-    }
-
-    pub(super) fn ipv4(&self, number: u8) -> String {
-        format!("10.244.{}.{number}", self.node)
-    }
-
-    pub(super) fn ipv6(&self, number: u8) -> String {
-        format!("fd00:10:244:{}::{number:x}", self.node)
     }
 }
 
@@ -60,7 +56,7 @@ mod tests {
     fn a_freed_address_comes_back_last() {
         let mut addresses = Addresses::of_node(1);
         let first = addresses.reserve().unwrap();
-        addresses.release(&addresses.ipv4(first));
+        addresses.release(&format!("10.244.1.{first}"));
         let others: Vec<u8> = (0..252).map(|_| addresses.reserve().unwrap()).collect();
         assert!(!others.contains(&first));
         assert_eq!(addresses.reserve(), Some(first));

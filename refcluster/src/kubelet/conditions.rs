@@ -21,8 +21,10 @@ pub(crate) fn set_condition(
     let since = since.map_or_else(|| Value::from(now), |condition| condition["lastTransitionTime"].clone());
     let mut condition = json!({
         "type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": since,
-        "observedGeneration": generation,
     });
+    if !generation.is_null() {
+        condition["observedGeneration"] = generation;
+    }
     for (field, value) in [("reason", reason), ("message", message)] {
         if let Some(value) = value {
             condition[field] = value.into();

@@ -18,11 +18,12 @@ pub(super) fn variables(
     addresses: &[String],
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
+    let api = world.options.ip_families.of_service(1);
     let fixed = [
         ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         ("HOSTNAME", hostname),
         ("HOME", "/root"),
-        ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+        ("KUBERNETES_SERVICE_HOST", &*api),
         ("KUBERNETES_SERVICE_PORT", "443"),
     ];
     variables.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -47,6 +47,7 @@ async fn run(pod: &Pod, spec: &Value, container: &Arc<Container>, probe: &Value,
     sleep(Duration::from_millis(jitter)).await;
     let (mut successes, mut failures) = (0, 0);
     loop {
+        pod.wait_for_kubelet().await;
         if purpose == Purpose::Startup || is_started(pod, spec) {
             let good = attempt(pod, spec, container, probe).await;
             (successes, failures) = if good { (successes + 1, 0) } else { (0, failures + 1) };
@@ -128,7 +129,7 @@ async fn check(pod: &Pod, spec: &Value, container: &Arc<Container>, probe: &Valu
         return get(pod, address, port, text(probe, "/httpGet/path")).await;
     }
     if probe["tcpSocket"].is_object() {
-        return net::connect(&pod.shared, address, port(spec, &probe["tcpSocket"]["port"])).is_ok();
+        return net::connect(&pod.shared, &[], address, port(spec, &probe["tcpSocket"]["port"])).is_ok();
     }
     true
 }
@@ -142,7 +143,7 @@ fn port(spec: &Value, port: &Value) -> u16 {
 }
 
 async fn get(pod: &Pod, address: &str, port: u16, path: &str) -> bool {
-    let Ok(mut stream) = net::connect(&pod.shared, address, port) else { return false };
+    let Ok(mut stream) = net::connect(&pod.shared, &[], address, port) else { return false };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: kube-probe\r\n\r\n");
     let mut answer = Vec::new();
     // A server that breaks off has not answered, which the code below shows.

@@ -5,6 +5,7 @@
 use super::conditions::set_condition;
 use super::{Container, PodRuntime};
 use crate::json::{items, map, text};
+use crate::release::{Gate, Release};
 use crate::world::World;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug)]
 pub(super) struct ContainerState {
     pub(super) image: String,
+    pub(super) resources: Value,
     pub(super) id: String,
     /// `waiting`, `running` or `terminated`, as the API has it.
     pub(super) state: Value,
@@ -25,9 +27,10 @@ pub(super) struct ContainerState {
 }
 
 impl ContainerState {
-    pub(super) fn waiting(image: &str, reason: &str) -> Self {
+    pub(super) fn waiting(spec: &Value, reason: &str) -> Self {
         Self {
-            image: image.to_owned(),
+            image: text(spec, "/image").to_owned(),
+            resources: spec["resources"].clone(),
             id: String::new(),
             state: json!({"waiting": {"reason": reason}}),
             last_state: json!({}),
@@ -39,11 +42,17 @@ impl ContainerState {
         }
     }
 
-    fn to_json(&self, name: &str) -> Value {
+    fn to_json(&self, name: &str, release: &Release) -> Value {
         let mut status = json!({
             "name": name, "image": self.image, "imageID": "", "state": self.state, "lastState": self.last_state,
             "ready": self.ready, "started": self.started, "restartCount": self.restarts,
         });
+        if release.has(Gate::ResizeInPlace) && self.running.is_some() {
+            status["resources"] = self.resources.clone();
+            if self.resources["requests"].is_object() {
+                status["allocatedResources"] = self.resources["requests"].clone();
+            }
+        }
         if !self.id.is_empty() {
             status["containerID"] = format!("containerd://{}", self.id).into();
             status["imageID"] = format!("sha256:{:064x}", crate::rng::hash(&self.image)).into();
@@ -74,30 +83,46 @@ impl World {
     /// Writes the status of a pod, if it is still the same pod.
     pub(super) fn publish(&mut self, uid: &str) {
         let Some(runtime) = self.kubelets.pods.get(uid) else { return };
+        if self.kubelets.outages.contains_key(&runtime.node) {
+            return;
+        }
         let key = runtime.key.clone();
         let Some(pod) = self.get(&key).filter(|pod| crate::json::uid(pod) == uid) else { return };
-        let host = self.kubelets.addresses[&runtime.node].host();
+        let host = self.kubelets.ip_families.of_node(self.kubelets.addresses[&runtime.node].node());
         let mut changed = (*pod).clone();
         let now = self.clock.timestamp();
-        write_status(runtime, &mut changed, &host, &now);
+        write_status(runtime, &mut changed, &host, &now, &self.release);
         self.modify(&key, |stored| stored["status"] = changed["status"].take());
     }
 }
 
-fn write_status(runtime: &PodRuntime, pod: &mut Value, host: &str, now: &str) {
+fn write_status(runtime: &PodRuntime, pod: &mut Value, host: &str, now: &str, release: &Release) {
     let generation = pod["metadata"]["generation"].clone();
     let statuses = |pointer: &str| -> Vec<Value> {
         let names = items(pod, pointer).iter().map(|container| text(container, "/name"));
-        names.filter_map(|name| Some(runtime.containers.get(name)?.to_json(name))).collect()
+        names.filter_map(|name| Some(runtime.containers.get(name)?.to_json(name, release))).collect()
     };
     let (containers, inits) = (statuses("/spec/containers"), statuses("/spec/initContainers"));
     let phase = phase(runtime, pod);
+    let phase = if crate::controllers::pods::is_terminal(pod) {
+        text(pod, "/status/phase").to_owned()
+    } else {
+        phase.to_owned()
+    };
     let status = map(pod, "status");
-    status["phase"] = phase.into();
+    status["phase"] = phase.clone().into();
     status["hostIP"] = host.into();
-    status["hostIPs"] = json!([{"ip": host}]);
+    if release.since(29) {
+        status["hostIPs"] = json!([{"ip": host}]);
+    }
     status["startTime"] = runtime.started_at.clone().into();
-    status["observedGeneration"] = generation;
+    if !generation.is_null() {
+        status["observedGeneration"] = generation;
+    }
+    if let Some((reason, message)) = runtime.ended.filter(|_| matches!(&*phase, "Failed" | "Succeeded")) {
+        status["reason"] = reason.into();
+        status["message"] = message.into();
+    }
     if let Some((reason, message)) = &runtime.rejected {
         status["reason"] = (*reason).into();
         status["message"] = message.clone().into();
@@ -111,15 +136,17 @@ fn write_status(runtime: &PodRuntime, pod: &mut Value, host: &str, now: &str) {
         status["podIP"] = address.clone().into();
         status["podIPs"] = runtime.addresses.iter().map(|address| json!({"ip": address})).collect();
     }
-    write_conditions(runtime, pod, phase, now);
+    write_conditions(runtime, pod, &phase, now, release);
 }
 
-fn write_conditions(runtime: &PodRuntime, pod: &mut Value, phase: &str, now: &str) {
+fn write_conditions(runtime: &PodRuntime, pod: &mut Value, phase: &str, now: &str, release: &Release) {
     let unready = unready_containers(runtime, pod);
     let over = matches!(phase, "Succeeded" | "Failed");
     let sandbox = !runtime.addresses.is_empty() && !over;
     let truth = |value: bool| if value { "True" } else { "False" };
-    set_condition(pod, "PodReadyToStartContainers", truth(sandbox), None, None, now);
+    if release.has(Gate::SandboxCondition) {
+        set_condition(pod, "PodReadyToStartContainers", truth(sandbox), None, None, now);
+    }
     let incomplete = (!runtime.initialized).then_some("ContainersNotInitialized");
     set_condition(pod, "Initialized", truth(runtime.initialized), incomplete, None, now);
     let ready = unready.is_empty() && phase == "Running";

@@ -43,15 +43,14 @@ pub(super) async fn stop_containers(pod: &Pod, orders: watch::Receiver<Order>) {
             .into_iter()
             .flat_map(|pointer| items(&pod.object, pointer))
             .find(|spec| spec["name"] == **name);
-        stop_container(spec.cloned().unwrap_or_default(), container.clone(), orders.clone())
+        stop_container(pod, spec.cloned().unwrap_or_default(), container.clone(), orders.clone())
     });
     join_all(stopping).await;
 }
 
-async fn stop_container(spec: Value, container: Arc<Container>, orders: watch::Receiver<Order>) {
-    let started = Instant::now();
+async fn stop_container(pod: &Pod, spec: Value, container: Arc<Container>, orders: watch::Receiver<Order>) {
     let gentle = async {
-        run_hook(&spec, &container).await;
+        run_hook(pod, &spec, &container).await;
         signal(&container, SIGTERM);
         std::future::pending::<()>().await;
     };
@@ -59,7 +58,7 @@ async fn stop_container(spec: Value, container: Arc<Container>, orders: watch::R
         biased;
         () = container.processes.stopped() => {}
         () = gentle => {}
-        () = grace_over(started, orders) => {
+        () = grace_over(pod, orders) => {
             // A hook that took all the time there was leaves a little for the container itself.
             if !container.was_told_to_stop() {
                 signal(&container, SIGTERM);
@@ -76,22 +75,33 @@ async fn stop_container(spec: Value, container: Arc<Container>, orders: watch::R
 }
 
 /// Waits until the grace is over, which a second deletion may have shortened.
-async fn grace_over(started: Instant, mut orders: watch::Receiver<Order>) {
+async fn grace_over(pod: &Pod, mut orders: watch::Receiver<Order>) {
+    let started = Instant::now();
+    let hasty = pod.shared.lock().faults.has(Fault::KilledBeforeGraceEnds);
     loop {
-        let Order::Stop { grace_secs } = *orders.borrow_and_update() else { return };
+        let (Order::Stop { grace_secs } | Order::Finish { grace_secs }) = *orders.borrow_and_update() else {
+            return;
+        };
+        let grace = Duration::from_secs(grace_secs) / if hasty { 2 } else { 1 };
         tokio::select! {
             biased;
-            () = sleep_until(started + Duration::from_secs(grace_secs)) => return,
+            () = sleep_until(started + grace) => break,
             changed = orders.changed() => if changed.is_err() {
-                sleep_until(started + Duration::from_secs(grace_secs)).await;
-                return;
+                sleep_until(started + grace).await;
+                break;
             },
         }
     }
+    if hasty {
+        pod.shared.lock().tells(Fault::KilledBeforeGraceEnds);
+    }
 }
 
-async fn run_hook(spec: &Value, container: &Arc<Container>) {
+async fn run_hook(pod: &Pod, spec: &Value, container: &Arc<Container>) {
     let hook = &spec["lifecycle"]["preStop"];
+    if hook.is_object() && pod.shared.lock().tells(Fault::PreStopSkipped) {
+        return;
+    }
     let command: Vec<String> =
         items(hook, "/exec/command").iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
     if !command.is_empty() {

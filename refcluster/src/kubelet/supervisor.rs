@@ -16,10 +16,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+/// After which time the kubelet looks again at a pod whose container waits to start again.
+const LOOKS_AGAIN_MILLIS: std::ops::Range<u64> = 11_000..13_500;
 /// A container that has run for so long starts again without delay.
 const BACKOFF_RESET: Duration = Duration::from_secs(600);
 
@@ -52,13 +54,13 @@ async fn supervise(pod: &Pod, spec: &Value, volumes: &PodVolumes) {
         let Some((container, arguments)) = create(pod, spec, volumes) else { return };
         let started = Instant::now();
         let code = run_once(pod, spec, &container, arguments).await;
+        pod.wait_for_kubelet().await;
         if !restarts(pod, spec, code) {
             return;
         }
         backoff = next_backoff(backoff, started.elapsed());
         if backoff > FIRST_BACKOFF {
-            wait_in_backoff(pod, spec).await;
-            sleep(backoff / 2).await;
+            wait_in_backoff(pod, spec, backoff / 2).await;
         } else {
             pause(pod, 200..900).await;
         }
@@ -92,11 +94,34 @@ fn restarts(pod: &Pod, spec: &Value, code: i32) -> bool {
     wanted && !is_stopping(pod)
 }
 
-async fn wait_in_backoff(pod: &Pod, spec: &Value) {
-    pod.shared.lock().change_container(&pod.id.uid, text(spec, "/name"), |state| {
+/// Waits before a container starts again. That it waits is seen when the kubelet next looks at the pod, some twelve seconds
+/// later; until then the container is told as terminated.
+async fn wait_in_backoff(pod: &Pod, spec: &Value, delay: Duration) {
+    let (name, id) = (text(spec, "/name"), &pod.id);
+    let until = Instant::now() + delay;
+    let full_name = format!("{}_{}({})", id.name, id.namespace, id.uid);
+    {
+        let mut world = pod.shared.lock();
+        let message = match world.release.since(27) {
+            true => format!("Back-off restarting failed container {name} in pod {full_name}"),
+            false => "Back-off restarting failed container".to_owned(),
+        };
+        world.event("kubelet", &pod.object, "Warning", "BackOff", &message);
+    }
+    pause(pod, LOOKS_AGAIN_MILLIS).await;
+    let message = format!("back-off {} restarting failed container={name} pod={full_name}", in_go(delay));
+    pod.shared.lock().change_container(&id.uid, name, |state| {
         state.last_state = state.state.clone();
-        state.state = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        state.state = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
     });
+    sleep_until(until).await;
+    pause(pod, 200..400).await;
+}
+
+/// A duration as Go writes it: `10s`, `1m20s`, `5m0s`.
+fn in_go(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    if secs < 60 { format!("{secs}s") } else { format!("{}m{}s", secs / 60, secs % 60) }
 }
 
 /// Waits for the image. One that cannot be pulled is tried again and again.

@@ -8,6 +8,8 @@ use crate::json::{self, text};
 use crate::world::World;
 use serde_json::Value;
 
+const LONGEST_HOSTNAME: usize = 64;
+
 /// The hostname that the containers of a pod see. `container` is the container's own id.
 pub(super) fn hostname(world: &mut World, pod: &Value, container: &str, init: bool) -> String {
     if world.tells(Fault::HostnameIsContainerId) || (init && world.tells(Fault::InitHostnameIsContainerId)) {
@@ -16,8 +18,37 @@ pub(super) fn hostname(world: &mut World, pod: &Value, container: &str, init: bo
     if world.tells(Fault::HostnameIsNodeName) {
         return text(pod, "/spec/nodeName").to_owned();
     }
+    let own = short_hostname(pod);
+    if pod["spec"]["setHostnameAsFQDN"] == true && !world.tells(Fault::FqdnHostnameIgnored) {
+        let full = full_hostname(world, pod).unwrap_or(own);
+        return full.chars().take(LONGEST_HOSTNAME).collect();
+    }
+    own
+}
+
+fn short_hostname(pod: &Value) -> String {
     let own = text(pod, "/spec/hostname");
     if own.is_empty() { json::name(pod).to_owned() } else { own.to_owned() }
+}
+
+/// The name that a pod has in the DNS, if it has one.
+fn full_hostname(world: &World, pod: &Value) -> Option<String> {
+    let subdomain = text(pod, "/spec/subdomain");
+    let (own, namespace, zone) = (short_hostname(pod), json::namespace(pod), &world.dns.zone);
+    (!subdomain.is_empty()).then(|| format!("{own}.{subdomain}.{namespace}.svc.{zone}"))
+}
+
+/// Why a pod cannot have its full name as hostname, if it wants it: Linux takes 64 characters.
+pub(super) fn too_long_hostname(world: &mut World, pod: &Value) -> Option<String> {
+    let wants = pod["spec"]["setHostnameAsFQDN"] == true && !world.faults.has(Fault::FqdnHostnameIgnored);
+    let full = full_hostname(world, pod).filter(|full| wants && full.len() > LONGEST_HOSTNAME)?;
+    if world.tells(Fault::FqdnHostnameCutShort) {
+        return None;
+    }
+    let length = full.len();
+    Some(format!(
+        "failed to construct FQDN from pod hostname and cluster domain, FQDN {full} is too long ({LONGEST_HOSTNAME} characters is the max, {length} characters requested)"
+    ))
 }
 
 /// Writes the files.
@@ -38,13 +69,15 @@ fn hosts(world: &mut World, pod: &Value, hostname: &str, addresses: &[String]) -
     if !subdomain.is_empty() && world.tells(Fault::HostsFileOtherZone) {
         zone = "other.invalid".to_owned();
     }
+    let hostname =
+        if pod["spec"]["setHostnameAsFQDN"] == true { short_hostname(pod) } else { hostname.to_owned() };
     let full = format!("{hostname}.{subdomain}.{namespace}.svc.{zone}");
     let known = format!("hosts/{namespace}/{}", json::name(pod));
     for address in addresses {
         let first = world.network.first_address(&known, address);
         let stale = first != *address && !address.contains(':') && world.tells(Fault::HostsFileStale);
         let address = if stale { &first } else { address };
-        let names = if subdomain.is_empty() { hostname.to_owned() } else { format!("{full}\t{hostname}") };
+        let names = if subdomain.is_empty() { hostname.clone() } else { format!("{full}\t{hostname}") };
         text.push_str(&format!("{address}\t{names}\n"));
     }
     text
@@ -63,5 +96,6 @@ fn resolv_conf(world: &mut World, pod: &Value) -> String {
     if world.tells(Fault::SearchPathMissing) {
         search = zone;
     }
-    format!("search {search}\nnameserver 10.96.0.10\noptions ndots:5\n")
+    let server = world.options.ip_families.of_service(10);
+    format!("search {search}\nnameserver {server}\noptions ndots:5\n")
 }

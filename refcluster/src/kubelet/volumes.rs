@@ -90,6 +90,11 @@ fn claimed(world: &mut World, pod: &Value, claim: &str) -> Option<Arc<Volume>> {
         return None;
     }
     let mut id = volume_id(&volume);
+    let node = text(pod, "/spec/nodeName");
+    let first = world.kubelets.first_nodes.entry(id.clone()).or_insert_with(|| node.to_owned()).clone();
+    if first != node && world.tells(Fault::VolumeDoesNotFollow) {
+        return None;
+    }
     let again = !world.kubelets.mounted_before.insert(id.clone());
     if again {
         let other = world.kubelets.mounted_before.iter().find(|other| **other != id).cloned();

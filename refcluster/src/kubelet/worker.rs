@@ -4,10 +4,9 @@
 
 use super::status::ContainerState;
 use super::volumes::{self, PodVolumes};
-use super::{Order, PodId, PodRuntime, stop, supervisor};
+use super::{Order, PodId, PodRuntime, stop, supervisor, system_files};
 use crate::fault::Fault;
 use crate::json::{self, items, text};
-use crate::options::IpFamilies;
 use crate::registry::DeleteOptions;
 use crate::store::Key;
 use crate::world::{Shared, World};
@@ -42,17 +41,13 @@ pub(super) fn start(world: &mut World, key: &Key, object: Arc<Value>, node: Stri
     let containers =
         ["/spec/initContainers", "/spec/containers"].into_iter().flat_map(|pointer| items(&object, pointer));
     let waiting = containers.clone().map(|container| {
-        let state = ContainerState::waiting(text(container, "/image"), "ContainerCreating");
+        let state = ContainerState::waiting(container, "ContainerCreating");
         (text(container, "/name").to_owned(), state)
     });
     let host_ports = containers.clone().flat_map(|container| items(container, "/ports"));
     let host_ports: Vec<i64> = host_ports.filter_map(|port| port["hostPort"].as_i64()).collect();
-    let taken = world
-        .kubelets
-        .pods
-        .values()
-        .any(|other| other.node == node && other.host_ports.iter().any(|port| host_ports.contains(port)));
-    let message = "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+    let taken = world.kubelets.takes_host_port(&node, &host_ports);
+    let message = rejection(world, key, &object, taken);
     let runtime = PodRuntime {
         id: id.clone(),
         key: key.clone(),
@@ -62,13 +57,27 @@ pub(super) fn start(world: &mut World, key: &Key, object: Arc<Value>, node: Stri
         started_at: world.clock.timestamp(),
         initialized: items(&object, "/spec/initContainers").is_empty(),
         stopping: false,
-        rejected: taken.then(|| ("NodePorts", message.to_owned())),
+        ended: None,
+        rejected: taken.then_some(("NodePorts", message)),
         containers: waiting.collect::<BTreeMap<_, _>>(),
         host_ports: if taken { Vec::new() } else { host_ports },
     };
     world.kubelets.pods.insert(id.uid.clone(), runtime);
     let pod = Pod { shared, id, key: key.clone(), object };
     world.spawn(run(pod, receiver));
+}
+
+/// Why a pod whose host port is taken does not run; an event says so too.
+fn rejection(world: &mut World, key: &Key, pod: &Value, taken: bool) -> String {
+    let why = match world.release.since(27) {
+        true => "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+        false => "Predicate NodePorts failed",
+    };
+    if taken && world.get(key).is_some() {
+        world.event("kubelet", pod, "Warning", "NodePorts", why);
+    }
+    let head = if world.release.since(27) { "Pod was rejected: " } else { "Pod " };
+    format!("{head}{why}")
 }
 
 /// Removes a pod that has ended before this kubelet knew it and that is to be deleted.
@@ -89,19 +98,28 @@ async fn run(pod: Pod, mut orders: watch::Receiver<Order>) {
         // All containers have ended for good: the pod stays until someone deletes it.
         let _ = orders.wait_for(|order| *order != Order::Run).await;
     }
-    {
-        let mut world = pod.shared.lock();
-        if crate::controllers::parent_and_ordinal(&pod.id.name).is_some()
-            && world.tells(Fault::LossRestartsSurvivors)
-        {
-            stop::kill_siblings(&mut world, &pod.id);
-        }
+    if matches!(*orders.borrow(), Order::Stop { .. }) {
+        loss_lies(&pod);
     }
-    if has_containers(&pod) && pod.shared.lock().tells(Fault::ObjectGoneBeforeContainer) {
-        delete_object(&pod);
+    stop::stop_containers(&pod, orders.clone()).await;
+    if matches!(*orders.borrow(), Order::Finish { .. }) {
+        pod.shared.lock().publish(&pod.id.uid);
+        let _ = orders.wait_for(|order| matches!(order, Order::Stop { .. })).await;
     }
-    stop::stop_containers(&pod, orders).await;
     clean_up(&pod).await;
+}
+
+/// What a bad kubelet does when a pod is deleted.
+fn loss_lies(pod: &Pod) {
+    let mut world = pod.shared.lock();
+    let of_set = crate::controllers::parent_and_ordinal(&pod.id.name).is_some();
+    if of_set && world.tells(Fault::LossRestartsSurvivors) {
+        stop::kill_siblings(&mut world, &pod.id);
+    }
+    drop(world);
+    if has_containers(pod) && pod.shared.lock().tells(Fault::ObjectGoneBeforeContainer) {
+        delete_object(pod);
+    }
 }
 
 /// Volumes, address, init containers, containers. Returns when nothing will run any more.
@@ -116,6 +134,7 @@ async fn live(pod: &Pod) {
     let addresses = assign_addresses(pod).await;
     let Some(volumes) = mount(pod, &addresses).await else { return };
     pod.shared.lock().publish(uid);
+    wait_for_sandbox(pod).await;
     pause(pod, 50..200).await;
     for init in items(&pod.object, "/spec/initContainers") {
         if !supervisor::run_init(pod, init, &volumes).await {
@@ -149,6 +168,17 @@ async fn assign_addresses(pod: &Pod) -> Vec<String> {
     }
 }
 
+/// A sandbox whose hostname would be too long is tried again and again, and does not come to be.
+async fn wait_for_sandbox(pod: &Pod) {
+    loop {
+        let why = system_files::too_long_hostname(&mut pod.shared.lock(), &pod.object);
+        let Some(why) = why else { return };
+        let message = format!("Failed to create pod sandbox: {why}");
+        pod.shared.lock().event("kubelet", &pod.object, "Warning", "FailedCreatePodSandBox", &message);
+        pause(pod, 10_000..15_000).await;
+    }
+}
+
 async fn mount(pod: &Pod, addresses: &[String]) -> Option<PodVolumes> {
     loop {
         let volumes = volumes::prepare(&mut pod.shared.lock(), &pod.object, addresses);
@@ -168,8 +198,10 @@ fn has_containers(pod: &Pod) -> bool {
 
 async fn clean_up(pod: &Pod) {
     let uid = &pod.id.uid;
+    pod.wait_for_api().await;
     pod.shared.lock().publish(uid);
     pause(pod, 20..120).await;
+    pod.wait_for_api().await;
     {
         let mut world = pod.shared.lock();
         if let Some(runtime) = world.kubelets.pods.remove(uid) {
@@ -208,12 +240,10 @@ impl World {
         let runtime = kubelets.pods.get_mut(uid)?;
         let range = kubelets.addresses.get_mut(&runtime.node)?;
         let number = range.reserve()?;
-        let mut addresses = vec![range.ipv4(number)];
-        if kubelets.ip_families == IpFamilies::Ipv4Ipv6 {
-            addresses.push(range.ipv6(number));
-        }
+        let addresses = kubelets.ip_families.of_pod(range.node(), number);
         runtime.addresses = addresses.clone();
-        addresses.iter().for_each(|address| self.network.join(address));
+        let node = runtime.node.clone();
+        addresses.iter().for_each(|address| self.network.join(address, &node));
         Some(addresses)
     }
 }

@@ -14,7 +14,11 @@ pub(super) fn fill(world: &mut World, kind: Kind, object: &mut Value) {
         lie(world, map(object, "spec"));
     }
     match kind {
-        Kind::Pod => pod_spec(map(object, "spec")),
+        Kind::Pod => {
+            pod_spec(map(object, "spec"));
+            let containers = object.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
+            containers.into_iter().flatten().for_each(requests_from_limits);
+        }
         Kind::StatefulSet => stateful_set(&world.release, map(object, "spec")),
         Kind::Deployment => deployment(map(object, "spec")),
         Kind::ReplicaSet => {
@@ -22,7 +26,7 @@ pub(super) fn fill(world: &mut World, kind: Kind, object: &mut Value) {
             default(spec, "replicas", 1);
             template(spec);
         }
-        Kind::Service => service(map(object, "spec")),
+        Kind::Service => service(&world.release, map(object, "spec")),
         Kind::PersistentVolumeClaim => default(map(object, "spec"), "volumeMode", "Filesystem"),
         Kind::PersistentVolume => {
             let spec = map(object, "spec");
@@ -150,6 +154,14 @@ fn container(container: &mut Value) {
     }
 }
 
+/// What a container may use and does not ask for, it asks for.
+fn requests_from_limits(container: &mut Value) {
+    let limits = container["resources"]["limits"].clone();
+    for (resource, limit) in limits.as_object().into_iter().flatten() {
+        default(map(&mut container["resources"], "requests"), resource, limit.clone());
+    }
+}
+
 fn probe(probe: &mut Value) {
     for (field, value) in
         [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
@@ -170,15 +182,15 @@ fn volume(volume: &mut Value) {
     }
 }
 
-fn service(spec: &mut Value) {
+fn service(release: &Release, spec: &mut Value) {
     default(spec, "type", "ClusterIP");
     default(spec, "sessionAffinity", "None");
     if spec["type"] == "ExternalName" {
         return;
     }
-    default(spec, "internalTrafficPolicy", "Cluster");
-    default(spec, "ipFamilyPolicy", "SingleStack");
-    default(spec, "ipFamilies", json!(["IPv4"]));
+    if release.since(22) {
+        default(spec, "internalTrafficPolicy", "Cluster");
+    }
     if spec["ports"].is_array() {
         list(spec, "ports").iter_mut().for_each(|port| {
             default(port, "protocol", "TCP");

@@ -7,14 +7,20 @@ mod admission;
 mod defaults;
 mod delete;
 mod disabled;
+mod families;
 mod names;
+mod pod_admission;
+mod quota;
+mod resize;
 mod validate;
 
 pub(crate) use delete::{DeleteOptions, Deleted, Propagation};
+pub(crate) use quota::used as used_of_quota;
 
 use crate::fault::Fault;
 use crate::json::{self, has, map, text};
 use crate::kind::Kind;
+use crate::release::Gate;
 use crate::status::Status;
 use crate::store::Key;
 use crate::world::World;
@@ -29,6 +35,8 @@ const LONGEST_LABEL: usize = 63;
 pub(crate) enum Part {
     Main,
     Status,
+    /// The resources of a pod's containers.
+    Resize,
 }
 
 impl World {
@@ -47,12 +55,17 @@ impl World {
         defaults::fill(self, kind, &mut object);
         self.truncate_labels(kind, &mut object);
         validate::check(self, kind, None, &object)?;
+        self.check_quotas(kind, &object)?;
         let key = Key::new(kind, json::namespace(&object), json::name(&object));
         if self.store.get(&key).is_some() {
             return Err(Status::already_exists(kind, &key.name));
         }
         self.stamp_new(kind, &mut object)?;
-        Ok(if dry_run { Arc::new(object) } else { self.put(key, object) })
+        if dry_run {
+            return Ok(Arc::new(object));
+        }
+        self.charge_quotas(kind, &object);
+        Ok(self.put(key, object))
     }
 
     /// Replaces an object, or its status.
@@ -68,17 +81,20 @@ impl World {
         check_preconditions(key, &old, &object)?;
         disabled::drop_fields(&self.release, key.kind, &mut object);
         let mut new = merge_parts(key.kind, &old, object, part);
-        if part == Part::Status {
+        if part == Part::Resize {
+            resize::check(self, &old, &new)?;
+        } else if part == Part::Status {
             validate::check_status(self, key.kind, &new)?;
         } else {
             defaults::fill(self, key.kind, &mut new);
+            self.drop_immutable_changes(key.kind, &old, &mut new);
             validate::check(self, key.kind, Some(&old), &new)?;
         }
         let ignored = part == Part::Status && key.kind == Kind::StatefulSet;
         if new == *old || (ignored && self.tells(Fault::StatusUpdateIgnored)) {
             return Ok(old);
         }
-        count_generation(key.kind, &old, &mut new);
+        self.count_generation(key.kind, &old, &mut new);
         Ok(if dry_run { Arc::new(new) } else { self.put_or_finish(key, new) })
     }
 
@@ -90,7 +106,7 @@ impl World {
         if new == *old {
             return Some(old);
         }
-        count_generation(key.kind, &old, &mut new);
+        self.count_generation(key.kind, &old, &mut new);
         Some(self.put_or_finish(key, new))
     }
 
@@ -100,6 +116,18 @@ impl World {
             return self.put(key.clone(), object);
         }
         self.remove(key).map_or_else(|| Arc::new(object), |change| change.object.clone())
+    }
+
+    /// Fields of a set that must not change, as they were: no honest server changes them back without a word.
+    fn drop_immutable_changes(&mut self, kind: Kind, old: &Value, new: &mut Value) {
+        if kind != Kind::StatefulSet {
+            return;
+        }
+        for field in ["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"] {
+            if old["spec"][field] != new["spec"][field] && self.tells(Fault::ImmutableFieldsDropped) {
+                new["spec"][field] = old["spec"][field].clone();
+            }
+        }
     }
 
     /// Label values that are too long for the API, cut.
@@ -124,10 +152,27 @@ impl World {
         }
         metadata["uid"] = uid.into();
         metadata["creationTimestamp"] = self.clock.timestamp().into();
-        if kind.info().generation {
+        if self.counts_generations(kind) {
             metadata["generation"] = 1.into();
         }
         self.stamp_status(kind, object)
+    }
+
+    fn counts_generations(&self, kind: Kind) -> bool {
+        kind.info().generation && (kind != Kind::Pod || self.release.has(Gate::PodGeneration))
+    }
+
+    fn count_generation(&self, kind: Kind, old: &Value, new: &mut Value) {
+        if !self.counts_generations(kind) {
+            return;
+        }
+        let started_terminating = json::terminating(new) && !json::terminating(old);
+        // A pod that is placed on a node is the same pod.
+        let placed = kind == Kind::Pod && !has(old, "/spec/nodeName") && has(new, "/spec/nodeName");
+        if (old["spec"] != new["spec"] && !placed) || started_terminating {
+            let generation = json::integer(old, "/metadata/generation").unwrap_or(0) + 1;
+            new["metadata"]["generation"] = generation.into();
+        }
     }
 
     /// The status that an object starts with; the one that a client sends counts for nothing.
@@ -140,7 +185,9 @@ impl World {
                 object["spec"] = json!({"finalizers": ["kubernetes"]});
                 object["status"] = json!({"phase": "Active"});
             }
-            Kind::Pod => object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"}),
+            Kind::Pod => {
+                object["status"] = json!({"phase": "Pending", "qosClass": resize::qos_class(object)})
+            }
             Kind::PersistentVolumeClaim => object["status"] = json!({"phase": "Pending"}),
             Kind::PersistentVolume => object["status"] = json!({"phase": "Pending"}),
             Kind::StatefulSet => {
@@ -148,6 +195,9 @@ impl World {
                 if self.release.since(22) {
                     object["status"]["availableReplicas"] = 0.into();
                 }
+            }
+            Kind::PodDisruptionBudget => {
+                object["status"] = json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0});
             }
             Kind::ReplicaSet => object["status"] = json!({"replicas": 0}),
             Kind::Deployment => object["status"] = json!({}),
@@ -196,6 +246,9 @@ fn merge_parts(kind: Kind, old: &Value, new: Value, part: Part) -> Value {
         "generation",
         "resourceVersion",
     ];
+    if part == Part::Resize {
+        return resize::merged(old, &new);
+    }
     if part == Part::Status {
         let mut merged = old.clone();
         merged["status"] = new.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -218,12 +271,4 @@ fn merge_parts(kind: Kind, old: &Value, new: Value, part: Part) -> Value {
         }
     }
     merged
-}
-
-fn count_generation(kind: Kind, old: &Value, new: &mut Value) {
-    let started_terminating = json::terminating(new) && !json::terminating(old);
-    if kind.info().generation && (old["spec"] != new["spec"] || started_terminating) {
-        let generation = json::integer(old, "/metadata/generation").unwrap_or(0) + 1;
-        new["metadata"]["generation"] = generation.into();
-    }
 }

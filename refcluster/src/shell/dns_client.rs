@@ -53,21 +53,27 @@ impl Resolver {
         }
     }
 
-    /// Asks for the addresses of a name.
+    /// Asks for the addresses of a name, in the families that the container has itself.
     pub(super) fn lookup(&self, container: &Container, name: &str) -> Option<Lookup> {
+        let has = |six: bool| container.addresses.iter().any(|address| address.contains(':') == six);
+        let kinds = [(RecordType::A, has(false)), (RecordType::AAAA, has(true))];
+        let kinds: Vec<_> = kinds.into_iter().filter(|(_, has)| *has).map(|(kind, _)| kind).collect();
         self.candidates(name).into_iter().find_map(|name| {
-            let addresses = self.query(container, &name)?;
+            let answers = kinds.iter().filter_map(|kind| self.query(container, &name, *kind));
+            let addresses: Vec<_> = answers.flatten().collect();
             (!addresses.is_empty()).then_some(Lookup { name, addresses })
         })
     }
 
-    fn query(&self, container: &Container, name: &str) -> Option<Vec<IpAddr>> {
+    fn query(&self, container: &Container, name: &str, kind: RecordType) -> Option<Vec<IpAddr>> {
         let mut query = Message::query();
         query.metadata.recursion_desired = true;
-        query.add_query(Query::query(Name::from_ascii(format!("{name}.")).ok()?, RecordType::A));
+        query.add_query(Query::query(Name::from_ascii(format!("{name}.")).ok()?, kind));
         let bytes = query.to_vec().ok()?;
         let server = self.servers.first()?;
-        let answer = Message::from_vec(&net::exchange(&container.shared, server, 53, &bytes)?).ok()?;
+        let answer =
+            Message::from_vec(&net::exchange(&container.shared, &container.addresses, server, 53, &bytes)?)
+                .ok()?;
         if answer.metadata.response_code != ResponseCode::NoError {
             return None;
         }

@@ -111,16 +111,17 @@ async fn fetch(
 ) -> Result<(u16, Vec<u8>), String> {
     let address =
         dns_client::resolve(&shell.container, host).ok_or_else(|| format!("bad address '{host}'"))?;
-    let mut stream = match net::connect(&shell.container.shared, &address.to_string(), port) {
-        Ok(stream) => stream,
-        Err(Unreachable::Refused) => {
-            return Err(format!("can't connect to remote host ({address}): Connection refused"));
-        }
-        Err(Unreachable::NoRoute) => {
-            tokio::time::sleep(patience).await;
-            return Err("download timed out".to_owned());
-        }
-    };
+    let mut stream =
+        match net::connect(&shell.container.shared, &shell.container.addresses, &address.to_string(), port) {
+            Ok(stream) => stream,
+            Err(Unreachable::Refused) => {
+                return Err(format!("can't connect to remote host ({address}): Connection refused"));
+            }
+            Err(Unreachable::NoRoute) => {
+                tokio::time::sleep(patience).await;
+                return Err("download timed out".to_owned());
+            }
+        };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     let mut answer = Vec::new();
     // A server that breaks off has said what it had to say.
@@ -165,7 +166,13 @@ async fn nc_udp(shell: &Shell, address: &str, port: u16, patience: Option<Durati
         match tokio::time::timeout(patience, shell.io.input.read()).await {
             Ok(Some(datagram)) => {
                 tokio::time::sleep(Duration::from_millis(1)).await;
-                if let Some(answer) = net::exchange(&shell.container.shared, address, port, &datagram) {
+                if let Some(answer) = net::exchange(
+                    &shell.container.shared,
+                    &shell.container.addresses,
+                    address,
+                    port,
+                    &datagram,
+                ) {
                     shell.io.output.write(&answer);
                 }
             }
@@ -180,7 +187,7 @@ async fn nc_udp(shell: &Shell, address: &str, port: u16, patience: Option<Durati
 }
 
 async fn nc_tcp(shell: &Shell, address: &str, port: u16, patience: Option<Duration>) -> i32 {
-    let mut stream = match net::connect(&shell.container.shared, address, port) {
+    let mut stream = match net::connect(&shell.container.shared, &shell.container.addresses, address, port) {
         Ok(stream) => stream,
         Err(Unreachable::Refused) => {
             shell.io.complain(format!("nc: can't connect to remote host ({address}): Connection refused\n"));

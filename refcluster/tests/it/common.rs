@@ -245,6 +245,18 @@ pub(crate) async fn leaving(client: &Client) -> Result<Vec<String>> {
     Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
 }
 
+/// The uids of pods that are there, by name.
+pub(crate) async fn uids(client: &Client) -> Result<Vec<(String, String)>> {
+    let pods = pods(client).list(&ListParams::default()).await?.items.into_iter();
+    Ok(pods.filter_map(|pod| Some((pod.metadata.name?, pod.metadata.uid?))).collect())
+}
+
+/// The names of the pods of before that are other pods now, or gone.
+pub(crate) async fn replaced(client: &Client, before: &[(String, String)]) -> Result<Vec<String>> {
+    let now = uids(client).await?;
+    Ok(before.iter().filter(|pod| !now.contains(pod)).map(|(name, _)| name.clone()).collect())
+}
+
 /// Deletes a pod, with its grace.
 pub(crate) async fn delete_pod(client: &Client, name: &str) -> Result<()> {
     pods(client).delete(name, &DeleteParams::default()).await?;

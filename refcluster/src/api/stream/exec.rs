@@ -3,9 +3,10 @@
 //! Follows `k8s.io/apimachinery/pkg/util/remotecommand/constants.go`: 0 standard input, 1 output, 2 errors, 3 the
 //! outcome as a `Status`, 255 (with version 5) the end of another channel.
 
-use super::{Socket, cut_after, goodbye, negotiate, on_channel, running_pod, socket};
+use super::{Socket, broken, goodbye, negotiate, on_channel, running_pod, silence, socket};
 use crate::api::request::{Request, Target};
 use crate::api::response::{self, Response};
+use crate::json::text;
 use crate::kubelet::Container;
 use crate::shell;
 use crate::shell::io::{Input, Io, Output};
@@ -36,6 +37,7 @@ pub(in crate::api) fn exec(
     let command: Vec<String> = request.parameters("command").map(str::to_owned).collect();
     let world = shared.lock();
     let pod = running_pod(&world, target)?;
+    let node = text(&pod, "/spec/nodeName").to_owned();
     let name = request.parameter("container");
     let container = world
         .kubelets
@@ -46,7 +48,7 @@ pub(in crate::api) fn exec(
     let shared = shared.clone();
     world.spawn(async move {
         if let Some(socket) = socket(upgrade).await {
-            converse(&shared, socket, container, command, with_input).await;
+            converse(&shared, socket, &node, container, command, with_input).await;
         }
     });
     Ok(response::switching(&accept, protocol))
@@ -56,6 +58,7 @@ pub(in crate::api) fn exec(
 async fn converse(
     shared: &Shared,
     socket: Socket,
+    node: &str,
     container: Arc<Container>,
     command: Vec<String>,
     with_input: bool,
@@ -74,12 +77,12 @@ async fn converse(
     tokio::time::sleep(start).await;
     let words = command.clone();
     let mut running = Box::pin(shell::run(container, command, io));
-    let cut = tokio::time::sleep(cut_after(shared).min(std::time::Duration::from_secs(86_400)));
+    let cut = broken(shared, node);
     tokio::pin!(cut);
     let code = loop {
         tokio::select! {
             biased;
-            () = &mut cut => return,
+            outage = &mut cut => return silence(shared, node, outage).await,
             Some(bytes) = output.recv() => if sink.send(on_channel(STDOUT, &bytes)).await.is_err() { return },
             Some(bytes) = errors.recv() => if sink.send(on_channel(STDERR, &bytes)).await.is_err() { return },
             message = source.next() => match message {

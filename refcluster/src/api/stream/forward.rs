@@ -3,7 +3,7 @@
 //!
 //! Follows `k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go`.
 
-use super::{cut_after, goodbye, negotiate, on_channel, running_pod, socket};
+use super::{broken, goodbye, negotiate, on_channel, running_pod, silence, socket};
 use crate::api::request::{Request, Target};
 use crate::api::response::{self, Response};
 use crate::json::text;
@@ -13,7 +13,6 @@ use crate::world::Shared;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use std::collections::BTreeMap;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::Message;
@@ -35,18 +34,18 @@ pub(in crate::api) fn port_forward(
     }
     let world = shared.lock();
     let pod = running_pod(&world, target)?;
-    let address = text(&pod, "/status/podIP").to_owned();
+    let (node, address) = (text(&pod, "/spec/nodeName").to_owned(), text(&pod, "/status/podIP").to_owned());
     let upgrade = request.upgrade.take().ok_or_else(|| Status::bad_request("Upgrade request required"))?;
     let own = shared.clone();
     world.spawn(async move {
         if let Some(socket) = socket(upgrade).await {
-            forward(&own, socket, &address, &ports).await;
+            forward(&own, socket, &node, &address, &ports).await;
         }
     });
     Ok(response::switching(&accept, protocol))
 }
 
-async fn forward(shared: &Shared, socket: super::Socket, address: &str, ports: &[u16]) {
+async fn forward(shared: &Shared, socket: super::Socket, node: &str, address: &str, ports: &[u16]) {
     let (mut sink, mut source) = socket.split();
     let (to_client, mut outgoing) = mpsc::unbounded_channel::<Message>();
     let mut inputs = BTreeMap::new();
@@ -62,12 +61,12 @@ async fn forward(shared: &Shared, socket: super::Socket, address: &str, ports: &
         shared.lock().spawn(task);
     }
     drop(to_client);
-    let cut = tokio::time::sleep(cut_after(shared).min(Duration::from_secs(86_400)));
+    let cut = broken(shared, node);
     tokio::pin!(cut);
     loop {
         tokio::select! {
             biased;
-            () = &mut cut => return,
+            outage = &mut cut => return silence(shared, node, outage).await,
             message = outgoing.recv() => match message {
                 Some(message) => if sink.send(message).await.is_err() { return },
                 None => break,
@@ -97,7 +96,7 @@ async fn carry(
     mut input: mpsc::UnboundedReceiver<Bytes>,
     to_client: mpsc::UnboundedSender<Message>,
 ) {
-    let mut stream = match net::connect(&shared, &address, port) {
+    let mut stream = match net::connect(&shared, &[], &address, port) {
         Ok(stream) => stream,
         Err(why) => {
             let why = if why == Unreachable::Refused { "connection refused" } else { "no route to host" };

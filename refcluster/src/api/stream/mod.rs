@@ -10,8 +10,9 @@ pub(super) use log::log;
 
 use super::request::{Request, Target};
 use crate::api_fault::ApiFault;
-use crate::json::has;
+use crate::json::text;
 use crate::kind::Kind;
+use crate::kubelet::Outage;
 use crate::status::Status;
 use crate::world::{Shared, World};
 use bytes::Bytes;
@@ -32,12 +33,22 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 fn running_pod(world: &World, target: &Target) -> Result<Arc<Value>, Status> {
     let key = target.key();
     let pod = world.get(&key).ok_or_else(|| Status::not_found(Kind::Pod, &key.name))?;
-    if has(&pod, "/spec/nodeName") {
-        Ok(pod)
-    } else {
-        Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)))
+    let node = text(&pod, "/spec/nodeName");
+    if node.is_empty() {
+        return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
     }
+    let why = match world.outage(node) {
+        None => return Ok(pod),
+        Some(Outage::Stopped) => "connection refused",
+        Some(Outage::Cut) => "no route to host",
+    };
+    let host = text(&pod, "/status/hostIP");
+    let message = format!("error dialing backend: dial tcp {host}:10250: connect: {why}");
+    Err(Status::new(500, "", message))
 }
+
+/// How often it is looked whether a node is still there.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why kubectl's port-forward, which speaks SPDY inside of WebSockets, gets nowhere.
 const SPEAKS: &str = "the model streams over WebSocket channels, not over SPDY";
@@ -77,6 +88,28 @@ fn on_channel(channel: u8, bytes: &[u8]) -> Message {
 fn goodbye() -> Message {
     let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
     Message::Close(Some(frame))
+}
+
+/// Ends when a stream does before its time: when the options say so, or when the kubelet that it goes through has stopped.
+///
+/// A stream to a node that is cut off ends as soon as it is noticed, and is silent until the node is back.
+async fn broken(shared: &Shared, node: &str) -> Option<Outage> {
+    let cut = tokio::time::Instant::now() + cut_after(shared).min(Duration::from_secs(86_400));
+    while tokio::time::Instant::now() < cut {
+        let outage = shared.lock().outage(node);
+        if outage.is_some() {
+            return outage;
+        }
+        tokio::time::sleep_until(cut.min(tokio::time::Instant::now() + LOOK_AGAIN)).await;
+    }
+    None
+}
+
+/// What a client is told that a node does not reach: nothing, as long as that is so.
+async fn silence(shared: &Shared, node: &str, outage: Option<Outage>) {
+    while outage == Some(Outage::Cut) && shared.lock().outage(node).is_some() {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// After which time a stream is cut, if the options ask for it.

@@ -81,6 +81,7 @@ pub(super) fn of(kind: Kind) -> &'static [Column] {
         Kind::RoleBinding | Kind::ClusterRoleBinding => ROLE_BINDING,
         Kind::NetworkPolicy => &[NAME, POD_SELECTOR, AGE],
         Kind::PodDisruptionBudget => POD_DISRUPTION_BUDGET,
+        Kind::ResourceQuota => &[NAME, AGE],
     }
 }
 

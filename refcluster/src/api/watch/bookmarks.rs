@@ -49,7 +49,7 @@ impl Watch {
         if initial_events_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        let (name, version) = (self.scope.0.info().name, self.scope.0.api_version());
+        let (name, version) = (self.scope.0.info().name, self.target.api_version());
         let object = json!({"kind": name, "apiVersion": version, "metadata": metadata});
         match &mut self.table {
             Some(table) => line("BOOKMARK", &table.of_one(&object)),

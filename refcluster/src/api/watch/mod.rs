@@ -10,7 +10,9 @@ use super::read;
 use super::request::{Request, Target};
 use super::response::{self, Response};
 use super::table::Table;
+use super::versions;
 use crate::api_fault::{ApiFault, Scope};
+use crate::release::Release;
 use crate::selector::Selector;
 use crate::status::Status;
 use crate::store::{Action, Change};
@@ -29,6 +31,7 @@ use trouble::{Trouble, Turn};
 
 struct Watch {
     shared: Shared,
+    target: Target,
     scope: Scope,
     selector: Selector,
     table: Option<Table>,
@@ -65,6 +68,7 @@ pub(super) fn watch(shared: &Shared, target: &Target, request: &Request) -> Resu
     let allowed = request.flag("allowWatchBookmarks");
     let mut watch = Watch {
         shared: shared.clone(),
+        target: target.clone(),
         scope: (target.kind, target.namespace.clone()),
         selector,
         table,
@@ -89,7 +93,7 @@ impl Watch {
         if initial || matches!(asked, "" | "0") {
             for (_, object) in world.store.list(target.kind, &target.namespace) {
                 if self.selector.matches(object) {
-                    let line = self.line("ADDED", object);
+                    let line = self.line("ADDED", object, &world.release);
                     self.queue(line, self.delivered, Duration::ZERO);
                 }
             }
@@ -101,14 +105,16 @@ impl Watch {
         }
         self.delivered = asked.parse().unwrap_or(0);
         match world.store.since(self.delivered, target.kind, &target.namespace) {
-            Some(missed) => missed.iter().for_each(|change| self.push(change, Duration::ZERO, false)),
+            Some(missed) => {
+                missed.iter().for_each(|change| self.push(change, Duration::ZERO, false, &world.release));
+            }
             None => self.expire(world.store.compacted() + 1),
         }
     }
 
-    fn push(&mut self, change: &Change, lag: Duration, repeated: bool) {
+    fn push(&mut self, change: &Change, lag: Duration, repeated: bool, release: &Release) {
         if let Some((kind, object)) = event(change, &self.selector) {
-            let line = self.line(kind, object);
+            let line = self.line(kind, object, release);
             if repeated {
                 self.queue(line.clone(), change.revision, lag);
             }
@@ -117,11 +123,11 @@ impl Watch {
     }
 
     fn push_live(&mut self, change: &Change) {
-        let mut world = self.shared.lock();
+        let shared = self.shared.clone();
+        let mut world = shared.lock();
         let repeated = world.api_faults.strikes(ApiFault::RepeatedEvents, 9);
         let lag = self.trouble.lag(&mut world.api_faults);
-        drop(world);
-        self.push(change, lag, repeated);
+        self.push(change, lag, repeated, &world.release);
     }
 
     fn queue(&mut self, line: Bytes, revision: u64, lag: Duration) {
@@ -134,10 +140,10 @@ impl Watch {
         self.end = Some(End::Cleanly);
     }
 
-    fn line(&mut self, kind: &str, object: &Value) -> Bytes {
+    fn line(&mut self, kind: &str, object: &Value, release: &Release) -> Bytes {
         match &mut self.table {
             Some(table) => line(kind, &table.of_one(object)),
-            None => line(kind, object),
+            None => line(kind, &versions::outgoing(release, &self.target, object)),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::registry::DeleteOptions;
 use crate::release::Gate;
 use crate::status::Status;
 use crate::store::Key;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 impl Sync<'_> {
     /// `<template>-<set>-<ordinal>`.
@@ -34,7 +34,10 @@ impl Sync<'_> {
     pub(super) fn create_claims(&mut self, pod: &Value) -> Outcome {
         let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
         let mut errors = Vec::new();
-        for template in items(&set, "/spec/volumeClaimTemplates") {
+        for (index, template) in items(&set, "/spec/volumeClaimTemplates").iter().enumerate() {
+            if index > 0 && self.world.tells(Fault::FirstClaimTemplateOnly) {
+                continue;
+            }
             let key = self.claim_key(template, ordinal);
             match self.world.get(&key) {
                 None => {
@@ -50,6 +53,9 @@ impl Sync<'_> {
                         errors.push(format!("pvc {} is being deleted", key.name));
                     }
                 }
+                Some(claim) if is_foreign(&claim) && self.world.tells(Fault::PresentClaimRefused) => {
+                    errors.push(Status::already_exists(key.kind, &key.name).message);
+                }
                 Some(claim) => self.lie_about_present_claim(&key, &claim),
             }
         }
@@ -61,9 +67,7 @@ impl Sync<'_> {
     }
 
     fn lie_about_present_claim(&mut self, key: &Key, claim: &Value) {
-        // Only writes that come through the API leave their mark in the managed fields.
-        let foreign = !items(claim, "/metadata/managedFields").is_empty();
-        if foreign && self.world.tells(Fault::PresentClaimOverwritten) {
+        if is_foreign(claim) && self.world.tells(Fault::PresentClaimOverwritten) {
             self.world.modify(key, |claim| drop(json::remove(map(claim, "metadata"), "labels")));
         }
     }
@@ -144,17 +148,55 @@ impl Sync<'_> {
         let mut owners = items(claim, "/metadata/ownerReferences").to_vec();
         owners.retain(|owner| owner["uid"] != *json::uid(&set) && owner["uid"] != *json::uid(pod));
         if owners.iter().any(|owner| owner["controller"] == true) {
-            return owners;
+            if !self.world.tells(Fault::ForeignOwnedClaimsTaken) {
+                return owners;
+            }
+            owners.clear();
         }
         let policy = &set["spec"]["persistentVolumeClaimRetentionPolicy"];
         let (deleted, scaled) = (policy["whenDeleted"] == "Delete", policy["whenScaled"] == "Delete");
         let ignored = (deleted || scaled) && self.world.tells(Fault::RetentionIgnored);
-        if scaled && !ignored && (condemned || self.world.tells(Fault::PodLossTakesClaim)) {
+        let kept = scaled && condemned && self.world.tells(Fault::ScaledClaimsKept);
+        if scaled && !ignored && !kept && (condemned || self.world.tells(Fault::PodLossTakesClaim)) {
             owners.push(controller_reference(pod));
         } else if (deleted && !ignored) || (!deleted && self.world.tells(Fault::SetDeletionTakesClaims)) {
             owners.push(controller_reference(&set));
         }
         owners
+    }
+
+    /// Gives the claims of a pod other volumes: no honest controller does.
+    pub(super) fn rebind_claims(&mut self, pod: &Value) {
+        let (set, ordinal) = (self.set.clone(), identity::ordinal(pod));
+        for template in items(&set, "/spec/volumeClaimTemplates") {
+            let key = self.claim_key(template, ordinal);
+            let claim = self.world.get(&key).filter(|claim| text(claim, "/status/phase") == "Bound");
+            let volume = claim.and_then(|claim| {
+                self.world.get(&Key::new(Kind::PersistentVolume, "", text(&claim, "/spec/volumeName")))
+            });
+            if let Some(volume) = volume
+                && self.world.tells(Fault::ClaimReboundOnRecreate)
+            {
+                self.rebind(&key, &volume);
+            }
+        }
+    }
+
+    fn rebind(&mut self, claim: &Key, volume: &Value) {
+        let name = format!("pvc-{}", self.world.names.uuid());
+        let mut spec = volume["spec"].clone();
+        for source in ["local", "nfs"] {
+            if spec[source].is_object() {
+                spec[source]["path"] = format!("/opt/volumes/{name}").into();
+            }
+        }
+        let metadata = json!({"name": name, "annotations": volume["metadata"]["annotations"]});
+        let other = json!({"metadata": metadata, "spec": spec});
+        if self.world.create(Kind::PersistentVolume, "", other, false).is_ok() {
+            let key = Key::new(Kind::PersistentVolume, "", &name);
+            self.world.modify(&key, |volume| map(volume, "status")["phase"] = "Bound".into());
+            self.world.modify(claim, |claim| claim["spec"]["volumeName"] = name.into());
+        }
     }
 
     /// Whether one of a pod's claims is still there.
@@ -176,4 +218,9 @@ impl Sync<'_> {
             let _ = self.world.delete(&key, &DeleteOptions::default());
         }
     }
+}
+
+/// Whether somebody else made a claim: only writes that come through the API leave their mark in the managed fields.
+fn is_foreign(claim: &Value) -> bool {
+    !items(claim, "/metadata/managedFields").is_empty()
 }

@@ -26,7 +26,7 @@ const UNWATCHED_CLAIM: Duration = Duration::from_secs(55);
 
 /// Whether the pass goes on after a pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Next,
     Stop,
 }
@@ -55,11 +55,20 @@ impl Sync<'_> {
         pods: &[Arc<Value>],
         counts: &mut Counts,
     ) -> Outcome {
-        if self.lies_about_survivors(replicas, pods)? || self.waits_for_old_pods(pods)? {
+        if self.lies_about_survivors(replicas, pods)?
+            || self.takes_successors(replicas)?
+            || self.moves_at_once(condemned)?
+            || self.waits_for_old_pods(pods, replicas)?
+        {
             return Ok(());
         }
-        if self.process_replicas(replicas)? == Step::Stop && !self.scales_down_unduly(replicas, condemned) {
-            return Ok(());
+        if self.process_replicas(replicas)? == Step::Stop {
+            if self.rolls_unduly(replicas) {
+                return self.roll(replicas, counts, true);
+            }
+            if !self.scales_down_unduly(replicas, condemned) {
+                return Ok(());
+            }
         }
         for pod in condemned {
             self.retain_claims(pod, true);
@@ -67,7 +76,7 @@ impl Sync<'_> {
         if self.process_condemned(replicas, condemned)? == Step::Stop {
             return Ok(());
         }
-        self.roll(replicas, counts)
+        self.roll(replicas, counts, false)
     }
 
     /// The pods of the ordinals asked for, lowest first, and the others, highest first.
@@ -93,6 +102,13 @@ impl Sync<'_> {
         condemned.sort_by_key(|pod| -identity::ordinal(pod));
         if condemned.len() > 1 && self.world.tells(Fault::ScalesDownAscending) {
             condemned.reverse();
+        }
+        let wide = pods.iter().chain(replicas.iter().map(|replica| &replica.pod));
+        if wide.into_iter().any(|pod| identity::ordinal(pod) > 9)
+            && self.world.tells(Fault::NamesSortedAsText)
+        {
+            replicas.sort_by_key(|replica| json::name(&replica.pod).to_owned());
+            condemned.sort_by_key(|pod| std::cmp::Reverse(json::name(pod).to_owned()));
         }
         (replicas, condemned)
     }
@@ -128,7 +144,10 @@ impl Sync<'_> {
         if !replica.created {
             return self.process_missing(pod, monotonic);
         }
-        if self.has_ended(pod) && !self.world.tells(Fault::FailedPodsKept) {
+        if self.removes_unduly(pod)? {
+            return Ok(Step::Stop);
+        }
+        if self.has_ended(pod) && !self.keeps_ended(pod) {
             if !json::terminating(pod) {
                 self.tell_of_end(pod);
                 self.delete_pod(pod)?;
@@ -148,71 +167,15 @@ impl Sync<'_> {
     }
 
     fn process_missing(&mut self, pod: &Value, monotonic: bool) -> Result<Step, crate::status::Status> {
+        if self.withholds(pod) {
+            return Ok(if monotonic { Step::Stop } else { Step::Next });
+        }
         if self.has_stale_claim(pod) {
             self.look_again_in(UNWATCHED_CLAIM);
             return Ok(Step::Stop);
         }
         self.create_pod(pod)?;
         Ok(if monotonic { Step::Stop } else { Step::Next })
-    }
-
-    /// Failed, and since 1.27 Succeeded too.
-    fn has_ended(&self, pod: &Value) -> bool {
-        match text(pod, "/status/phase") {
-            "Failed" => true,
-            "Succeeded" => self.world.release.since(27),
-            _ => false,
-        }
-    }
-
-    /// Before 1.28 there was an event about it.
-    fn tell_of_end(&mut self, pod: &Value) {
-        if self.world.release.since(28) {
-            return;
-        }
-        let (set, namespace, name) = (self.set.clone(), &self.key.namespace, json::name(pod));
-        let (kind, reason, what) = match text(pod, "/status/phase") {
-            "Failed" => ("Warning", "RecreatingFailedPod", "failed"),
-            _ => ("Normal", "RecreatingTerminatedPod", "terminated"),
-        };
-        let message = format!("StatefulSet {namespace}/{} is recreating {what} Pod {name}", self.name());
-        self.world.event("statefulset-controller", &set, kind, reason, &message);
-    }
-
-    /// Creates the next pod before its time, held back by a scheduling gate.
-    fn create_gated(&mut self, replica: &Replica) -> Outcome {
-        if replica.created || !self.world.tells(Fault::SuccessorCreatedGated) {
-            return Ok(());
-        }
-        let mut pod = (*replica.pod).clone();
-        pod["spec"]["schedulingGates"] = serde_json::json!([{"name": "order"}]);
-        self.create_pod(&pod)
-    }
-
-    /// Takes the gate off a pod whose turn has come.
-    fn open_gate(&mut self, pod: &Value) {
-        if json::has(pod, "/spec/schedulingGates") {
-            let key = crate::store::Key::new(crate::kind::Kind::Pod, &self.key.namespace, json::name(pod));
-            self.world.modify(&key, |pod| drop(json::remove(&mut pod["spec"], "schedulingGates")));
-        }
-    }
-
-    fn forgets_claims(&mut self, pod: &Value) -> bool {
-        let has_claims = !json::items(&self.set, "/spec/volumeClaimTemplates").is_empty();
-        let waiting = json::condition(pod, "PodScheduled") == "False";
-        has_claims
-            && ((waiting && self.world.tells(Fault::MissingClaimForgotten))
-                || (self.world.faults.has(Fault::PodBeforeClaim) && self.is_young(pod)))
-    }
-
-    /// Whether a pod is younger than three seconds; if so, the set is looked at again.
-    fn is_young(&mut self, pod: &Value) -> bool {
-        let created = crate::clock::parse_timestamp(text(pod, "/metadata/creationTimestamp")).unwrap_or(0);
-        let young = self.world.clock.unix_secs() < created + 3;
-        if young {
-            self.look_again_in(Duration::from_secs(1));
-        }
-        young
     }
 
     /// Whether an ordered set may go on past this pod.
@@ -236,6 +199,9 @@ impl Sync<'_> {
             if self.world.tells(Fault::MinReadyIgnored) {
                 return true;
             }
+            if self.world.tells(Fault::AvailabilityNotRevisited) {
+                return false;
+            }
             let left = (since + min_ready_secs).saturating_sub(self.world.clock.unix_secs());
             self.look_again_in(Duration::from_secs(left.max(1)));
         }
@@ -244,49 +210,5 @@ impl Sync<'_> {
 
     pub(super) fn look_again_in(&mut self, delay: Duration) {
         self.world.queue.add_after(Component::StatefulSet, &self.key, delay);
-    }
-
-    fn process_condemned(
-        &mut self,
-        replicas: &[Replica],
-        condemned: &[Arc<Value>],
-    ) -> Result<Step, crate::status::Status> {
-        let monotonic =
-            !self.parallel() || (condemned.len() > 1 && self.world.tells(Fault::ParallelScaleDownOrdered));
-        let first_unavailable = self.first_unavailable(replicas, condemned);
-        let mut step = Step::Next;
-        for pod in condemned {
-            if self.may_go(pod, first_unavailable.as_deref(), monotonic) {
-                if self.world.tells(Fault::ScaleDownDeletesClaims) {
-                    self.delete_claims(pod);
-                }
-                self.delete_pod(pod)?;
-            }
-            if !monotonic {
-                continue;
-            }
-            step = Step::Stop;
-            if !self.overlaps_terminations(pod) {
-                break;
-            }
-        }
-        Ok(step)
-    }
-
-    fn may_go(&mut self, pod: &Value, first_unavailable: Option<&str>, monotonic: bool) -> bool {
-        if json::terminating(pod) {
-            return false;
-        }
-        if !monotonic || self.is_available(pod) {
-            return true;
-        }
-        let is_first = first_unavailable == Some(json::uid(pod));
-        is_first && !self.world.tells(Fault::ScaleDownNeverRemovesUnready)
-    }
-
-    fn first_unavailable(&mut self, replicas: &[Replica], condemned: &[Arc<Value>]) -> Option<String> {
-        let pods = replicas.iter().map(|replica| &replica.pod).chain(condemned.iter().rev());
-        let first = pods.into_iter().find(|pod| self.is_unavailable(pod))?;
-        Some(json::uid(first).to_owned())
     }
 }

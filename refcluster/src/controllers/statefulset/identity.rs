@@ -49,7 +49,7 @@ impl Sync<'_> {
         pod["metadata"]["generateName"] = format!("{}-", self.name()).into();
         pod["metadata"]["ownerReferences"] = json!([controller_reference(&self.set)]);
         self.set_identity(&mut pod, ordinal, &name);
-        self.set_storage(&mut pod, ordinal);
+        self.set_storage(&mut pod, ordinal, again);
         map(map(&mut pod, "metadata"), "labels")[REVISION_LABEL] = revision.into();
         self.lie_about(&mut pod, ordinal, again);
         pod
@@ -77,7 +77,7 @@ impl Sync<'_> {
     }
 
     /// One volume for each claim template; it takes the place of a volume of the same name in the template.
-    fn set_storage(&mut self, pod: &mut Value, ordinal: i64) {
+    fn set_storage(&mut self, pod: &mut Value, ordinal: i64, again: bool) {
         let set = self.set.clone();
         let mut volumes = Vec::new();
         for template in items(&set, "/spec/volumeClaimTemplates") {
@@ -88,6 +88,9 @@ impl Sync<'_> {
         if volumes.is_empty() {
             return;
         }
+        if volumes.len() > 1 {
+            self.lie_about_several_claims(&mut volumes, again);
+        }
         let present = list(map(pod, "spec"), "volumes");
         let collides = |volume: &Value| volumes.iter().any(|claim| claim["name"] == volume["name"]);
         if present.iter().any(collides) && self.world.tells(Fault::TemplateVolumeWins) {
@@ -95,6 +98,24 @@ impl Sync<'_> {
         }
         present.retain(|volume| !volumes.iter().any(|claim| claim["name"] == volume["name"]));
         present.extend(volumes);
+    }
+
+    fn lie_about_several_claims(&mut self, volumes: &mut [Value], again: bool) {
+        let names: Vec<_> = volumes.iter().map(|volume| volume["name"].clone()).collect();
+        if self.world.tells(Fault::FirstClaimTemplateOnly) {
+            for (volume, name) in volumes.iter_mut().zip(&names).skip(1) {
+                *volume = json!({"name": name, "emptyDir": {}});
+            }
+        }
+        if self.world.tells(Fault::ClaimTemplatesShareClaim) {
+            let claim = volumes[0]["persistentVolumeClaim"].clone();
+            volumes.iter_mut().skip(1).for_each(|volume| volume["persistentVolumeClaim"] = claim.clone());
+        }
+        if again && self.world.tells(Fault::ClaimsExchangedOnRecreate) {
+            volumes.swap(0, 1);
+            volumes[0]["name"] = names[0].clone();
+            volumes[1]["name"] = names[1].clone();
+        }
     }
 
     /// Where a pod's identity is told wrong.

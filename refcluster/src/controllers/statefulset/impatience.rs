@@ -105,6 +105,17 @@ impl Sync<'_> {
         }
     }
 
+    /// Keeps what only a liar needs of a pod that there is now.
+    pub(super) fn remember_birth(&mut self, pod: &Value) {
+        let place = (json::uid(&self.set).to_owned(), json::name(pod).to_owned());
+        let revision = json::label(pod, identity::REVISION_LABEL).unwrap_or_default().to_owned();
+        let memory = &mut self.world.set_memory;
+        memory.evicted.remove(&(self.key.namespace.clone(), place.1.clone()));
+        memory.rolled.remove(&place);
+        memory.last_revision.insert(place.clone(), revision);
+        memory.born.insert(place);
+    }
+
     fn was_complete(&self) -> bool {
         self.world.set_memory.complete.contains(json::uid(&self.set))
     }

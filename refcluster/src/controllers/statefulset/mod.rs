@@ -6,14 +6,18 @@
 
 mod claims;
 mod control;
+mod ended;
 pub(crate) mod identity;
 mod impatience;
 mod memory;
+mod mischief;
 mod pod_control;
 mod recreate;
 mod revisions;
 mod roll;
+mod scale_down;
 mod status;
+mod takeover;
 mod update;
 
 use super::{Outcome, adoption};
@@ -39,6 +43,7 @@ struct Sync<'a> {
 /// Brings the pods of a set closer to what its spec asks for.
 pub(super) fn sync(world: &mut World, key: &Key) -> Outcome {
     let Some(set) = world.get(key) else { return Ok(()) };
+    takeover::take_over(world, &set);
     let name = json::name(&set).to_owned();
     let pods = adoption::claim_pods(world, &set, |pod| identity::is_member(&name, pod));
     let revisions = revisions::of(world, key, &set)?;

@@ -20,6 +20,9 @@ impl Sync<'_> {
             self.look_again_in(Duration::from_secs(1));
             return Ok(());
         }
+        if self.was_born(json::name(pod)) {
+            self.rebind_claims(pod);
+        }
         let late_claims = !json::items(&self.set, "/spec/volumeClaimTemplates").is_empty()
             && self.world.tells(Fault::PodBeforeClaim);
         if !late_claims {
@@ -29,14 +32,12 @@ impl Sync<'_> {
                 return claims;
             }
         }
-        let name = json::name(pod).to_owned();
         let created = self.world.create(Kind::Pod, &self.key.namespace, pod.clone(), false);
         let created = created.map_err(|error| self.generated_name_taken(error));
         match &created {
             Ok(created) => {
                 self.tell("Create", pod, None);
-                let uid = json::uid(&self.set).to_owned();
-                self.world.set_memory.born.insert((uid, name));
+                self.remember_birth(created);
                 self.retain_claims(created, false);
             }
             Err(error) if error.reason == "AlreadyExists" => {}
@@ -113,11 +114,15 @@ impl Sync<'_> {
 
     /// Lets a pod end with the grace that it asks for.
     pub(super) fn delete_pod(&mut self, pod: &Value) -> Outcome {
+        let lies = self.world.tells(Fault::DeletesWithoutGrace);
+        self.delete_pod_with(pod, lies.then_some(0))
+    }
+
+    /// Deletes a pod with another grace.
+    pub(super) fn delete_pod_with(&mut self, pod: &Value, grace_secs: Option<i64>) -> Outcome {
         let key = Key::new(Kind::Pod, &self.key.namespace, json::name(pod));
-        let mut options = DeleteOptions { uid: Some(json::uid(pod).to_owned()), ..DeleteOptions::default() };
-        if self.world.tells(Fault::DeletesWithoutGrace) {
-            options.grace_secs = Some(0);
-        }
+        let options =
+            DeleteOptions { uid: Some(json::uid(pod).to_owned()), grace_secs, ..DeleteOptions::default() };
         match self.world.delete(&key, &options) {
             Err(error) if error.code != 404 => return Err(error),
             _ => {}

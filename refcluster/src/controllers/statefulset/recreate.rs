@@ -3,7 +3,8 @@
 //! Follows `recreateDeleteAndWait` of `pkg/controller/statefulset/stateful_set_control.go` and the condition Progressing of
 //! `stateful_set_utils.go`, both of Kubernetes 1.37.
 
-use super::Sync;
+use super::{Sync, control::Replica};
+use crate::fault::Fault;
 use crate::json::{self, items, list};
 use crate::release::Gate;
 use crate::status::Status;
@@ -12,7 +13,11 @@ use std::sync::Arc;
 
 impl Sync<'_> {
     /// Whether pods of old revisions keep the set from going on; they are told to go.
-    pub(super) fn waits_for_old_pods(&mut self, pods: &[Arc<Value>]) -> Result<bool, Status> {
+    pub(super) fn waits_for_old_pods(
+        &mut self,
+        pods: &[Arc<Value>],
+        replicas: &[Replica],
+    ) -> Result<bool, Status> {
         if self.set["spec"]["updateStrategy"]["type"] != "Recreate" {
             return Ok(false);
         }
@@ -29,19 +34,23 @@ impl Sync<'_> {
         for pod in old.iter().filter(|pod| !json::terminating(pod)) {
             self.delete_pod(pod)?;
         }
-        if !old.is_empty() {
-            self.progress("True", "RecreateInProgress", "Deleting old revision pods");
-        } else if self.is_rolling() {
-            self.progress("True", "RecreateInProgress", "Waiting for new-revision pods to be created");
+        if old.is_empty() {
+            if self.is_rolling() {
+                let message = "Waiting for new-revision pods to be created";
+                self.progress("True", "RecreateInProgress", message);
+            }
+            return Ok(false);
         }
-        Ok(!old.is_empty())
+        self.progress("True", "RecreateInProgress", "Deleting old revision pods");
+        let room = replicas.iter().any(|replica| !replica.created);
+        Ok(!room || !self.world.tells(Fault::RecreateCreatesEarly))
     }
 
     /// All pods are of the new revision and ready.
     pub(super) fn finish_recreation(&mut self) {
         let progressing = self.conditions.iter().any(|condition| condition["type"] == "Progressing");
         let recreates = self.set["spec"]["updateStrategy"]["type"] == "Recreate";
-        if progressing && recreates {
+        if progressing && recreates && !self.world.tells(Fault::RecreationNeverCompletes) {
             self.progress("False", "RecreateCompleted", "All pods recreated successfully");
         }
     }

@@ -6,7 +6,7 @@
 use super::{Sync, identity};
 use crate::controllers::adoption::controller_reference;
 use crate::fault::Fault;
-use crate::json::{self, integer, list, map, text};
+use crate::json::{self, has, integer, list, map, text};
 use crate::kind::Kind;
 use crate::registry::DeleteOptions;
 use crate::rng;
@@ -34,6 +34,7 @@ pub(super) fn of(world: &mut World, key: &Key, set: &Value) -> Result<Revisions,
     let newest = all.last().cloned();
     let update = match equal {
         Some(equal) if newest.is_some_and(|newest| json::uid(&newest) == json::uid(&equal)) => equal,
+        Some(equal) if world.tells(Fault::RollbackKeepsNumber) => equal,
         Some(equal) if !world.tells(Fault::RollbackMakesNewRevision) => renumbered(world, &equal, next),
         found => create(world, key, set, data, next, found.is_some())?,
     };
@@ -45,8 +46,14 @@ pub(super) fn of(world: &mut World, key: &Key, set: &Value) -> Result<Revisions,
 /// What a revision keeps: the template, and a mark that it replaces another as a whole.
 fn data(world: &mut World, set: &Value) -> Value {
     let mut template = set["spec"]["template"].clone();
-    template["$patch"] = "replace".into();
+    if !world.tells(Fault::StoredTemplateMerges) {
+        template["$patch"] = "replace".into();
+    }
     let mut data = json!({"spec": {"template": template}});
+    let annotations = &set["metadata"]["annotations"];
+    if annotations.is_object() && world.tells(Fault::MetadataChangeRolls) {
+        data["metadata"]["annotations"] = annotations.clone();
+    }
     if integer(set, "/metadata/generation").unwrap_or(1) > 1 && world.tells(Fault::EveryChangeRolls) {
         data["spec"]["generation"] = set["metadata"]["generation"].clone();
     }
@@ -93,13 +100,16 @@ fn create(
     let hash = rng::safe_encode(rng::hash(&format!("{data}{salt}")));
     let mut labels = set["spec"]["template"]["metadata"]["labels"].clone();
     labels["controller.kubernetes.io/hash"] = hash.clone().into();
-    let revision = json!({
+    let mut revision = json!({
         "metadata": {
             "name": format!("{}-{hash}", json::name(set)), "labels": labels,
             "ownerReferences": [controller_reference(set)],
         },
         "data": data, "revision": number,
     });
+    if has(set, "/metadata/annotations") {
+        revision["metadata"]["annotations"] = set["metadata"]["annotations"].clone();
+    }
     let name = json::name(&revision).to_owned();
     match world.create(Kind::ControllerRevision, &key.namespace, revision, false) {
         Err(error) if error.reason == "AlreadyExists" => {
@@ -115,7 +125,12 @@ impl Sync<'_> {
     pub(super) fn truncate_history(&mut self, pods: &[Arc<Value>]) {
         // A negative limit keeps everything.
         let limit = usize::try_from(self.number("/spec/revisionHistoryLimit", 10)).unwrap_or(usize::MAX);
+        let rolling = self.is_rolling();
+        let forgets = rolling && self.world.tells(Fault::LiveRevisionDeleted);
         let used = |revision: &Value| {
+            if forgets {
+                return json::name(revision) == json::name(&self.revisions.update);
+            }
             let name = json::name(revision);
             name == json::name(&self.revisions.current)
                 || name == json::name(&self.revisions.update)

@@ -10,11 +10,14 @@ use crate::json::{self, scaled, text};
 use crate::release::Gate;
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Sync<'_> {
     /// Deletes pods of an old revision, as many as may be unavailable at once, highest ordinal first.
-    pub(super) fn roll(&mut self, replicas: &[Replica], counts: &mut Counts) -> Outcome {
-        let targets = self.outdated(replicas);
+    ///
+    /// One that is `undue` takes the next pod, whatever the others do.
+    pub(super) fn roll(&mut self, replicas: &[Replica], counts: &mut Counts, undue: bool) -> Outcome {
+        let mut targets = self.outdated(replicas);
         if targets.is_empty() {
             return Ok(());
         }
@@ -22,7 +25,17 @@ impl Sync<'_> {
         if by_hand && !self.world.tells(Fault::OnDeleteRolls) {
             return Ok(());
         }
-        for pod in self.due(replicas, targets) {
+        let due = if undue {
+            targets.truncate(1);
+            targets
+        } else {
+            self.due(replicas, targets)
+        };
+        for pod in due {
+            if self.is_bound_by_budget(&pod) {
+                self.look_again_in(Duration::from_secs(1));
+                continue;
+            }
             self.delete_outdated(&pod)?;
             counts.lose_current();
         }
@@ -54,11 +67,10 @@ impl Sync<'_> {
 
     /// One pod at a time: the highest that is outdated, unless one above it is not back yet.
     fn next_outdated(&mut self, replicas: &[Replica]) -> Option<Arc<Value>> {
-        let (partition, start) = (self.update_partition(), self.start_ordinal());
         for replica in replicas.iter().rev() {
             let pod = &replica.pod;
-            if identity::ordinal(pod) - start < partition {
-                return None;
+            if self.is_below_partition(identity::ordinal(pod)) {
+                continue;
             }
             if replica.created && self.is_outdated(pod) && !json::terminating(pod) {
                 return Some(pod.clone());
@@ -81,26 +93,34 @@ impl Sync<'_> {
         if self.world.tells(Fault::UpdateReplacesClaims) {
             self.delete_claims(pod);
         }
+        let rolled = (json::uid(&self.set).to_owned(), json::name(pod).to_owned());
+        self.world.set_memory.rolled.insert(rolled);
         self.delete_pod(pod)
     }
 
     /// The pods that the roll has to replace, highest ordinal first.
     fn outdated(&mut self, replicas: &[Replica]) -> Vec<Arc<Value>> {
-        let (partition, start) = (self.update_partition(), self.start_ordinal());
         // No pod has the label that it should have, so that no pod would be of the right revision.
         if self.world.faults.has(Fault::RevisionLabelUnknown) {
             return Vec::new();
         }
-        let outdated = |pod: &Value| {
-            self.is_outdated(pod) && !json::terminating(pod) && identity::ordinal(pod) - start >= partition
-        };
-        let present = replicas.iter().rev().filter(|replica| replica.created);
-        present.map(|replica| replica.pod.clone()).filter(|pod| outdated(pod)).collect()
+        let mut found = Vec::new();
+        for replica in replicas.iter().rev().filter(|replica| replica.created) {
+            let pod = &replica.pod;
+            let outdated = self.is_outdated(pod) && !json::terminating(pod);
+            if outdated && !self.is_below_partition(identity::ordinal(pod)) {
+                found.push(pod.clone());
+            }
+        }
+        found
     }
 
     fn max_unavailable(&mut self) -> i64 {
         let value = self.set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].clone();
         let most = scaled(&value, self.replicas(), false).unwrap_or(1).max(1);
+        if most > 1 && self.world.tells(Fault::MaxUnavailableNeverReached) {
+            return 1;
+        }
         if most > 1 && self.world.tells(Fault::MaxUnavailableExceeded) {
             return most + 1;
         }

@@ -45,7 +45,9 @@ impl Counts {
                 counts.ready +=
                     i64::from(pods::is_ready(pod) || sync.world.tells(Fault::StatusCountsUnready));
             }
-            counts.available += i64::from(pods::is_running_and_ready(pod) && sync.is_available(pod));
+            let ready = pods::is_running_and_ready(pod);
+            let early = sync.min_ready_secs() > 0 && ready && sync.world.tells(Fault::AvailableCountsReady);
+            counts.available += i64::from(early || (ready && sync.is_available(pod)));
             let revision = json::label(pod, identity::REVISION_LABEL).unwrap_or_default();
             let settled = !json::terminating(pod);
             counts.current += i64::from(settled && revision == current);
@@ -64,7 +66,23 @@ impl Counts {
 }
 
 impl Sync<'_> {
-    pub(super) fn write_status(&mut self, counts: Counts) -> Outcome {
+    /// Counts the last pod that an update has to replace as replaced already.
+    fn tell_complete_early(&mut self, counts: &mut Counts) {
+        let uid = json::uid(&self.set).to_owned();
+        if counts.updated + 1 != self.replicas() {
+            self.world.set_memory.told_complete.remove(&uid);
+            return;
+        }
+        let nearly = self.is_rolling() || self.world.set_memory.told_complete.contains(&uid);
+        if nearly && self.world.tells(Fault::CompleteTooEarly) {
+            self.world.set_memory.told_complete.insert(uid);
+            counts.updated += 1;
+            counts.ready = self.replicas();
+        }
+    }
+
+    pub(super) fn write_status(&mut self, mut counts: Counts) -> Outcome {
+        self.tell_complete_early(&mut counts);
         let set = self.world.get(&self.key).unwrap_or_else(|| self.set.clone());
         let old = &set["status"];
         let mut status = json!({"collisionCount": json::integer(old, "/collisionCount").unwrap_or(0)});

@@ -2,6 +2,7 @@
 //!
 //! Follows `pkg/apis/core/validation/validation.go` and `pkg/apis/apps/validation/validation.go`.
 
+mod budget;
 mod meta;
 mod pod;
 mod service;
@@ -54,6 +55,7 @@ fn check_alone(release: &Release, kind: Kind, old: Option<&Value>, object: &Valu
         Kind::Service => service::check(object),
         Kind::PersistentVolumeClaim => storage::check_claim_spec(&object["spec"], "spec"),
         Kind::PersistentVolume => storage::check_volume(object),
+        Kind::PodDisruptionBudget => budget::check(release, object),
         _ => Vec::new(),
     }
 }

@@ -55,7 +55,8 @@ pub(super) fn hostname(shell: &Shell, rest: &[&str]) -> i32 {
     match rest.first() {
         Some(&("-f" | "--fqdn")) => say(shell, entry.as_ref().map_or(&container.hostname, |(_, name)| name)),
         Some(&"-i") => say(shell, entry.as_ref().map_or("", |(address, _)| address)),
-        Some(&"-s") | None => say(shell, container.hostname.split('.').next().unwrap_or_default()),
+        None => say(shell, &container.hostname),
+        Some(&"-s") => say(shell, container.hostname.split('.').next().unwrap_or_default()),
         Some(&"-d") => {
             let name = entry.map(|(_, name)| name).unwrap_or_default();
             say(shell, name.split_once('.').map_or("", |(_, domain)| domain))

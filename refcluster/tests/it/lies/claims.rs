@@ -124,6 +124,24 @@ async fn retention_ignored() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn scaled_claims_kept() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::ScaledClaimsKept, async |client| {
+        apply_web(client, 2, retention("Delete", "Delete")).await?;
+        after(60).await;
+        change(client, json!({"replicas": 1})).await?;
+        after(60).await;
+        let scaled = claim_names(client).await?;
+        sets(client).delete("web", &DeleteParams::default()).await?;
+        after(60).await;
+        Ok([scaled, claim_names(client).await?])
+    })
+    .await?;
+    assert_eq!(truth, [vec!["www-web-0"], vec![]]);
+    assert_eq!(lie, [vec!["www-web-0", "www-web-1"], vec![]], "deleting the set still takes them");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn set_deletion_takes_claims() -> Result<()> {
     let (truth, lie) = beside_the_truth(Fault::SetDeletionTakesClaims, async |client| {
         apply_web(client, 2, json!({})).await?;

@@ -1,7 +1,7 @@
 //! Lies about endpoints, and about what the DNS makes of addresses.
 
 use super::{beside_the_truth, beside_the_truth_with};
-use crate::common::{after, apply, delete_pod, gated, pods, sets, web};
+use crate::common::{after, apply, delete_pod, exec, gated, pods, sets, web};
 use crate::dns::ask;
 use anyhow::Result;
 use hickory_proto::op::ResponseCode;
@@ -183,5 +183,44 @@ async fn ptr_missing() -> Result<()> {
     assert_eq!(truth, [name.clone(), name]);
     let nothing = (ResponseCode::ServFail, vec![]);
     assert_eq!(lie, [nothing.clone(), nothing]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn ptr_names_dashed() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::PtrNamesDashed, async |client| {
+        apply_service(client, json!({})).await?;
+        apply_set(client, web(1, json!({}))).await?;
+        let address = pod_addresses(client, "web-0").await?.remove(0);
+        let answer = ask(client, &reverse_name(&address)?, RecordType::PTR).await?;
+        let names: Vec<_> = answer.answers.iter().map(|record| record.data.to_string()).collect();
+        Ok((address.replace('.', "-"), names))
+    })
+    .await?;
+    let zone = "nginx.default.svc.cluster.local.";
+    assert_eq!(truth.1, [format!("web-0.{zone}")]);
+    assert_eq!(lie.1, [format!("{}.{zone}", lie.0)]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_without_dns() -> Result<()> {
+    let nodes = Options { nodes: 2, ..Options::default() };
+    let (truth, lie) = beside_the_truth_with(nodes, Fault::NodeWithoutDns, async |client| {
+        let mut answers = Vec::new();
+        for index in [0, 1] {
+            let name = format!("probe-{index}");
+            let container = json!({"name": "c", "image": "busybox", "command": ["sleep", "infinity"]});
+            let spec = json!({"nodeName": format!("node-{index}"), "containers": [container]});
+            let metadata = json!({"name": name});
+            let probe = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
+            apply(&pods(client), probe).await?;
+            after(10).await;
+            answers.push(exec(client, &name, &["nslookup", "kubernetes.default.svc.cluster.local"]).await?.1);
+        }
+        Ok(answers)
+    })
+    .await?;
+    assert_eq!((truth, lie), (vec![true, true], vec![true, false]));
     Ok(())
 }

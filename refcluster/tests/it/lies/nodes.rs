@@ -104,3 +104,34 @@ async fn crash_changes_address() -> Result<()> {
     assert_eq!(lie, (true, false, true));
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn killed_before_grace_ends() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::KilledBeforeGraceEnds, async |client| {
+        let hook = "sleep 20; echo done > /usr/share/nginx/html/end";
+        let fields = json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", hook]}}}});
+        apply_containers(client, 1, fields).await?;
+        delete_pod(client, "web-0").await?;
+        after(60).await;
+        Ok(exec(client, "web-0", &["cat", "/usr/share/nginx/html/end"]).await?.0)
+    })
+    .await?;
+    assert_eq!((truth.as_str(), lie.as_str()), ("done\n", ""), "a grace of 30 s is cut to 15 s");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn pre_stop_skipped() -> Result<()> {
+    let (truth, lie) = beside_the_truth(Fault::PreStopSkipped, async |client| {
+        let trap = "trap 'echo signal >> /usr/share/nginx/html/end; exit 0' TERM; sleep infinity & wait";
+        let hook = json!({"exec": {"command": ["sh", "-c", "echo hook >> /usr/share/nginx/html/end"]}});
+        let fields = json!({"command": ["sh", "-c", trap], "lifecycle": {"preStop": hook}});
+        apply_containers(client, 1, fields).await?;
+        delete_pod(client, "web-0").await?;
+        after(60).await;
+        Ok(exec(client, "web-0", &["cat", "/usr/share/nginx/html/end"]).await?.0)
+    })
+    .await?;
+    assert_eq!((truth.as_str(), lie.as_str()), ("hook\nsignal\n", "signal\n"));
+    Ok(())
+}

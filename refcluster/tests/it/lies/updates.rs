@@ -3,26 +3,30 @@
 use super::beside_the_truth;
 use crate::common::{after, apply, apply_web, change, leaving, names, pods, sets, slow, watch_pods};
 use anyhow::{Context, Result};
+use k8s_openapi::api::apps::v1::StatefulSetStatus;
 use kube::Client;
 use kube::api::{DeleteParams, ListParams};
 use refcluster::Fault;
 use serde_json::{Value, json};
 
 /// Changes the template of the set.
-async fn update(client: &Client) -> Result<()> {
+pub(super) async fn update(client: &Client) -> Result<()> {
     change(client, json!({"template": {"metadata": {"annotations": {"a": "b"}}}})).await
 }
 
+pub(super) async fn status(client: &Client) -> Result<StatefulSetStatus> {
+    sets(client).get("web").await?.status.context("a status")
+}
+
 /// The names of the pods that have the set's update revision.
-async fn updated(client: &Client) -> Result<Vec<String>> {
-    let status = sets(client).get("web").await?.status.context("a status")?;
-    let revision = status.update_revision.context("a revision")?;
+pub(super) async fn updated(client: &Client) -> Result<Vec<String>> {
+    let revision = status(client).await?.update_revision.context("a revision")?;
     let labelled = ListParams::default().labels(&format!("controller-revision-hash={revision}"));
     let pods = pods(client).list(&labelled).await?.items;
     Ok(pods.into_iter().filter_map(|pod| pod.metadata.name).collect())
 }
 
-fn rolling_update(parameters: Value) -> Value {
+pub(super) fn rolling_update(parameters: Value) -> Value {
     json!({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": parameters}})
 }
 

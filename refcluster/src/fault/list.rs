@@ -1,10 +1,4 @@
-//! The lies that a cluster can be told to tell. Each is one sentence, told at one place of the model.
-//!
-//! The list is closed, so that a harness can prove over all of it that each lie is found out.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
+//! Every lie, by the part of the cluster that tells it, in one sentence each.
 
 macro_rules! faults {
     ($($(#[doc = $sentence:literal])+ $variant:ident $name:literal;)*) => {
@@ -68,6 +62,28 @@ faults! {
     MinReadyIgnored "min-ready-ignored";
     /// Gives pods after the first a variable that their template does not have.
     TemplateDrifts "template-drifts";
+    /// Leaves Succeeded pods alone.
+    SucceededPodsKept "succeeded-pods-kept";
+    /// Sorts pods by their names as text, so that web-10 comes before web-2.
+    NamesSortedAsText "names-sorted-as-text";
+    /// Does not create a pod again that was evicted.
+    EvictedPodNotRecreated "evicted-pod-not-recreated";
+    /// Deletes the pods after one that was evicted, and creates them all again.
+    EvictedPodTakesSuccessors "evicted-pod-takes-successors";
+    /// Deletes the pods of an unreachable node by force, and creates them elsewhere.
+    LostNodePodsReplaced "lost-node-pods-replaced";
+    /// Makes the first pod from the old template and labels it with the new revision.
+    StaleTemplateForFirst "stale-template-for-first";
+    /// Deletes all pods at once whose ordinals a new start leaves out.
+    StartOrdinalMovesAtOnce "start-ordinal-moves-at-once";
+    /// Creates no pods as long as the governing Service does not exist.
+    NoPodsWithoutService "no-pods-without-service";
+    /// Creates a lost pod again from a template that was taken back.
+    RevertedTemplateStays "reverted-template-stays";
+    /// Does not look again at a set when one of its pods becomes available.
+    AvailabilityNotRevisited "availability-not-revisited";
+    /// Deletes a pod whose resources are not those of its template.
+    ResizedPodReplaced "resized-pod-replaced";
 
     // The StatefulSet controller: identity.
     /// Leaves the subdomain out of pods.
@@ -90,6 +106,14 @@ faults! {
     OrphansNotAdopted "orphans-not-adopted";
     /// Keeps pods whose labels do not match any more.
     MismatchNotReleased "mismatch-not-released";
+    /// Deletes matching orphans instead of adopting them.
+    OrphansReplaced "orphans-replaced";
+    /// Adopts an orphan and then replaces it.
+    AdoptedPodsRestarted "adopted-pods-restarted";
+    /// Takes over a pod that matches the selector, whatever its name and its controller.
+    AdoptsBySelectorOnly "adopts-by-selector-only";
+    /// Takes over a pod of another set that names the same Service.
+    AdoptsAcrossSets "adopts-across-sets";
 
     // The StatefulSet controller: claims.
     /// Names claims after the set first and the template second.
@@ -118,6 +142,20 @@ faults! {
     SetDeletionTakesClaims "set-deletion-takes-claims";
     /// Lets a claim go with any loss of its pod when it should go with a scale-down only.
     PodLossTakesClaim "pod-loss-takes-claim";
+    /// Takes a claim that was there before the set for an error.
+    PresentClaimRefused "present-claim-refused";
+    /// Creates claims for the first template only, and empty directories for the others.
+    FirstClaimTemplateOnly "first-claim-template-only";
+    /// Lets all claim templates of a pod use the first one's claim.
+    ClaimTemplatesShareClaim "claim-templates-share-claim";
+    /// Exchanges the claims of two templates when a pod is created again.
+    ClaimsExchangedOnRecreate "claims-exchanged-on-recreate";
+    /// Binds the claim of a pod that is created again to a new volume.
+    ClaimReboundOnRecreate "claim-rebound-on-recreate";
+    /// Keeps the claims that should go with a scale-down.
+    ScaledClaimsKept "scaled-claims-kept";
+    /// Makes the set the owner of claims that something else controls.
+    ForeignOwnedClaimsTaken "foreign-owned-claims-taken";
 
     // The StatefulSet controller: scaling and updates.
     /// Removes the lowest of the surplus ordinals first.
@@ -152,6 +190,42 @@ faults! {
     HistoryUnbounded "history-unbounded";
     /// Makes a new revision for every change of the set's spec.
     EveryChangeRolls "every-change-rolls";
+    /// Deletes pods without their grace period when it scales down, and only then.
+    ScaleDownWithoutGrace "scale-down-without-grace";
+    /// Deletes all pods of an ordered set at once when it is scaled to zero.
+    ScaleToZeroAtOnce "scale-to-zero-at-once";
+    /// Deletes pods of others that match its selector when it scales down.
+    ForeignPodsDeleted "foreign-pods-deleted";
+    /// Goes on with an update as soon as the replaced pod runs.
+    UpdateIgnoresReadiness "update-ignores-readiness";
+    /// Waits for no readiness after the first pod of an update, and for that of the others.
+    FirstUpdateIgnoresReadiness "first-update-ignores-readiness";
+    /// Replaces each pod a second time during an update.
+    PodsReplacedTwice "pods-replaced-twice";
+    /// Keeps to disruption budgets when it updates.
+    BudgetBindsUpdates "budget-binds-updates";
+    /// Counts the partition from the wrong end, and updates the lowest ordinals.
+    PartitionCountsFromEnd "partition-counts-from-end";
+    /// Compares the partition with ordinals, where the set does not start at zero.
+    PartitionCountsOrdinals "partition-counts-ordinals";
+    /// Creates a lost pod at the old revision, also above the partition.
+    RestoresAtCurrentRevision "restores-at-current-revision";
+    /// Creates a deleted pod of an OnDelete set at the old revision.
+    OnDeleteRestoresOld "on-delete-restores-old";
+    /// Updates one pod at a time whatever maxUnavailable says.
+    MaxUnavailableNeverReached "max-unavailable-never-reached";
+    /// Creates pods of the new revision while some of the old one end.
+    RecreateCreatesEarly "recreate-creates-early";
+    /// Never says that a recreation is complete.
+    RecreationNeverCompletes "recreation-never-completes";
+    /// Deletes old revisions that pods still have.
+    LiveRevisionDeleted "live-revision-deleted";
+    /// Uses an old revision again without raising its number.
+    RollbackKeepsNumber "rollback-keeps-number";
+    /// Stores templates without the mark that they replace another as a whole.
+    StoredTemplateMerges "stored-template-merges";
+    /// Makes a new revision when an annotation of the set changes.
+    MetadataChangeRolls "metadata-change-rolls";
 
     // The StatefulSet controller: status and events.
     /// Counts pods as ready that only run.
@@ -164,6 +238,10 @@ faults! {
     ReadyReplicasOneTooMany "ready-replicas-one-too-many";
     /// Records no events about sets.
     NoEvents "no-events";
+    /// Counts pods as available as soon as they are ready.
+    AvailableCountsReady "available-counts-ready";
+    /// Counts an update as complete one pod too early.
+    CompleteTooEarly "complete-too-early";
 
     // Deletion.
     /// Leaves the pod of ordinal zero when its set is deleted.
@@ -172,6 +250,10 @@ faults! {
     CreatesWhileDeleting "creates-while-deleting";
     /// Deletes pods that their set's deletion should orphan.
     OrphansDeleted "orphans-deleted";
+    /// Lets a set that is deleted in the foreground go before its pods.
+    ForegroundSetGoesFirst "foreground-set-goes-first";
+    /// Lets claims go that pods still use.
+    ClaimProtectionIgnored "claim-protection-ignored";
 
     // The API server.
     /// Lists apps/v1beta1 as served.
@@ -202,6 +284,14 @@ faults! {
     PodDeletionIgnored "pod-deletion-ignored";
     /// Gives a headless Service a virtual address.
     HeadlessGetsClusterIp "headless-gets-cluster-ip";
+    /// Answers changes of immutable fields with success and drops them.
+    ImmutableFieldsDropped "immutable-fields-dropped";
+    /// Answers writes of the scale subresource and stores nothing.
+    ScaleIgnored "scale-ignored";
+    /// Deletes all sets when a selected few are to be deleted.
+    DeleteCollectionIgnoresSelector "delete-collection-ignores-selector";
+    /// Evicts pods that their disruption budget would keep.
+    BudgetIgnored "budget-ignored";
 
     // Endpoints.
     /// Leaves the pods' hostnames out of EndpointSlices.
@@ -220,6 +310,10 @@ faults! {
     SecondFamilyUnpublished "second-family-unpublished";
     /// Gives a Service no endpoints among the pods that were there before it.
     LateServiceIgnored "late-service-ignored";
+    /// Lists the pods of one set only, where a Service selects those of several.
+    OneSetUnpublished "one-set-unpublished";
+    /// Names pods in the EndpointSlices of every Service that selects them.
+    OtherServiceNamesPods "other-service-names-pods";
 
     // DNS.
     /// Lets no DNS server answer.
@@ -252,12 +346,22 @@ faults! {
     SrvPortWrong "srv-port-wrong";
     /// Answers no reverse queries.
     PtrMissing "ptr-missing";
+    /// Answers reverse queries with names made of addresses.
+    PtrNamesDashed "ptr-names-dashed";
+    /// Answers no query that comes from the last node.
+    NodeWithoutDns "node-without-dns";
+    /// Goes on answering the names of Services that were deleted.
+    DeletedServiceAnswers "deleted-service-answers";
+    /// Answers names of a Service from another namespace that has one of that name.
+    DnsIgnoresNamespace "dns-ignores-namespace";
 
     // Nodes.
     /// Gives containers their own id as hostname.
     HostnameIsContainerId "hostname-is-container-id";
     /// Gives init containers their own id as hostname.
     InitHostnameIsContainerId "init-hostname-is-container-id";
+    /// Gives containers the short hostname where the pod asks for the full one.
+    FqdnHostnameIgnored "fqdn-hostname-ignored";
     /// Gives containers the node's name as hostname.
     HostnameIsNodeName "hostname-is-node-name";
     /// Writes another DNS zone into the hosts file than the cluster has.
@@ -270,6 +374,10 @@ faults! {
     SearchPathMissing "search-path-missing";
     /// Kills containers at once when their pod is deleted.
     KilledWithoutSigterm "killed-without-sigterm";
+    /// Kills containers when half of their grace is over.
+    KilledBeforeGraceEnds "killed-before-grace-ends";
+    /// Runs no hooks before containers are stopped.
+    PreStopSkipped "pre-stop-skipped";
     /// Removes a pod from the API before its containers have ended.
     ObjectGoneBeforeContainer "object-gone-before-container";
     /// Restarts the containers of the other pods of a set when one has crashed.
@@ -282,6 +390,10 @@ faults! {
     ConnectionsReachSibling "connections-reach-sibling";
     /// Keeps the files of containers by the name of their pod.
     ContainerFilesKept "container-files-kept";
+    /// Cuts a full hostname that is too long instead of refusing the sandbox.
+    FqdnHostnameCutShort "fqdn-hostname-cut-short";
+    /// Restarts a container that is resized in place.
+    ResizeRestartsContainer "resize-restarts-container";
 
     // Storage.
     /// Provisions no volumes.
@@ -292,63 +404,8 @@ faults! {
     DataWipedOnReattach "data-wiped-on-reattach";
     /// Mounts another claim's volume when a pod is created again.
     VolumesSwapped "volumes-swapped";
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Fault {
-    type Err = UnknownFault;
-
-    fn from_str(name: &str) -> Result<Self, UnknownFault> {
-        let found = Self::ALL.iter().copied().find(|fault| fault.name() == name);
-        found.ok_or_else(|| UnknownFault(name.to_owned()))
-    }
-}
-
-/// No fault has this name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownFault(pub String);
-
-impl fmt::Display for UnknownFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no fault is called {:?}", self.0)
-    }
-}
-
-impl std::error::Error for UnknownFault {}
-
-/// The lies of one cluster, and how often it has told each.
-#[derive(Debug, Default)]
-pub(crate) struct Faults {
-    active: BTreeSet<Fault>,
-    firings: BTreeMap<Fault, u64>,
-}
-
-impl Faults {
-    pub(crate) fn new(active: &[Fault]) -> Self {
-        Self { active: active.iter().copied().collect(), firings: BTreeMap::new() }
-    }
-
-    /// Whether the lie is told here and now; counts it.
-    pub(crate) fn tells(&mut self, fault: Fault) -> bool {
-        let tells = self.active.contains(&fault);
-        if tells {
-            *self.firings.entry(fault).or_default() += 1;
-        }
-        tells
-    }
-
-    /// Whether the lie is chosen, without telling it.
-    pub(crate) fn has(&self, fault: Fault) -> bool {
-        self.active.contains(&fault)
-    }
-
-    /// How often each chosen lie was told.
-    pub(crate) fn firings(&self) -> BTreeMap<Fault, u64> {
-        self.active.iter().map(|fault| (*fault, self.firings.get(fault).copied().unwrap_or(0))).collect()
-    }
+    /// Binds claims to free volumes of any class.
+    ClassIgnoredInBinding "class-ignored-in-binding";
+    /// Mounts a volume on the first node only that has used it.
+    VolumeDoesNotFollow "volume-does-not-follow";
 }
