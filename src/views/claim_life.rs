@@ -57,6 +57,12 @@ impl<'h> ClaimLife<'h> {
         self.find(|claim| claim.text("/status/phase") == Some("Bound"))
     }
 
+    /// The first version in which the watch told that it was bound. What a list shows after a gap is no evidence of its own: the
+    /// gap may hide what led to it.
+    pub fn told_bound(&self) -> Option<Seen<'h, ObjectSeen>> {
+        self.find(|claim| !claim.change.is_listed() && claim.text("/status/phase") == Some("Bound"))
+    }
+
     /// The volume that it was first bound to.
     pub fn volume(&self) -> Option<&'h str> {
         self.bound()?.what.text("/spec/volumeName").filter(|volume| !volume.is_empty())

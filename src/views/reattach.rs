@@ -1,7 +1,7 @@
 //! Whether a pod that took another's place has the claims, and the volumes, that the other had.
 
 use super::{ClaimDeletions, ClaimLife, Doubt, PodLife, Set, View, presence, trouble};
-use crate::history::Event;
+use crate::history::{Event, Phase};
 
 /// What the record shows of the claims of a pod and of the one that took its place.
 #[derive(Debug)]
@@ -46,7 +46,12 @@ pub fn reattached<'h>(
         }
     }
     let Some(ready) = ready else { return not_ready(view, set, pod) };
-    events.push(ready);
+    let told_ready = pod.first(|pod| !pod.change.is_listed() && Phase::of(pod) == Phase::Ready);
+    let Some(told_ready) = told_ready.filter(|_| pod.birth_was_seen()) else {
+        let what = format!("how {} came back fell into a gap of the watch of pods", set.key(pod.name));
+        return Reattached::Unknown(Doubt::Gap, what, vec![pod.birth(), ready]);
+    };
+    events.push(told_ready.event);
     Reattached::Same(events)
 }
 

@@ -18,24 +18,53 @@ const BOUND: &str = "bound";
 const WRITTEN: &str = "written";
 
 fn judge(view: &View<'_>, findings: &mut Findings) {
-    let bound = probes(view, Resource::PersistentVolumeClaims)
-        .find(|claim| claim.text("/status/phase") == Some("Bound"));
+    let is_bound = |claim: &ObjectSeen| claim.text("/status/phase") == Some("Bound");
+    let bound = shown(view, findings, BOUND, Resource::PersistentVolumeClaims, is_bound);
     match bound {
-        Some(claim) => findings.on(BOUND).held(
+        Shown::Told(claim) => findings.on(BOUND).held(
             format!(
                 "the claim {PROBE} was bound to {}",
                 claim.text("/spec/volumeName").unwrap_or("a volume")
             ),
             &[claim.event],
         ),
-        None => missing(view, findings, BOUND, "was not bound"),
+        Shown::Listed => {}
+        Shown::Never => missing(view, findings, BOUND, "was not bound"),
     }
-    match probes(view, Resource::Pods).find(|pod| Phase::of(pod) == Phase::Ready) {
-        Some(pod) => {
+    match shown(view, findings, WRITTEN, Resource::Pods, |pod| Phase::of(pod) == Phase::Ready) {
+        Shown::Told(pod) => {
             findings.on(WRITTEN).held(format!("the pod {PROBE} wrote its volume and read it"), &[pod.event]);
         }
-        None => missing(view, findings, WRITTEN, "was not written and read by its pod"),
+        Shown::Listed => {}
+        Shown::Never => missing(view, findings, WRITTEN, "was not written and read by its pod"),
     }
+}
+
+/// Whether something was shown of the claim or of the pod.
+enum Shown<'h> {
+    /// The watch told it.
+    Told(Seen<'h, ObjectSeen>),
+    /// A list showed it after a gap of the watch.
+    Listed,
+    Never,
+}
+
+/// Whether a version of the claim or of the pod was such. What only a list shows after a gap leaves it open.
+fn shown<'h>(
+    view: &View<'h>,
+    findings: &mut Findings,
+    clause: &'static str,
+    resource: Resource,
+    is_such: impl Fn(&ObjectSeen) -> bool,
+) -> Shown<'h> {
+    let mut such = probes(view, resource).filter(|version| is_such(version.what)).peekable();
+    let Some(first) = such.peek().copied() else { return Shown::Never };
+    if let Some(told) = such.find(|version| !version.change.is_listed()) {
+        return Shown::Told(told);
+    }
+    let what = format!("how the {} {PROBE} came to be so fell into a gap of the watch", resource.plural());
+    findings.on(clause).blind(Cause::Gap, what, &[first.event]);
+    Shown::Listed
 }
 
 /// The versions of the claim or of the pod.
@@ -289,6 +318,15 @@ mod tests {
             let notes = noted("Pending", &format!("storage-probe created; gap {resource}; {GIVEN_UP}"));
             assert_eq!(on_clause(notes, BOUND).cause, Some(Cause::Gap), "{resource}");
         }
+    }
+
+    #[test]
+    fn what_only_a_list_shows_after_a_gap_leaves_it_open() {
+        let mut notes = noted("Pending", "storage-probe created; gap persistentvolumeclaims");
+        let mut claim = notes.present(Resource::PersistentVolumeClaims, PROBE);
+        claim["status"]["phase"] = json!("Bound");
+        notes.object(Resource::PersistentVolumeClaims, Change::Listed, claim);
+        assert_says(notes.say("storage-probe ready; completed"), BOUND, Kind::Blind, "fell into a gap");
     }
 
     #[test]

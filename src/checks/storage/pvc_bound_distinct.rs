@@ -49,8 +49,11 @@ fn are_bound(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>) {
         let Some(last) = there.last() else { continue };
         let name = set.key(claim);
         let say = findings.on(BOUND).of(Dimension::Claim, name.as_str());
-        if let Some(bound) = there.iter().find_map(ClaimLife::bound) {
+        if let Some(bound) = there.iter().find_map(ClaimLife::told_bound) {
             say.held(format!("{name} was bound, and {pod_name} was ready"), &[bound.event, ready]);
+        } else if let Some(listed) = there.iter().find_map(ClaimLife::bound) {
+            let what = format!("when {name} was bound fell into a gap of the watch of claims");
+            say.blind(Cause::Gap, what, &[listed.event, ready]);
         } else if let Some((doubt, why, event)) = claims.not_all_seen() {
             let what = format!("{name} was not seen to be bound before the record ends: {why}");
             say.blind(doubt.into(), what, &[last.last().event, event]);
@@ -88,13 +91,16 @@ fn distinct(set: &Set<'_>, findings: &mut Findings) {
                     None => say.broken(what, &[held, event]),
                 }
             }
-            None => match claims.lost_sight(claim) {
-                Some(gap) => {
+            None => match (claims.lost_sight(claim), claim.told_bound()) {
+                (None, Some(bound)) => {
+                    let what = format!("{name} was bound to {volume}, and nothing else was");
+                    say.held(what, &[bound.event]);
+                }
+                (gap, _) => {
                     let what =
                         format!("whether nothing else was bound to the volume of {name} fell into a gap");
-                    say.blind(Cause::Gap, what, &[gap.shown_by, event]);
+                    say.blind(Cause::Gap, what, &[gap.map_or(event, |gap| gap.shown_by), event]);
                 }
-                None => say.held(format!("{name} was bound to {volume}, and nothing else was"), &[event]),
             },
         }
     }

@@ -81,7 +81,9 @@ fn makes_no_other<'h>(view: &View<'h>, set: &Set<'h>, findings: &mut Findings) {
         count += 1;
         wrong |= !is_called_right(set, findings, claim, &ordinals, made);
     }
-    match set.claims().not_all_seen() {
+    let sets = set.history().gaps(set.watch()).first().map(|gap| gap.shown_by);
+    let sets = sets.map(|gap| (Doubt::Gap, "the watch of StatefulSets has a gap", gap));
+    match set.claims().not_all_seen().or(sets) {
         _ if wrong || count == 0 => {}
         Some((doubt, why, event)) => {
             let what = format!("whether {} made other claims is not known: {why}", set.key(set.name));

@@ -41,9 +41,9 @@ fn hidden<'h>(set: &Set<'h>, claim: &ClaimLife<'h>) -> Option<Gap<'h>> {
     set.claims().lost_sight(claim).or(before)
 }
 
-/// When the last pod of the set went. A claim that was there before that was tried.
+/// When the last pod of the set was seen to go. A claim that was there before that was tried.
 fn last_lost<'h>(view: &View<'h>, set: &Set<'h>) -> Option<&'h Event> {
-    let gone = set.pods().iter().filter_map(PodLife::gone);
+    let gone = set.pods().iter().filter_map(PodLife::deleted);
     gone.filter(|gone| gone.seq <= view.ended().seq).max_by_key(|gone| gone.seq)
 }
 

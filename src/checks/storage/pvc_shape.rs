@@ -121,7 +121,7 @@ fn text(value: Option<&Json>) -> String {
     value.map_or("nothing".to_owned(), Json::to_string)
 }
 
-/// One pod's volumes of the templates' names. What a pod mounts never changes, so any version of it tells.
+/// One pod's volumes of the templates' names.
 fn uses_its_claims(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>) {
     let Some(expected) = set.claims().expected(pod) else {
         for (_, claim) in set.claims().of_pod(pod) {
@@ -132,6 +132,12 @@ fn uses_its_claims(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>) {
     };
     let mounted = pod.claims();
     for (template, own) in expected {
+        let is_own = |(volume, claim): &(&str, &str)| *volume == template && *claim == own;
+        if !pod.birth_was_seen() && mounted.iter().any(is_own) {
+            let what = format!("the creation of {} fell into a gap of the watch", set.key(pod.name));
+            findings.on(USED).of(Dimension::Claim, set.key(&own)).blind(Cause::Gap, what, &[pod.birth()]);
+            continue;
+        }
         let used = mounted.iter().find(|(volume, _)| *volume == template).map(|(_, claim)| *claim);
         let (pod_name, claim) = (set.key(pod.name), set.key(&own));
         findings.on(USED).of(Dimension::Claim, claim.as_str()).expect(
@@ -306,6 +312,12 @@ mod tests {
         let mut notes = notes().say("gap persistentvolumeclaims");
         notes.object(claims, Change::Listed, claim);
         assert_eq!(said(notes, Kind::Blind).len(), 1);
+    }
+
+    #[test]
+    fn a_pod_that_a_list_shows_after_a_gap_is_no_evidence() {
+        let listed = notes().say("gap pods; web-0 listed");
+        assert_eq!((said(listed.clone(), Kind::Held).len(), said(listed, Kind::Blind).len()), (0, 1));
     }
 
     #[test]

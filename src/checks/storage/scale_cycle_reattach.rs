@@ -100,17 +100,26 @@ impl<'h> Facts<'_, 'h> {
                 format!("whether the claim {name} was there before {pod} was scaled away is not certain");
             return say.blind(Cause::NoOrder, what, &[request, life.first().event]);
         }
-        if let Some((gone, later)) = self.signs_of_life(went) {
-            let what = format!("{pod} was scaled away, and its claim {name} is kept");
-            say.held(what, &[life.last().event, gone, later]);
+        let what = format!("{pod} was scaled away, and its claim {name} is kept");
+        match self.signs_of_life(went) {
+            Some((gone, later)) if life.birth_was_seen() => {
+                say.held(what, &[life.first().event, gone, later]);
+            }
+            Some(_) => say.blind(
+                Cause::Gap,
+                format!("{what}, whose creation fell into a gap"),
+                &[life.first().event],
+            ),
+            None => {}
         }
     }
 
     /// The end of a pod, and the creation of another one afterwards: the controller was at work, and left the claim alone.
     fn signs_of_life(&self, went: &PodLife<'h>) -> Option<(&'h Event, &'h Event)> {
-        let (gone, pods) = (went.gone()?, self.set.pods());
-        let later = pods.get(pods.partition_point(|pod| pod.birth().seq < gone.seq))?.birth();
-        (later.seq <= self.view.ended().seq).then_some((gone, later))
+        let (gone, pods) = (went.deleted()?, self.set.pods());
+        let later = pods[pods.partition_point(|pod| pod.birth().seq < gone.seq)..].iter();
+        let told = later.filter(|pod| pod.birth_was_seen()).map(PodLife::birth).next()?;
+        (told.seq <= self.view.ended().seq).then_some((gone, told))
     }
 
     /// A pod came back: it has the claims that it had, and finds what it wrote.
