@@ -97,7 +97,7 @@ fn kept(setup: Setup) -> Vec<String> {
     let mut kept = finished.kept;
     kept.sort();
     left.sort();
-    assert_eq!((&kept, finished.left_behind), (&left, Vec::new()));
+    assert_eq!((&kept, finished.ending.left_behind), (&left, Vec::new()));
     let scenario = |name: &String| {
         let name = name.trim_start_matches("steadfast-");
         name.rsplit_once('-').unwrap().0.to_owned()
@@ -129,9 +129,10 @@ fn all_is_kept_where_that_is_asked_for() {
 
 /// The panic is told, the exit code is 70, and no namespace is left.
 fn assert_survived((finished, left): (Finished, Vec<String>)) {
-    assert_eq!(finished.internal_error.as_deref(), Some(ON_PURPOSE));
-    assert_eq!((left, finished.left_behind), (Vec::new(), Vec::new()));
-    let circumstances = Circumstances { internal_error: finished.internal_error, ..Circumstances::default() };
+    assert_eq!(finished.ending.internal_error.as_deref(), Some(ON_PURPOSE));
+    assert_eq!((left, finished.ending.left_behind), (Vec::new(), Vec::new()));
+    let circumstances =
+        Circumstances { internal_error: finished.ending.internal_error, ..Circumstances::default() };
     assert_eq!(Outcome::of(&finished.judged, &circumstances).code(), 70);
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::BufReader, path::Path};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{
     args::ReplayArgs,
@@ -11,7 +11,11 @@ use super::{
     summary::{self, Style},
 };
 use crate::{
-    history::{History, file},
+    history::{
+        History,
+        file::{self, Record},
+        seal::Broken,
+    },
     judge::{self, Judged},
     report::{Circumstances, Report, junit},
     spec::Catalogue,
@@ -20,9 +24,9 @@ use crate::{
 /// Judges the recorded run in a folder, writes its reports anew, and ends with the exit code of the outcome.
 pub(super) fn handle(args: &ReplayArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
-    let (header, histories) = read(&args.dir).map_err(exit::usage)?;
+    let Record { header, histories, seal } = read(&args.dir).map_err(exit::usage)?;
     let judged = judge_again(&catalogue, &header, &histories).map_err(exit::usage)?;
-    let circumstances = Circumstances::of_record(&histories);
+    let circumstances = Circumstances::of_replay(&seal, &histories);
     let mut report = Report::new(&header, &catalogue, judged, &histories, circumstances);
     let destination = destination(args)?;
     let written = destination.deliver(&mut report);
@@ -32,7 +36,7 @@ pub(super) fn handle(args: &ReplayArgs) -> Result<u8> {
 }
 
 /// The record in the folder of a run.
-pub(super) fn read(dir: &Path) -> Result<(file::Header, Vec<History>)> {
+pub(super) fn read(dir: &Path) -> Result<Record> {
     let path = dir.join(file::NAME);
     let file = File::open(&path).with_context(|| {
         format!(
@@ -40,7 +44,23 @@ pub(super) fn read(dir: &Path) -> Result<(file::Header, Vec<History>)> {
             path.display()
         )
     })?;
-    file::read(BufReader::new(file)).with_context(|| format!("{} cannot be judged", path.display()))
+    file::read(BufReader::new(file)).map_err(|error| {
+        let next = if error.is::<Broken>() || error.root_cause().is::<Broken>() {
+            as_it_is(&path)
+        } else {
+            String::new()
+        };
+        anyhow!("{} cannot be judged: {error:#}{next}", path.display())
+    })
+}
+
+/// What to type to have a record judged whose seal does not agree with it.
+fn as_it_is(path: &Path) -> String {
+    format!(
+        ". Replay the record as the run left it; to judge what is there all the same, as an unsealed record, take the \
+         seal off: sed -i '/^{{\"seal\":/d' {}",
+        path.display()
+    )
 }
 
 fn judge_again(catalogue: &Catalogue, header: &file::Header, histories: &[History]) -> Result<Vec<Judged>> {

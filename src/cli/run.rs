@@ -23,8 +23,8 @@ use crate::{
     judge::Judged,
     options::{Options, Progress},
     plan::{Plan, Selection},
-    report::{Circumstances, Outcome, Report, Signal},
-    run::{self, Finished, Reporter, Stopping},
+    report::{Circumstances, Outcome, Report},
+    run::{self, Finished, Reporter},
     spec::Catalogue,
 };
 
@@ -123,24 +123,9 @@ impl Reporter for Live<'_> {
 }
 
 fn circumstances(finished: &Finished, live: &Live<'_>) -> Circumstances {
-    let of_record = Circumstances::of_record(&finished.histories);
     let failure = live.failure.lock().expect("no holder panics").clone();
-    Circumstances {
-        preflight_refused: finished.refused.clone().or(of_record.preflight_refused),
-        stopped_by: finished.stopped.and_then(signal),
-        left_behind: Some(finished.left_behind.join("\n")).filter(|left| !left.is_empty()),
-        report_error: finished.report_error.clone().or(failure),
-        internal_error: finished.internal_error.clone(),
-    }
-}
-
-/// The signal that stopped the run, if it was one. A deadline leaves requirements unjudged, which says enough.
-fn signal(stopping: Stopping) -> Option<Signal> {
-    match stopping {
-        Stopping::Interrupt => Some(Signal::CtrlC),
-        Stopping::Terminate => Some(Signal::Term),
-        Stopping::Deadline | Stopping::Disk => None,
-    }
+    let of_run = Circumstances::of_run(&finished.ending, &finished.histories);
+    Circumstances { report_error: of_run.report_error.clone().or(failure), ..of_run }
 }
 
 /// What stays in the cluster because it was asked for, how to look at it, and how it goes.

@@ -5,9 +5,8 @@ use anyhow::{Context, Result};
 
 use super::{ApiFault, Fault, IpFamilies, Model};
 use crate::{
-    history::History,
+    history::{History, Stopping},
     plan::{PREFLIGHT, Plan, Selection},
-    run::Stopping,
     selftest::Told,
     spec::Catalogue,
 };
@@ -37,8 +36,11 @@ impl Trial {
             firings: self.fault.map_or(0, |fault| cluster.firings()[&fault]),
             api_firings: self.api_fault.map_or(0, |fault| cluster.api_firings()[&fault]),
             cluster_secs: finished.histories.iter().map(end_secs).fold(0.0, f64::max),
-            interrupted: matches!(finished.stopped, Some(Stopping::Interrupt | Stopping::Terminate)),
-            error: finished.internal_error.or(finished.report_error),
+            interrupted: matches!(
+                finished.ending.stopped_by(),
+                Some(Stopping::Interrupt | Stopping::Terminate | Stopping::HangUp)
+            ),
+            error: finished.ending.internal_error.or(finished.ending.report_error),
             judged: finished.judged,
         })
     }

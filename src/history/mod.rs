@@ -4,6 +4,7 @@
 //! of them; [`lives`] folds the watch of pods into one [`PodLife`] for each incarnation, [`trace`] reduces it to what the set
 //! did in which order; [`file`] is the form on disk.
 
+mod ending;
 mod event;
 pub mod file;
 mod index;
@@ -12,10 +13,12 @@ pub mod lives;
 mod memo;
 mod observation;
 mod query;
+pub mod seal;
 mod step;
 pub mod trace;
 mod version;
 
+pub use ending::{Ending, How, Stopping};
 pub use event::{Event, Observer, Span};
 pub use json::Json;
 pub use lives::{Phase, PodLife, Pods};

@@ -26,7 +26,7 @@ pub mod witness;
 pub mod write;
 
 pub use figures::{Figures, Reactions};
-pub use outcome::{Circumstances, Outcome, Signal};
+pub use outcome::{Circumstances, Outcome};
 pub use scenarios::{DryRunAnswer, Ended, GaveUp, ScenarioSummary, SkippedStep};
 
 /// The version of `report.json`.
@@ -171,17 +171,14 @@ impl<'a> Report<'a> {
 
     /// `report.json`. For one record it is the same, byte for byte, whenever it is judged, apart from the field
     /// `judged_at`.
-    ///
-    /// The outcome in it is that of the record: what happened to the run beside its verdicts (a signal, a clean-up that
-    /// failed, a report that could not be written) is in the exit code and in JUnit, because a replay cannot know it.
     pub fn json(&self, judged_at: &str) -> String {
-        let circumstances = Circumstances::of_record(self.histories.iter().copied());
         let requirements = self.judged.iter().map(|judged| Entry::of(judged, self)).collect();
         let json = Json {
             format: FORMAT,
             judged_at,
             run: self.header,
-            outcome: Outcome::of(&self.judged, &circumstances),
+            outcome: self.outcome,
+            circumstances: &self.circumstances,
             counts: self.counts,
             figures: &self.figures,
             requirements,
@@ -210,6 +207,7 @@ struct Json<'r> {
     judged_at: &'r str,
     run: &'r Header,
     outcome: Outcome,
+    circumstances: &'r Circumstances,
     counts: Counts,
     figures: &'r Figures,
     requirements: Vec<Entry<'r>>,
@@ -244,7 +242,10 @@ mod tests {
         sample::{JUDGED_AT, Sample},
         *,
     };
-    use crate::history::file;
+    use crate::history::{
+        Ending, Stopping,
+        file::{self, Seal},
+    };
 
     /// The run's histories as a replay reads them.
     fn replayed(sample: &Sample) -> Vec<History> {
@@ -254,17 +255,18 @@ mod tests {
                 text += &(file::line(&history.scenario, event) + "\n");
             }
         }
-        file::read(text.as_bytes()).unwrap().1
+        file::read(text.as_bytes()).unwrap().histories
     }
 
     #[test]
     fn a_replay_gives_the_same_json() {
         let sample = Sample::broken();
-        let interrupted = Circumstances { stopped_by: Some(Signal::CtrlC), ..Circumstances::default() };
-        let run = sample.report_under(interrupted).json(JUDGED_AT);
+        let ended = Ending::stopped(Stopping::Interrupt);
+        let run = sample.report_under(Circumstances::of_run(&ended, &sample.histories)).json(JUDGED_AT);
         let again = Sample { histories: replayed(&sample), ..Sample::broken() };
-        assert_eq!(run, again.report().json(JUDGED_AT));
-        let later = again.report().json("2027-01-01T00:00:00Z");
+        let circumstances = || Circumstances::of_replay(&Seal::Whole(ended.clone()), &again.histories);
+        assert_eq!(run, again.report_under(circumstances()).json(JUDGED_AT));
+        let later = again.report_under(circumstances()).json("2027-01-01T00:00:00Z");
         let differing = run.lines().zip(later.lines()).filter(|(a, b)| a != b).count();
         assert_eq!(differing, 1, "only judged_at");
     }

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
-    history::{History, Step},
+    history::{Ending, History, Step, Stopping, file::Seal},
     judge::{Judged, Verdict},
     spec::Level,
 };
@@ -31,8 +31,12 @@ pub enum Outcome {
     Internal,
     /// A report that was asked for could not be written.
     ReportIo,
+    /// SIGHUP.
+    HungUp,
     /// Ctrl-C.
     Interrupted,
+    /// The pipe that the progress goes to was closed.
+    PipeClosed,
     /// SIGTERM.
     Terminated,
 }
@@ -44,6 +48,8 @@ const PRECEDENCE: &[Outcome] = &[
     Outcome::ReportIo,
     Outcome::Interrupted,
     Outcome::Terminated,
+    Outcome::HungUp,
+    Outcome::PipeClosed,
     Outcome::Inconclusive,
     Outcome::Precondition,
     Outcome::NothingRan,
@@ -63,7 +69,9 @@ impl Outcome {
         Outcome::Usage,
         Outcome::Internal,
         Outcome::ReportIo,
+        Outcome::HungUp,
         Outcome::Interrupted,
+        Outcome::PipeClosed,
         Outcome::Terminated,
     ];
 
@@ -80,7 +88,9 @@ impl Outcome {
             Outcome::Usage => 64,
             Outcome::Internal => 70,
             Outcome::ReportIo => 74,
+            Outcome::HungUp => 129,
             Outcome::Interrupted => 130,
+            Outcome::PipeClosed => 141,
             Outcome::Terminated => 143,
         }
     }
@@ -98,7 +108,9 @@ impl Outcome {
             Outcome::Usage => "USAGE",
             Outcome::Internal => "INTERNAL ERROR",
             Outcome::ReportIo => "REPORT NOT WRITTEN",
+            Outcome::HungUp => "HUNG UP",
             Outcome::Interrupted => "INTERRUPTED",
+            Outcome::PipeClosed => "PIPE CLOSED",
             Outcome::Terminated => "TERMINATED",
         }
     }
@@ -118,7 +130,11 @@ impl Outcome {
             Outcome::Usage => "the command line asks for something that does not exist",
             Outcome::Internal => "a bug in steadfast itself; please report it with the history",
             Outcome::ReportIo => "a report could not be written",
+            Outcome::HungUp => "stopped by SIGHUP before everything was judged",
             Outcome::Interrupted => "stopped by Ctrl-C before everything was judged",
+            Outcome::PipeClosed => {
+                "stopped before everything was judged, because nobody read its progress any more"
+            }
             Outcome::Terminated => "stopped by SIGTERM before everything was judged",
         }
     }
@@ -141,31 +157,47 @@ impl Serialize for Outcome {
 }
 
 /// What happened to the run beside its verdicts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Circumstances {
     /// Why the preflight refused, if it did.
     pub preflight_refused: Option<String>,
-    /// The signal that stopped the run.
-    pub stopped_by: Option<Signal>,
+    /// What stopped the run before its end.
+    pub stopped_by: Option<Stopping>,
     /// What is left in the cluster, one object a line, where the clean-up did not end.
     pub left_behind: Option<String>,
     /// The report that could not be written, and why.
     pub report_error: Option<String>,
     /// A panic outside of the checks.
     pub internal_error: Option<String>,
-}
-
-/// A signal that stops a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT.
-    CtrlC,
-    /// SIGTERM.
-    Term,
+    /// Why the record has no seal: it may not be all that was recorded, and nobody knows how the run ended.
+    pub unsealed: Option<String>,
 }
 
 impl Circumstances {
-    /// What the record alone tells: whether anything was begun. A replay knows no more than this.
+    /// Those of a run that ended so. A replay is told of the ending by the seal, so that it comes to the same.
+    pub fn of_run<'h>(ended: &Ending, histories: impl IntoIterator<Item = &'h History>) -> Self {
+        Self {
+            preflight_refused: ended
+                .refused()
+                .map(str::to_owned)
+                .or(Self::of_record(histories).preflight_refused),
+            stopped_by: ended.stopped_by(),
+            left_behind: Some(ended.left_behind.join("\n")).filter(|left| !left.is_empty()),
+            report_error: ended.report_error.clone(),
+            internal_error: ended.internal_error.clone(),
+            unsealed: None,
+        }
+    }
+
+    /// Those of a replay of a record with this seal.
+    pub fn of_replay<'h>(seal: &Seal, histories: impl IntoIterator<Item = &'h History>) -> Self {
+        match seal {
+            Seal::Whole(ended) => Self::of_run(ended, histories),
+            Seal::Missing { why } => Self { unsealed: Some(why.clone()), ..Self::of_record(histories) },
+        }
+    }
+
+    /// What the events alone tell: whether anything was begun.
     pub fn of_record<'h>(histories: impl IntoIterator<Item = &'h History>) -> Self {
         let refusals: Option<Vec<&str>> = histories.into_iter().map(refusal).collect();
         let preflight_refused = refusals.and_then(|all| all.first().map(|reason| (*reason).to_owned()));
@@ -190,16 +222,24 @@ fn holds(outcome: Outcome, judged: &[Judged], circumstances: &Circumstances) -> 
             circumstances.internal_error.is_some() || judged.iter().any(|j| j.panicked.is_some())
         }
         Outcome::ReportIo => circumstances.report_error.is_some(),
-        Outcome::Interrupted => circumstances.stopped_by == Some(Signal::CtrlC),
-        Outcome::Terminated => circumstances.stopped_by == Some(Signal::Term),
+        Outcome::HungUp => circumstances.stopped_by == Some(Stopping::HangUp),
+        Outcome::Interrupted => circumstances.stopped_by == Some(Stopping::Interrupt),
+        Outcome::PipeClosed => circumstances.stopped_by == Some(Stopping::ClosedPipe),
+        Outcome::Terminated => circumstances.stopped_by == Some(Stopping::Terminate),
         Outcome::Inconclusive => {
-            !refused && any(|v| matches!(v, Verdict::Inconclusive { .. } | Verdict::NotRun { .. }))
+            let undecided = any(|v| matches!(v, Verdict::Inconclusive { .. } | Verdict::NotRun { .. }));
+            !refused && (undecided || is_partial(circumstances))
         }
         Outcome::Precondition => refused,
         Outcome::NothingRan => !judged.iter().any(|j| matches!(j.verdict, Verdict::Pass { .. })),
         Outcome::CleanupFailed => circumstances.left_behind.is_some(),
         Outcome::Pass | Outcome::SelftestSurvivor | Outcome::Usage => false,
     }
+}
+
+/// Whether there may be more to a run than the verdicts that it has: it was stopped, or its record may not be whole.
+const fn is_partial(circumstances: &Circumstances) -> bool {
+    circumstances.stopped_by.is_some() || circumstances.unsealed.is_some()
 }
 
 /// Whether its verdict counts for the run: an informational requirement is recorded and never fails it.
@@ -238,10 +278,11 @@ mod tests {
         let some = || Some("it did".to_owned());
         Circumstances {
             preflight_refused: some(),
-            stopped_by: Some(Signal::Term),
+            stopped_by: Some(Stopping::Terminate),
             left_behind: some(),
             report_error: some(),
             internal_error: some(),
+            unsealed: some(),
         }
     }
 
@@ -278,14 +319,49 @@ mod tests {
         assert_eq!(code(&["inconclusive"], &trouble), 74);
         trouble.report_error = None;
         assert_eq!(code(&["inconclusive"], &trouble), 143);
-        trouble.stopped_by = Some(Signal::CtrlC);
-        assert_eq!(code(&["inconclusive"], &trouble), 130);
+        for (stopping, code_of_it) in
+            [(Stopping::Interrupt, 130), (Stopping::HangUp, 129), (Stopping::ClosedPipe, 141)]
+        {
+            trouble.stopped_by = Some(stopping);
+            assert_eq!(code(&["inconclusive"], &trouble), code_of_it);
+        }
         trouble.stopped_by = None;
         assert_eq!(code(&["pass", "not run"], &trouble), 2);
         assert_eq!(code(&["not applicable", "not run"], &trouble), 3);
         trouble.preflight_refused = None;
+        assert_eq!(code(&["pass"], &trouble), 2, "unsealed");
+        trouble.unsealed = None;
         assert_eq!(code(&["not applicable"], &trouble), 4);
         assert_eq!(code(&["pass"], &trouble), 5);
+    }
+
+    #[test]
+    fn a_record_without_its_seal_and_a_run_that_was_stopped_never_pass() {
+        let unsealed = Circumstances { unsealed: Some("no seal".to_owned()), ..Circumstances::default() };
+        assert_eq!(code(&["pass", "not applicable"], &unsealed), 2);
+        assert_eq!(code(&["pass", "fail"], &unsealed), 1);
+        for stopping in [Stopping::Deadline, Stopping::Disk] {
+            let stopped = Circumstances { stopped_by: Some(stopping), ..Circumstances::default() };
+            assert_eq!(code(&["pass"], &stopped), 2, "{stopping:?}");
+        }
+    }
+
+    #[test]
+    fn a_replay_ends_as_the_run_did() {
+        let some = || Some("it did".to_owned());
+        let left_behind = vec!["namespace/a".to_owned()];
+        for (ended, expected) in [
+            (Ending::default(), 0),
+            (Ending::stopped(Stopping::Terminate), 143),
+            (Ending::stopped(Stopping::Deadline), 2),
+            (Ending { left_behind, ..Ending::default() }, 5),
+            (Ending { report_error: some(), ..Ending::default() }, 74),
+            (Ending { internal_error: some(), ..Ending::default() }, 70),
+        ] {
+            let replayed = Circumstances::of_replay(&Seal::Whole(ended.clone()), []);
+            assert_eq!(code(&["pass"], &replayed), expected, "{ended:?}");
+            assert_eq!(replayed, Circumstances::of_run(&ended, []));
+        }
     }
 
     #[test]

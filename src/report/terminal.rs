@@ -212,7 +212,15 @@ fn trouble(out: &mut Out, report: &Report<'_>) {
         ("left in the cluster (steadfast cleanup removes it)", &circumstances.left_behind),
         ("a report was not written", &circumstances.report_error),
         ("a bug in steadfast", &circumstances.internal_error),
+        ("the record is unsealed", &circumstances.unsealed),
     ];
+    if let Some(stopped) = circumstances.stopped_by {
+        out.line(&format!(
+            "{}: {}",
+            out.painted("the run did not come to its end", Paint::Red),
+            stopped.reason()
+        ));
+    }
     let told = all.into_iter().filter_map(|(what, why)| Some((what, why.clone()?)));
     for (what, why) in told.chain(panics.map(|panic| ("a bug in steadfast", panic))) {
         out.line(&format!("{}: {}", out.painted(what, Paint::Red), clean(&why)));
@@ -226,15 +234,19 @@ fn verdict(out: &mut Out, report: &Report<'_>) {
     let paint = if outcome == super::Outcome::Pass { Paint::Green } else { Paint::Red };
     out.line("");
     out.line(&format!("{}; {}", counts.join(", "), outcome.meaning()));
-    let of =
-        if report.header.cluster.embedded { " of the embedded model, and of no real cluster" } else { "" };
+    let of = match (report.circumstances.unsealed.is_some(), report.header.cluster.embedded) {
+        (false, false) => "",
+        (false, true) => " of the embedded model, and of no real cluster",
+        (true, false) => " of an unsealed record",
+        (true, true) => " of an unsealed record of the embedded model, and of no real cluster",
+    };
     out.line(&format!("VERDICT{of}: {} (exit {})", out.painted(outcome.name(), paint), outcome.code()));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::Sample;
+    use crate::report::{Circumstances, sample::Sample};
 
     fn options() -> Options {
         let written = ["reports/k3v9x/junit.xml", "reports/k3v9x/report.html"].map(PathBuf::from).to_vec();
@@ -257,6 +269,19 @@ mod tests {
         sample.header.cluster.embedded = true;
         let text = summary(&sample.report(), &options());
         assert!(text.lines().last().unwrap().starts_with("VERDICT of the embedded model"), "{text}");
+    }
+
+    #[test]
+    fn a_record_without_its_seal_is_never_taken_for_a_whole_one() {
+        let sample = Sample::healthy();
+        let unsealed =
+            Circumstances { unsealed: Some("the run was killed".to_owned()), ..Circumstances::default() };
+        let text = summary(&sample.report_under(unsealed), &options());
+        assert_eq!(
+            text.lines().last(),
+            Some("VERDICT of an unsealed record: INCONCLUSIVE (exit 2)"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
     cluster::{Connection, Namespace, Server},
     driver::Shared,
     history::{
-        History, Step,
+        Ending, History, How, Step, Stopping,
         file::{ClusterFacts, FORMAT, Header},
     },
     judge::{self, Judged, Verdict},
@@ -35,7 +35,6 @@ use crate::{
 };
 
 pub use clean::cleanup;
-pub use stop::Stopping;
 
 /// Where a run's results go while it lasts.
 pub trait Reporter: Sync {
@@ -55,18 +54,21 @@ pub struct Finished {
     pub histories: Vec<History>,
     /// The verdicts on what was selected, in the order of the catalogue.
     pub judged: Vec<Judged>,
-    /// Why the cluster could not be tested at all; nothing was created in it.
-    pub refused: Option<String>,
-    /// What stopped the run before its end.
-    pub stopped: Option<Stopping>,
-    /// What is left in the cluster though it should not be, one object a line.
-    pub left_behind: Vec<String>,
+    /// How the run ended, as its seal says.
+    pub ending: Ending,
     /// The namespaces that were kept because the user wanted it.
     pub kept: Vec<String>,
-    /// What could not be written.
-    pub report_error: Option<String>,
-    /// A panic outside of the checks.
-    pub internal_error: Option<String>,
+    /// The record on disk.
+    disk: Disk,
+}
+
+impl Finished {
+    /// Says, in the seal too, that a report could not be written after the run had ended.
+    pub fn report_failed(&mut self, error: String) {
+        self.ending.report_error.get_or_insert(error);
+        // Where the record's own disk is the one that is full, the record has lost its seal, and no replay of it passes.
+        let _ = self.disk.seal(&self.ending);
+    }
 }
 
 /// A new run's id: when it began, and a few random letters.
@@ -161,10 +163,10 @@ impl Pipeline<'_> {
             recorder.step(Step::NotStarted { reason: reason.to_owned(), interrupted: false });
             histories.push(recorder.history());
         }
-        disk.sync()?;
         let judged = judge::judge_all(self.catalogue, &self.plan.requirements, &header.cluster, &histories);
-        let refused = Some(reason.to_owned());
-        Ok(Finished { refused, ..Finished::of(header, histories, judged) })
+        let ending = Ending { how: How::Refused { reason: reason.to_owned() }, ..Ending::default() };
+        disk.seal(&ending)?;
+        Ok(Finished { header, histories, judged, ending, kept: Vec::new(), disk })
     }
 
     /// Runs, judges and cleans up.
@@ -185,21 +187,18 @@ impl Pipeline<'_> {
             tokio::spawn(progress.clone().beat()),
         ];
         let (histories, mut internal_error) = self.scenarios(&header, &shared, &disk, &progress).await;
-        let sync_error = disk.sync().err().map(|error| format!("{error:#}"));
         let judged = judge::judge_all(self.catalogue, &header.selected, &header.cluster, &histories);
         let report = async { self.reporter.update(&header, &judged, &histories) };
         internal_error = internal_error.or(surviving(report).await);
         let (left_behind, kept) = self.clean_up(&shared, &judged, brake.pulled_by(), &progress).await;
         beside.iter().for_each(tokio::task::JoinHandle::abort);
         progress.finish();
-        Ok(Finished {
-            stopped: brake.pulled_by(),
-            left_behind,
-            kept,
-            report_error: disk.failure().or(sync_error),
-            internal_error,
-            ..Finished::of(header, histories, judged)
-        })
+        let how = brake.pulled_by().map_or(How::Completed, |by| How::Stopped { by });
+        let mut ending = Ending { how, left_behind, report_error: disk.failure(), internal_error };
+        if let Err(error) = disk.seal(&ending) {
+            ending.report_error.get_or_insert(format!("{error:#}"));
+        }
+        Ok(Finished { header, histories, judged, ending, kept, disk })
     }
 
     async fn scenarios(
@@ -249,22 +248,6 @@ impl Pipeline<'_> {
     }
 }
 
-impl Finished {
-    fn of(header: Header, histories: Vec<History>, judged: Vec<Judged>) -> Self {
-        Self {
-            header,
-            histories,
-            judged,
-            refused: None,
-            stopped: None,
-            left_behind: Vec::new(),
-            kept: Vec::new(),
-            report_error: None,
-            internal_error: None,
-        }
-    }
-}
-
 /// Does some work that may panic, and gives back what the panic said: what comes after it is the clean-up.
 async fn surviving(work: impl Future<Output = ()>) -> Option<String> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
@@ -288,7 +271,7 @@ async fn guard(brake: Brake, disk: Disk, deadline_secs: f64) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs_f64(deadline_secs);
     while brake.pulled_by().is_none() {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        if disk.failure().is_some() {
+        if disk.look().is_some() {
             brake.pull(Stopping::Disk);
         } else if tokio::time::Instant::now() >= deadline {
             brake.pull(Stopping::Deadline);

@@ -7,30 +7,7 @@ use tokio::{
     sync::watch,
 };
 
-/// What stopped a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopping {
-    /// SIGINT: Ctrl-C.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-    /// The run's own deadline.
-    Deadline,
-    /// The history cannot be written any more.
-    Disk,
-}
-
-impl Stopping {
-    /// For a person to read.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Stopping::Interrupt => "stopped by Ctrl-C",
-            Stopping::Terminate => "stopped by SIGTERM",
-            Stopping::Deadline => "the deadline of the run (--deadline-secs) was over",
-            Stopping::Disk => "the history could not be written any more",
-        }
-    }
-}
+use crate::history::Stopping;
 
 /// Tells everyone that the run is to end, and remembers why.
 #[derive(Clone)]

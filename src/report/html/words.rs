@@ -63,8 +63,13 @@ pub(super) fn trouble(report: &Report<'_>) -> Vec<(&'static str, String)> {
         ("Left in the cluster", &told.left_behind),
         ("A report was not written", &told.report_error),
         ("A bug in steadfast", &told.internal_error),
+        ("The record is unsealed", &told.unsealed),
     ];
-    all.into_iter().filter_map(|(what, why)| Some((what, clean(why.as_deref()?)))).collect()
+    let stopped = told.stopped_by.map(|by| ("The run did not come to its end", by.reason().to_owned()));
+    stopped
+        .into_iter()
+        .chain(all.into_iter().filter_map(|(what, why)| Some((what, clean(why.as_deref()?)))))
+        .collect()
 }
 
 pub(super) fn figures(report: &Report<'_>) -> Vec<Figure> {

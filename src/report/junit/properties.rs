@@ -27,6 +27,7 @@ pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
         property("time_means", "wall time from the first scenario to the last; scenarios run side by side"),
         property("outcome", report.outcome.name()),
         property("exit_code", report.outcome.code()),
+        property("record", if report.circumstances.unsealed.is_some() { "unsealed" } else { "sealed" }),
         property("pods_created", figures.pods_created),
         property("api_errors", figures.api_errors),
         property("watch_gaps", figures.watch_gaps),

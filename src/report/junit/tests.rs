@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use quick_xml::{Reader, events::Event};
 
 use super::*;
-use crate::report::{Circumstances, Signal, sample::Sample};
+use crate::{
+    history::Stopping,
+    report::{Circumstances, sample::Sample},
+};
 
 fn rendered(sample: &Sample, dialect: Dialect) -> String {
     render(&sample.report(), &Options { dialect, ..Options::default() }).unwrap()
@@ -74,8 +77,9 @@ fn what_no_requirement_shows_is_a_case_of_the_run() {
     assert_eq!(kinds(Circumstances::default()), Vec::<String>::new());
     assert_eq!(kinds(Circumstances { left_behind: why(), ..Circumstances::default() }), ["Cleanup"]);
     assert_eq!(kinds(Circumstances { internal_error: why(), ..Circumstances::default() }), ["Internal"]);
-    let stopped = Circumstances { stopped_by: Some(Signal::Term), ..Circumstances::default() };
+    let stopped = Circumstances { stopped_by: Some(Stopping::Terminate), ..Circumstances::default() };
     assert_eq!(kinds(stopped), ["Interrupted"]);
+    assert_eq!(kinds(Circumstances { unsealed: why(), ..Circumstances::default() }), ["Unsealed"]);
     let nothing = Report::new(&sample.header, &sample.catalogue, vec![], &[], Circumstances::default());
     assert!(render(&nothing, &Options::default()).unwrap().contains("<error type=\"NothingRan\""));
 }
