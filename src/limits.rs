@@ -120,6 +120,9 @@ limits! {
     /// Between two heartbeats where there is no terminal.
     HEARTBEAT = "heartbeat", 15_000,
         "well below what CI systems take for a hang";
+    /// Until somebody begins to read a pipe that a report is to be written into.
+    REPORT_READER = "report-reader", 30_000,
+        "whoever has made the pipe reads it already; beyond it the report is one that could not be written";
     /// The whole run.
     RUN = "run", 1_200_000,
         "ten times what a run takes; a run that is still going is stuck";

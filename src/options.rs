@@ -194,6 +194,8 @@ pub struct Voice {
 /// How much detail the terminal gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Detail {
+    /// Nothing: whoever has called for the run tells what came of it.
+    Silent,
     /// `--quiet`: the verdict line and errors.
     Quiet,
     /// What did not pass, and the counts.

@@ -58,13 +58,13 @@ pub(super) fn options(args: &RunArgs) -> Options {
         target: Target { embedded: args.embedded.embedded, ..target(&args.target) },
         jobs: pace.jobs,
         out: out(args),
-        junit: args.junit.junit.clone(),
+        junit: args.junit.junit.clone().filter(|junit| !junit.as_os_str().is_empty()),
         junit_dialect: args.junit.junit_dialect,
         hostname: hostname(),
         keep: subject.keep,
         images: images(&subject.images),
         storage_class: given(&subject.storage_class),
-        cluster_domain: given(&subject.cluster_domain).map(|zone| zone.trim_matches('.').to_owned()),
+        cluster_domain: given(&subject.cluster_domain),
         dns_backends: subject.dns_backends.clone(),
         dns_stale_secs: subject.dns_stale_secs.unwrap_or(limits::DNS_STALE_HARD.wait_secs()),
         timeout_scale: pace.timeout_scale,
@@ -77,14 +77,14 @@ pub(super) fn options(args: &RunArgs) -> Options {
 
 /// The folder that was asked for, by a flag or by `$ARTIFACTS`.
 pub(super) fn out(args: &RunArgs) -> Option<PathBuf> {
-    args.out.out.clone().or_else(artifacts)
+    args.out.out.clone().filter(|out| !out.as_os_str().is_empty()).or_else(artifacts)
 }
 
 /// Everything that `cleanup` is told.
 pub(super) fn cleanup(args: &CleanupArgs) -> Cleanup {
     Cleanup {
         target: target(&args.target),
-        run_id: given(&args.run_id),
+        run_id: args.run_id.clone(),
         older_than_secs: args.older_than,
         dry_run: args.dry_run,
     }
@@ -126,7 +126,7 @@ pub(super) fn hostname() -> String {
 }
 
 /// Where Prow and others that know `$ARTIFACTS` look for reports.
-fn artifacts() -> Option<PathBuf> {
+pub(super) fn artifacts() -> Option<PathBuf> {
     std::env::var_os("ARTIFACTS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
     time::Instant,
 };
 
@@ -21,10 +20,10 @@ use crate::{
     embedded,
     history::{History, file::Header},
     judge::Judged,
-    options::{Options, Progress},
+    options::{Detail, Options, Progress},
     plan::{Plan, Selection},
     report::{Circumstances, Outcome, Report},
-    run::{self, Finished, Reporter},
+    run::{self, Finished, Reporter, panics, say},
     spec::Catalogue,
 };
 
@@ -33,48 +32,35 @@ pub(super) fn handle(args: &RunArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let plan = meaning::plan(&catalogue, &args.selection)?;
     let options = meaning::options(args);
-    let (finished, live) = on_cluster(&catalogue, &plan, &options)?;
-    let mut report = Report::new(
-        &finished.header,
-        &catalogue,
-        finished.judged.clone(),
-        &finished.histories,
-        circumstances(&finished, &live),
-    );
-    let written = live.destination.deliver(&mut report);
-    let style = Style {
-        color: options.voice.color,
-        detail: options.voice.detail,
-        namespaces_kept: !finished.kept.is_empty(),
-        written,
-    };
-    let kept = told_of(&finished.kept, &finished.header.run_id);
-    exit::print(&(kept + &summary::text(&report, style)))?;
-    Ok(report.outcome.code())
+    let (mut finished, live) = on_cluster(&catalogue, &plan, &options)?;
+    Ok(live.publish(&mut finished, &options).code())
 }
 
 /// Runs what these requirements need, writes the reports, and gives their folder and what the run came to.
 pub(super) fn of_these(args: &RunArgs, ids: &[String]) -> Result<Recorded> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let plan = Plan::of(&catalogue, &Selection::of_ids(ids.iter().cloned()));
-    let (finished, live) = on_cluster(&catalogue, &plan, &meaning::options(args))?;
-    let circumstances = circumstances(&finished, &live);
-    let judged = finished.judged.clone();
-    let mut report = Report::new(&finished.header, &catalogue, judged, &finished.histories, circumstances);
-    live.destination.deliver(&mut report);
+    let mut options = meaning::options(args);
+    let (mut finished, live) = on_cluster(&catalogue, &plan, &options)?;
+    // The test that called for the run tells what came of it.
+    options.voice.detail = Detail::Silent;
+    live.publish(&mut finished, &options);
     let Finished { header, histories, judged, .. } = finished;
     Ok(Recorded { folder: live.destination.path().to_owned(), header, histories, judged })
 }
 
 fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> Result<(Finished, Live<'c>)> {
+    run::listen();
     let seed = options.seed.unwrap_or_else(rand::random);
     let run_id = run::new_run_id(Timestamp::now(), seed);
     let folder = options.out.clone().unwrap_or_else(|| Path::new("reports").join(&run_id));
-    let destination = Destination::create(&folder, options.junit_options(), options.junit.clone())?;
+    let destination = Destination::create(&folder, options.junit_options(), options.junit.as_deref(), None)?;
+    let destination = destination.without_old_record()?;
     if options.voice.progress != Progress::None {
-        eprintln!("run {run_id}, seed {seed}, reports in {}", folder.display());
+        say(&format!("run {run_id}, seed {seed}, reports in {}", folder.display()));
     }
-    let live = Live { catalogue, destination, failure: Mutex::default() };
+    let live = Live { catalogue, destination };
+    let panics = panics::count();
     let on = async |connection| run::run(catalogue, plan, options, &run_id, seed, connection, &live).await;
     // The one error that the pipeline ends with is that its record cannot be written.
     let unwritable = |error| exit::ending(Outcome::ReportIo, error);
@@ -83,16 +69,21 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
         false => tokio::runtime::Runtime::new()?
             .block_on(async { on(Connection::find(&options.target).await).await }),
     };
-    Ok((finished.map_err(unwritable)?, live))
+    run::is_over();
+    let mut finished = finished.map_err(unwritable)?;
+    if finished.judged.iter().all(|judged| judged.panicked.is_none()) {
+        panics::since(panics).into_iter().for_each(|panic| finished.panicked(panic));
+    }
+    Ok((finished, live))
 }
 
 /// Runs on the model cluster, and says before and after that it is one.
 fn on_the_model(seed: u64, on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>) -> Result<Finished> {
-    eprintln!("{EMBEDDED_BANNER}");
+    say(EMBEDDED_BANNER);
     let began = Instant::now();
     let model = embedded::Model { seed, ..embedded::Model::default() };
     let finished = embedded::with(model, async |connection, _| on(Ok(connection)).await)??;
-    eprintln!("EMBEDDED: all that took {:.1} s of this machine's time", began.elapsed().as_secs_f64());
+    say(&format!("EMBEDDED: all that took {:.1} s of this machine's time", began.elapsed().as_secs_f64()));
     Ok(finished)
 }
 
@@ -100,11 +91,10 @@ const EMBEDDED_BANNER: &str = "\
 EMBEDDED: this is the model cluster in this binary, and no real one. Its time is simulated, so all times are the
           cluster's. What comes out says nothing about any real cluster.";
 
-/// Keeps the JUnit file true while the run lasts, so that no way of dying leaves a green one.
+/// Keeps the reports red while the run lasts, so that no way of dying leaves a green one.
 struct Live<'c> {
     catalogue: &'c Catalogue,
     destination: Destination,
-    failure: Mutex<Option<String>>,
 }
 
 impl Reporter for Live<'_> {
@@ -112,20 +102,49 @@ impl Reporter for Live<'_> {
         self.destination.path()
     }
 
-    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) {
-        let circumstances = Circumstances::default();
+    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) -> Result<()> {
+        let circumstances =
+            Circumstances { unfinished: Some(unfinished(&header.run_id)), ..Circumstances::default() };
         let report = Report::new(header, self.catalogue, judged.to_vec(), histories, circumstances);
-        let written: Result<Vec<PathBuf>> = self.destination.junit(&report);
-        if let Err(error) = written {
-            self.failure.lock().expect("no holder panics").get_or_insert(format!("{error:#}"));
+        match histories {
+            [] => self.destination.begin(&report),
+            _ => self.destination.junit(&report),
         }
     }
 }
 
-fn circumstances(finished: &Finished, live: &Live<'_>) -> Circumstances {
-    let failure = live.failure.lock().expect("no holder panics").clone();
-    let of_run = Circumstances::of_run(&finished.ending, &finished.histories);
-    Circumstances { report_error: of_run.report_error.clone().or(failure), ..of_run }
+fn unfinished(run_id: &str) -> String {
+    format!(
+        "nothing here is a result yet. If the run was killed, `steadfast replay` judges what it has recorded, and \
+         `steadfast cleanup --run-id {run_id}` deletes what it has left"
+    )
+}
+
+impl Live<'_> {
+    /// Writes the reports of a run that has ended, and tells the terminal. What cannot be written is a part of how the run
+    /// ended, and so of its record.
+    fn publish(&self, finished: &mut Finished, options: &Options) -> Outcome {
+        let circumstances = Circumstances::of_run(&finished.ending, &finished.histories);
+        let judged = finished.judged.clone();
+        let mut report =
+            Report::new(&finished.header, self.catalogue, judged, &finished.histories, circumstances);
+        let kept = told_of(&finished.kept, &finished.header.run_id);
+        let style = Style {
+            color: options.voice.color,
+            detail: options.voice.detail,
+            namespaces_kept: !finished.kept.is_empty(),
+            written: Vec::new(),
+        };
+        let tell = |report: &Report<'_>, written: &[PathBuf]| {
+            kept.clone() + &summary::text(report, Style { written: written.to_vec(), ..style.clone() })
+        };
+        let failed = self.destination.publish(&mut report, &tell);
+        let outcome = report.outcome;
+        if let Some(error) = failed {
+            finished.report_failed(error);
+        }
+        outcome
+    }
 }
 
 /// What stays in the cluster because it was asked for, how to look at it, and how it goes.

@@ -54,5 +54,7 @@ impl Reporter for Silent<'_> {
         self.0
     }
 
-    fn update(&self, _: &Header, _: &[Judged], _: &[History]) {}
+    fn update(&self, _: &Header, _: &[Judged], _: &[History]) -> Result<()> {
+        Ok(())
+    }
 }

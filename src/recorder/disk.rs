@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufWriter, ErrorKind, Seek, SeekFrom, Write},
+    io::{BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -129,7 +129,6 @@ impl Inner {
         let hint = || format!("failed to seal {}", self.path.display());
         if let Some(at) = self.sealed_at {
             self.file.get_ref().set_len(at).with_context(hint)?;
-            self.file.seek(SeekFrom::Start(at)).with_context(hint)?;
             self.written = at;
         }
         self.sealed_at = Some(self.written);
@@ -162,7 +161,8 @@ fn create_anew(path: &Path) -> std::io::Result<File> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    OpenOptions::new().write(true).create_new(true).open(path)
+    // To append: what others cut off or add stays visible in the length, and is not written over.
+    OpenOptions::new().append(true).create_new(true).open(path)
 }
 
 #[cfg(unix)]

@@ -127,11 +127,19 @@ impl<'a> Report<'a> {
     }
 
     /// The report of a run in which nothing has been judged yet: everything that was selected is *not run*.
-    pub fn planned(header: &'a Header, catalogue: &'a Catalogue, reason: &str) -> Self {
+    pub fn planned(header: &'a Header, catalogue: &'a Catalogue, reason: &str, unfinished: &str) -> Self {
         let selected =
             catalogue.requirements.iter().filter(|requirement| header.selected.contains(&requirement.id));
         let judged = selected.map(|requirement| Judged::planned(requirement, reason, false)).collect();
-        Self::new(header, catalogue, judged, &[], Circumstances::default())
+        let unfinished = Some(unfinished.to_owned());
+        Self::new(header, catalogue, judged, &[], Circumstances { unfinished, ..Circumstances::default() })
+    }
+
+    /// A report that says nothing but why there is none: what takes the place of an older one that a failed command must
+    /// not leave as if it were its own.
+    pub fn of_nothing(header: &'a Header, catalogue: &'a Catalogue, outcome: Outcome, why: String) -> Self {
+        let circumstances = Circumstances { unfinished: Some(why), ..Circumstances::default() };
+        Self { outcome, ..Self::new(header, catalogue, Vec::new(), &[], circumstances) }
     }
 
     /// The areas that have verdicts, in the order of the catalogue, each with its verdicts.

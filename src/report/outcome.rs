@@ -39,10 +39,13 @@ pub enum Outcome {
     PipeClosed,
     /// SIGTERM.
     Terminated,
+    /// The run has not ended: what a report says that is on the disk before the end. No process ends so.
+    Unfinished,
 }
 
 /// The outcomes that can compete, the one that wins first.
 const PRECEDENCE: &[Outcome] = &[
+    Outcome::Unfinished,
     Outcome::Violation,
     Outcome::Internal,
     Outcome::ReportIo,
@@ -57,7 +60,7 @@ const PRECEDENCE: &[Outcome] = &[
 ];
 
 impl Outcome {
-    /// Every outcome, in the order of the codes.
+    /// Every outcome that a process can end with, in the order of the codes.
     pub const ALL: &[Outcome] = &[
         Outcome::Pass,
         Outcome::Violation,
@@ -80,7 +83,7 @@ impl Outcome {
         match self {
             Outcome::Pass => 0,
             Outcome::Violation => 1,
-            Outcome::Inconclusive => 2,
+            Outcome::Inconclusive | Outcome::Unfinished => 2,
             Outcome::Precondition => 3,
             Outcome::NothingRan => 4,
             Outcome::CleanupFailed => 5,
@@ -112,6 +115,7 @@ impl Outcome {
             Outcome::Interrupted => "INTERRUPTED",
             Outcome::PipeClosed => "PIPE CLOSED",
             Outcome::Terminated => "TERMINATED",
+            Outcome::Unfinished => "UNFINISHED",
         }
     }
 
@@ -136,6 +140,7 @@ impl Outcome {
                 "stopped before everything was judged, because nobody read its progress any more"
             }
             Outcome::Terminated => "stopped by SIGTERM before everything was judged",
+            Outcome::Unfinished => "the run has not ended yet, or was killed",
         }
     }
 
@@ -159,6 +164,8 @@ impl Serialize for Outcome {
 /// What happened to the run beside its verdicts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Circumstances {
+    /// Why there is no outcome yet: what a report says that is on the disk before the run has ended.
+    pub unfinished: Option<String>,
     /// Why the preflight refused, if it did.
     pub preflight_refused: Option<String>,
     /// What stopped the run before its end.
@@ -177,6 +184,7 @@ impl Circumstances {
     /// Those of a run that ended so. A replay is told of the ending by the seal, so that it comes to the same.
     pub fn of_run<'h>(ended: &Ending, histories: impl IntoIterator<Item = &'h History>) -> Self {
         Self {
+            unfinished: None,
             preflight_refused: ended
                 .refused()
                 .map(str::to_owned)
@@ -217,6 +225,7 @@ fn holds(outcome: Outcome, judged: &[Judged], circumstances: &Circumstances) -> 
     let any = |holds: fn(&Verdict) -> bool| judged.iter().any(|j| gates(j) && holds(&j.verdict));
     let refused = circumstances.preflight_refused.is_some() && !judged.iter().any(was_tested);
     match outcome {
+        Outcome::Unfinished => circumstances.unfinished.is_some(),
         Outcome::Violation => any(|verdict| matches!(verdict, Verdict::Fail)),
         Outcome::Internal => {
             circumstances.internal_error.is_some() || judged.iter().any(|j| j.panicked.is_some())
@@ -277,6 +286,7 @@ mod tests {
     fn everything_wrong() -> Circumstances {
         let some = || Some("it did".to_owned());
         Circumstances {
+            unfinished: None,
             preflight_refused: some(),
             stopped_by: Some(Stopping::Terminate),
             left_behind: some(),
@@ -344,6 +354,16 @@ mod tests {
             let stopped = Circumstances { stopped_by: Some(stopping), ..Circumstances::default() };
             assert_eq!(code(&["pass"], &stopped), 2, "{stopping:?}");
         }
+    }
+
+    #[test]
+    fn a_run_that_has_not_ended_has_no_other_outcome() {
+        let unfinished = Circumstances { unfinished: Some("not yet".to_owned()), ..Circumstances::default() };
+        let judged: Vec<Judged> = ["pass", "fail"].map(verdict).into();
+        for judged in [&judged[..1], &judged[..]] {
+            assert_eq!(Outcome::of(judged, &unfinished), Outcome::Unfinished);
+        }
+        assert_ne!(Outcome::Unfinished.code(), 0);
     }
 
     #[test]

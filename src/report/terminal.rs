@@ -213,6 +213,7 @@ fn trouble(out: &mut Out, report: &Report<'_>) {
         ("a report was not written", &circumstances.report_error),
         ("a bug in steadfast", &circumstances.internal_error),
         ("the record is unsealed", &circumstances.unsealed),
+        ("unfinished", &circumstances.unfinished),
     ];
     if let Some(stopped) = circumstances.stopped_by {
         out.line(&format!(

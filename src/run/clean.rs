@@ -19,7 +19,7 @@ pub(super) async fn remove(server: &Server, namespaces: &[Namespace], bound: Dur
     let patience = limits::EMPTIED.duration().min(bound / 2);
     for outcome in join_all(namespaces.iter().map(|namespace| delete(server, namespace, patience))).await {
         if let Err(error) = outcome {
-            eprintln!("warning: {error:#}");
+            super::say(&format!("warning: {error:#}"));
         }
     }
     gone(server, namespaces, bound).await

@@ -2,22 +2,26 @@
 //! where, is the caller's [`Reporter`].
 
 mod clean;
+pub mod panics;
 mod preconditions;
 mod progress;
 mod scenarios;
+mod stderr;
 mod stop;
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Result;
 use futures::FutureExt;
 use jiff::Timestamp;
 
-use self::{
-    progress::Progress,
-    scenarios::Scenarios,
-    stop::{Brake, obey_signals},
-};
+use self::{progress::Progress, scenarios::Scenarios, stop::Brake};
 use crate::{
     checks::Kind,
     cluster::{Connection, Namespace, Server},
@@ -35,14 +39,16 @@ use crate::{
 };
 
 pub use clean::cleanup;
+pub use stderr::say;
+pub use stop::{is_over, listen};
 
 /// Where a run's results go while it lasts.
 pub trait Reporter: Sync {
     /// The folder of the run, which exists.
     fn folder(&self) -> &Path;
 
-    /// The verdicts so far; what is not judged yet is *not run*.
-    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]);
+    /// The verdicts so far; what is not judged yet is *not run*. An error before anything was begun ends the run.
+    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) -> Result<()>;
 }
 
 /// What a run came to.
@@ -66,6 +72,16 @@ impl Finished {
     /// Says, in the seal too, that a report could not be written after the run had ended.
     pub fn report_failed(&mut self, error: String) {
         self.ending.report_error.get_or_insert(error);
+        self.seal_again();
+    }
+
+    /// Says, in the seal too, that there was a panic where nobody waited for it.
+    pub fn panicked(&mut self, panic: String) {
+        self.ending.internal_error.get_or_insert(panic);
+        self.seal_again();
+    }
+
+    fn seal_again(&self) {
         // Where the record's own disk is the one that is full, the record has lost its seal, and no replay of it passes.
         let _ = self.disk.seal(&self.ending);
     }
@@ -80,7 +96,8 @@ pub fn new_run_id(began: Timestamp, seed: u64) -> String {
 
 /// Runs a plan on a cluster: refuse, run, judge, clean up.
 ///
-/// An error is one of writing the history; everything else that goes wrong is part of what the run came to.
+/// An error is one of writing the history, or the first report; everything else that goes wrong is part of what the run
+/// came to.
 pub async fn run(
     catalogue: &Catalogue,
     plan: &Plan,
@@ -90,9 +107,10 @@ pub async fn run(
     connection: Result<Connection>,
     reporter: &dyn Reporter,
 ) -> Result<Finished> {
-    let pipeline = Pipeline { catalogue, plan, options, run_id, seed, reporter, clock: Clock::start() };
+    let (clock, unwritten) = (Clock::start(), Mutex::default());
+    let pipeline = Pipeline { catalogue, plan, options, run_id, seed, reporter, clock, unwritten };
     let mut header = pipeline.header(ClusterFacts::default());
-    reporter.update(&header, &pipeline.planned("the run has not come to it"), &[]);
+    reporter.update(&header, &pipeline.planned("the run has not come to it"), &[])?;
     let ready = match connection {
         Ok(connection) => pipeline.get_ready(connection).await,
         Err(error) => Err(error),
@@ -114,6 +132,8 @@ struct Pipeline<'r> {
     seed: u64,
     reporter: &'r dyn Reporter,
     clock: Clock,
+    /// The first report that could not be written.
+    unwritten: Mutex<Option<String>>,
 }
 
 impl Pipeline<'_> {
@@ -182,19 +202,24 @@ impl Pipeline<'_> {
             brake.watch(),
         ));
         let beside = [
-            tokio::spawn(obey_signals(brake.clone())),
+            tokio::spawn(brake.clone().obey()),
             tokio::spawn(guard(brake.clone(), disk.clone(), self.options.deadline_secs)),
             tokio::spawn(progress.clone().beat()),
         ];
         let (histories, mut internal_error) = self.scenarios(&header, &shared, &disk, &progress).await;
         let judged = judge::judge_all(self.catalogue, &header.selected, &header.cluster, &histories);
-        let report = async { self.reporter.update(&header, &judged, &histories) };
+        let report = async { self.update(&header, &judged, &histories) };
         internal_error = internal_error.or(surviving(report).await);
         let (left_behind, kept) = self.clean_up(&shared, &judged, brake.pulled_by(), &progress).await;
         beside.iter().for_each(tokio::task::JoinHandle::abort);
         progress.finish();
         let how = brake.pulled_by().map_or(How::Completed, |by| How::Stopped { by });
-        let mut ending = Ending { how, left_behind, report_error: disk.failure(), internal_error };
+        let mut ending = Ending {
+            how,
+            left_behind,
+            report_error: disk.failure().or_else(|| self.unwritten()),
+            internal_error,
+        };
         if let Err(error) = disk.seal(&ending) {
             ending.report_error.get_or_insert(format!("{error:#}"));
         }
@@ -210,7 +235,7 @@ impl Pipeline<'_> {
     ) -> (Vec<History>, Option<String>) {
         let judge = |histories: &[History]| {
             let judged = judge::judge_all(self.catalogue, &header.selected, &header.cluster, histories);
-            self.reporter.update(header, &judged, histories);
+            self.update(header, &judged, histories);
             judged
         };
         let mut scenarios = Scenarios {
@@ -225,6 +250,19 @@ impl Pipeline<'_> {
         };
         let panic = surviving(scenarios.run()).await;
         (scenarios.histories.into_values().collect(), scenarios.internal_error.or(panic))
+    }
+
+    /// Reports what is known so far. What cannot be written now can hardly be written later, but a broken promise is told
+    /// even then: the run goes on.
+    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) {
+        if let Err(error) = self.reporter.update(header, judged, histories) {
+            let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+            unwritten.get_or_insert(format!("{error:#}"));
+        }
+    }
+
+    fn unwritten(&self) -> Option<String> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Deletes every namespace of the run that the user does not want kept, and waits for them to go.

@@ -57,7 +57,7 @@ impl Progress {
         let line = format!("[{}] {what}", self.time());
         match &self.live {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => super::say(&line),
         }
         self.refresh();
     }

@@ -64,6 +64,7 @@ pub(super) fn trouble(report: &Report<'_>) -> Vec<(&'static str, String)> {
         ("A report was not written", &told.report_error),
         ("A bug in steadfast", &told.internal_error),
         ("The record is unsealed", &told.unsealed),
+        ("Unfinished", &told.unfinished),
     ];
     let stopped = told.stopped_by.map(|by| ("The run did not come to its end", by.reason().to_owned()));
     stopped

@@ -198,6 +198,7 @@ fn run_cases(report: &Report<'_>, suites: &[Suite], options: &Options) -> Vec<Ca
         ("run-reports every report is written", "ReportIo", &told.report_error),
         ("run-internal the harness has no bug", "Internal", &told.internal_error),
         ("run-record the record has its seal", "Unsealed", &told.unsealed),
+        ("run-ended the run has ended", "Unfinished", &told.unfinished),
     ];
     let known = known.into_iter().filter_map(|(name, kind, why)| Some((name, kind, why.clone()?)));
     let mut cases: Vec<Case> =

@@ -55,7 +55,7 @@ fn nothing_is_in_a_file_that_a_consumer_takes_amiss() {
 #[test]
 fn planned_and_not_begun_is_red() {
     let sample = Sample::healthy();
-    let report = Report::planned(&sample.header, &sample.catalogue, "not yet run");
+    let report = Report::planned(&sample.header, &sample.catalogue, "not yet run", "not yet");
     let file = render(&report, &Options::default()).unwrap();
     assert_eq!(file.matches("<error type=\"NotRun\"").count(), sample.catalogue.requirements.len() - 1);
     assert!(
@@ -80,6 +80,7 @@ fn what_no_requirement_shows_is_a_case_of_the_run() {
     let stopped = Circumstances { stopped_by: Some(Stopping::Terminate), ..Circumstances::default() };
     assert_eq!(kinds(stopped), ["Interrupted"]);
     assert_eq!(kinds(Circumstances { unsealed: why(), ..Circumstances::default() }), ["Unsealed"]);
+    assert_eq!(kinds(Circumstances { unfinished: why(), ..Circumstances::default() }), ["Unfinished"]);
     let nothing = Report::new(&sample.header, &sample.catalogue, vec![], &[], Circumstances::default());
     assert!(render(&nothing, &Options::default()).unwrap().contains("<error type=\"NothingRan\""));
 }
