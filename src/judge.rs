@@ -233,7 +233,11 @@ fn ask(requirement: &Requirement, history: &History) -> Result<Findings, String>
             let what = format!("{} of {} were never watched", unwatched.plural(), history.scenario);
             findings.blind(what, &[history.last()]);
         }
-        if let Some((event, reason, _)) = history.aborted() {
+        if let Some((event, reason, cause)) = history.aborted() {
+            if cause == AbortCause::Disturbed {
+                // Pods that went, names that no longer lead anywhere: somebody has deleted all of it.
+                findings.findings.retain(|finding| finding.kind != Kind::Broken);
+            }
             findings.blind(format!("the scenario {} ended early: {reason}", history.scenario), &[event]);
         } else if !history.is_completed() {
             findings.blind(format!("the record of {} has no end", history.scenario), &[history.last()]);
@@ -292,7 +296,7 @@ fn verdict(
 fn cut_short(history: &History) -> Option<Verdict> {
     let (_, reason, cause) = history.aborted()?;
     let reason = format!("the scenario {} ended early: {reason}", history.scenario);
-    (cause != AbortCause::Cluster)
+    matches!(cause, AbortCause::Environment | AbortCause::Interrupted)
         .then(|| Verdict::NotRun { reason, interrupted: cause == AbortCause::Interrupted })
 }
 

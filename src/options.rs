@@ -44,7 +44,7 @@ pub struct Options {
     pub dns_stale_secs: f64,
     /// Every wait is this many times as long as `limits.rs` says. What a cluster promises is not stretched.
     pub timeout_scale: f64,
-    /// How long the whole run may take, clean-up not counted.
+    /// How long the whole run may take, from the first connection to the last delete.
     pub deadline_secs: f64,
     /// What the names of the namespaces begin with.
     pub namespace_prefix: String,
@@ -214,6 +214,8 @@ pub struct Cleanup {
     pub run_id: Option<String>,
     /// Only what is at least this old.
     pub older_than_secs: Option<u64>,
+    /// Also what belongs to runs that are at work.
+    pub include_live: bool,
     /// Only say what would be deleted.
     pub dry_run: bool,
 }

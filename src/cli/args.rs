@@ -58,7 +58,7 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Judge a recorded run again and rewrite its reports; needs no cluster
     Replay(ReplayArgs),
-    /// Delete what a killed run left in the cluster
+    /// Delete what killed runs left in the cluster, and nothing of runs that are at work
     Cleanup(CleanupArgs),
     /// Prove that every check can fail, on model clusters that lie; needs no cluster
     Selftest(SelftestArgs),
@@ -317,6 +317,9 @@ pub(super) struct CleanupArgs {
     #[arg(long, value_name = "DURATION", env = "STEADFAST_OLDER_THAN", hide_env = true)]
     #[arg(value_parser = values::age_secs)]
     pub older_than: Option<u64>,
+    /// Delete what belongs to runs that are at work as well, and with it their verdicts
+    #[arg(long, env = "STEADFAST_INCLUDE_LIVE", hide_env = true)]
+    pub include_live: bool,
     /// Only print what would be deleted
     #[arg(long, env = "STEADFAST_DRY_RUN", hide_env = true)]
     pub dry_run: bool,

@@ -86,6 +86,7 @@ pub(super) fn cleanup(args: &CleanupArgs) -> Cleanup {
         target: target(&args.target),
         run_id: args.run_id.clone(),
         older_than_secs: args.older_than,
+        include_live: args.include_live,
         dry_run: args.dry_run,
     }
 }

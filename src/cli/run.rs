@@ -6,6 +6,10 @@ use std::{
 };
 
 use anyhow::Result;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use jiff::Timestamp;
 
 use super::{
@@ -52,7 +56,7 @@ pub(super) fn of_these(args: &RunArgs, ids: &[String]) -> Result<Recorded> {
 fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> Result<(Finished, Live<'c>)> {
     run::listen();
     let seed = options.seed.unwrap_or_else(rand::random);
-    let run_id = run::new_run_id(Timestamp::now(), seed);
+    let run_id = run::new_run_id(Timestamp::now(), rand::random());
     let folder = options.out.clone().unwrap_or_else(|| Path::new("reports").join(&run_id));
     let destination = Destination::create(&folder, options.junit_options(), options.junit.as_deref(), None)?;
     let destination = destination.without_old_record()?;
@@ -61,13 +65,20 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
     }
     let live = Live { catalogue, destination };
     let panics = panics::count();
-    let on = async |connection| run::run(catalogue, plan, options, &run_id, seed, connection, &live).await;
+    let on = async |connection: BoxFuture<'_, Result<Connection>>| {
+        run::run(catalogue, plan, options, &run_id, seed, connection, &live).await
+    };
     // The one error that the pipeline ends with is that its record cannot be written.
     let unwritable = |error| exit::ending(Outcome::ReportIo, error);
     let finished = match options.target.embedded {
-        true => on_the_model(seed, on),
-        false => tokio::runtime::Runtime::new()?
-            .block_on(async { on(Connection::find(&options.target).await).await }),
+        true => on_the_model(seed, async |connection| on(ready(Ok(connection)).boxed()).await),
+        false => {
+            let runtime = tokio::runtime::Runtime::new()?;
+            let finished = runtime.block_on(on(Connection::find(&options.target).boxed()));
+            // What cannot be ended, such as the look-up of a name, is not waited for.
+            runtime.shutdown_background();
+            finished
+        }
     };
     run::is_over();
     let mut finished = finished.map_err(unwritable)?;
@@ -78,11 +89,11 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
 }
 
 /// Runs on the model cluster, and says before and after that it is one.
-fn on_the_model(seed: u64, on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>) -> Result<Finished> {
+fn on_the_model(seed: u64, on: impl AsyncFnOnce(Connection) -> Result<Finished>) -> Result<Finished> {
     say(EMBEDDED_BANNER);
     let began = Instant::now();
     let model = embedded::Model { seed, ..embedded::Model::default() };
-    let finished = embedded::with(model, async |connection, _| on(Ok(connection)).await)??;
+    let finished = embedded::with(model, async |connection, _| on(connection).await)??;
     say(&format!("EMBEDDED: all that took {:.1} s of this machine's time", began.elapsed().as_secs_f64()));
     Ok(finished)
 }

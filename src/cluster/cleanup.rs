@@ -1,4 +1,4 @@
-//! Namespaces that a run makes, and their removal: by uid, and never anything else's.
+//! The removal of a run's namespaces: by uid, and never anything else's.
 
 use std::time::Duration;
 
@@ -8,66 +8,14 @@ use serde_json::{Value, json};
 
 use tokio::time::Instant;
 
-use super::Server;
+use super::{Namespace, Server, leftovers, read};
 use crate::limits;
 
-/// The label that carries the id of the run on everything that it makes.
-pub const RUN_LABEL: &str = "steadfast/run-id";
-
-/// The label that carries the scenario's id.
-pub const SCENARIO_LABEL: &str = "steadfast/scenario";
-
-/// A namespace of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Namespace {
-    /// Its name.
-    pub name: String,
-    /// Its uid, which a delete names.
-    pub uid: String,
-    /// The run that made it.
-    pub run_id: String,
-    /// The scenario that it is for.
-    pub scenario: String,
-    /// When it was made, RFC 3339, as the server says.
-    pub created_at: String,
-    /// Whether it is on its way out.
-    pub terminating: bool,
-}
-
 impl Namespace {
-    fn read(object: &Value) -> Option<Self> {
-        let metadata = &object["metadata"];
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        Some(Self {
-            name: text(&metadata["name"])?,
-            uid: text(&metadata["uid"])?,
-            run_id: text(&metadata["labels"][RUN_LABEL])?,
-            scenario: text(&metadata["labels"][SCENARIO_LABEL]).unwrap_or_default(),
-            created_at: text(&metadata["creationTimestamp"]).unwrap_or_default(),
-            terminating: !metadata["deletionTimestamp"].is_null(),
-        })
-    }
-
-    /// Makes a namespace for a scenario.
-    pub async fn create(server: &Server, name: &str, run_id: &str, scenario: &str) -> Result<Self> {
-        let body = json!({
-            "apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": name, "labels": {
-                RUN_LABEL: run_id, SCENARIO_LABEL: scenario, "app.kubernetes.io/managed-by": "steadfast",
-                "pod-security.kubernetes.io/enforce": "privileged",
-            }},
-        });
-        let reply = server
-            .send_patiently(Method::POST, "/api/v1/namespaces", Some(("application/json", &body)))
-            .await?;
-        ensure!(reply.is_ok(), "failed to create the namespace {name}: {}", reply.message());
-        Self::read(&reply.body)
-            .ok_or_else(|| anyhow::anyhow!("the server's answer is no namespace: {}", reply.body))
-    }
-
     /// Whether the namespace of that name is still the one that the run has made, and not on its way out.
     pub async fn is_ours(&self, server: &Server) -> Result<bool> {
-        let metadata = &server.get(&self.path()).await?.body["metadata"];
+        let found = read::object(server, &self.path(), "Namespace").await?.unwrap_or_default();
+        let metadata = &found["metadata"];
         Ok(metadata["uid"] == self.uid.as_str() && metadata["deletionTimestamp"].is_null())
     }
 
@@ -76,26 +24,35 @@ impl Namespace {
     ///
     /// The namespace goes much sooner for it. Its controller waits half of the longest grace period of the pods that it
     /// finds, and comes back later and later, by seconds, as long as anything is left (namespaced_resources_deleter.go,
-    /// namespace_controller.go). What hangs for longer than `patience` is left to that.
+    /// namespace_controller.go). What hangs for longer than `patience` is left to that, and so are pods that nobody ends.
     pub async fn empty(&self, server: &Server, patience: Duration) -> Result<()> {
         let orphan = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"});
         self.delete_all(server, "/apis/apps/v1", "statefulsets", &orphan).await?;
         let at_once = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 1});
         self.delete_all(server, "/api/v1", "pods", &at_once).await?;
-        for plural in ["services", "persistentvolumeclaims"] {
-            self.delete_each(server, plural).await?;
+        for (plural, kind) in [("services", "Service"), ("persistentvolumeclaims", "PersistentVolumeClaim")] {
+            self.delete_each(server, plural, kind).await?;
         }
         let began = Instant::now();
-        for plural in ["pods", "persistentvolumeclaims", "endpoints"] {
+        let slow = [
+            ("pods", "Pod"),
+            ("persistentvolumeclaims", "PersistentVolumeClaim"),
+            ("endpoints", "Endpoints"),
+        ];
+        for (plural, kind) in slow {
             let mut stirred = Instant::now();
             loop {
-                let left = self.list(server, plural).await?;
+                let left = self.list(server, plural, kind).await?;
                 if left.is_empty() || began.elapsed() >= patience {
                     break;
                 }
                 if plural == "pods" && stirred.elapsed() >= limits::STIR.duration() {
                     stirred = Instant::now();
                     self.stir(server, &left).await?;
+                    let waited = began.elapsed() >= limits::STRANDED.duration();
+                    if waited && leftovers::are_stranded(server, &left).await? {
+                        return Ok(());
+                    }
                 }
                 tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
             }
@@ -117,15 +74,13 @@ impl Namespace {
         Ok(())
     }
 
-    async fn list(&self, server: &Server, plural: &str) -> Result<Vec<Value>> {
-        let reply = server.get(&format!("{}/{plural}", self.path())).await?;
-        ensure!(reply.is_ok(), "failed to list the {plural} of {}: {}", self.name, reply.message());
-        Ok(reply.body["items"].as_array().cloned().unwrap_or_default())
+    async fn list(&self, server: &Server, plural: &str, kind: &str) -> Result<Vec<Value>> {
+        read::list(server, &format!("{}/{plural}", self.path()), kind).await
     }
 
     /// Deletes the objects one by one, each by its uid: old servers cannot delete a collection of Services.
-    async fn delete_each(&self, server: &Server, plural: &str) -> Result<()> {
-        for object in self.list(server, plural).await? {
+    async fn delete_each(&self, server: &Server, plural: &str, kind: &str) -> Result<()> {
+        for object in self.list(server, plural, kind).await? {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
             let options = json!({
                 "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": object["metadata"]["uid"]},
@@ -149,10 +104,6 @@ impl Namespace {
         Ok(())
     }
 
-    fn path(&self) -> String {
-        format!("/api/v1/namespaces/{}", self.name)
-    }
-
     /// Asks for this namespace, and no other of the same name, to be deleted. Gone already is as good.
     pub async fn delete(&self, server: &Server) -> Result<()> {
         let options = json!({
@@ -169,33 +120,4 @@ impl Namespace {
         );
         Ok(())
     }
-}
-
-/// The namespaces that runs have made and that still exist; with an id, only that run's.
-pub async fn namespaces_of_runs(server: &Server, run_id: Option<&str>) -> Result<Vec<Namespace>> {
-    let selector = run_id.map_or("steadfast%2Frun-id".to_owned(), |id| format!("steadfast%2Frun-id%3D{id}"));
-    let reply = server.get_patiently(&format!("/api/v1/namespaces?labelSelector={selector}")).await?;
-    ensure!(reply.is_ok(), "failed to list the namespaces of runs: {}", reply.message());
-    Ok(reply.body["items"].as_array().into_iter().flatten().filter_map(Namespace::read).collect())
-}
-
-/// What is still there of these namespaces: the namespaces themselves, and the volumes that were bound to claims in them.
-pub async fn left_behind(server: &Server, namespaces: &[String]) -> Result<Vec<String>> {
-    let mut left = Vec::new();
-    for name in namespaces {
-        let reply = server.get_patiently(&format!("/api/v1/namespaces/{name}")).await?;
-        if reply.code != 404 {
-            left.push(format!("namespace/{name}"));
-        }
-    }
-    let reply = server.get_patiently("/api/v1/persistentvolumes").await?;
-    for volume in reply.body["items"].as_array().into_iter().flatten() {
-        let of = volume["spec"]["claimRef"]["namespace"].as_str().unwrap_or_default();
-        if namespaces.iter().any(|name| name == of) {
-            let policy = volume["spec"]["persistentVolumeReclaimPolicy"].as_str().unwrap_or_default();
-            let name = volume["metadata"]["name"].as_str().unwrap_or_default();
-            left.push(format!("persistentvolume/{name} (reclaim policy {policy}, of {of})"));
-        }
-    }
-    Ok(left)
 }

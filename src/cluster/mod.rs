@@ -7,15 +7,24 @@ mod connect;
 mod discover;
 pub mod dns;
 mod exec;
+mod lease;
+mod leftovers;
+mod namespaces;
 mod permissions;
+mod read;
 mod server;
 
-pub use cleanup::{Namespace, RUN_LABEL, SCENARIO_LABEL, left_behind, namespaces_of_runs};
 pub use connect::Connection;
 pub use discover::{
     Backend, Probe, ResolverConfig, Surroundings, backends_of, schedulable_nodes, server_version,
     storage_class,
 };
 pub use exec::{Printed, run_in_pod};
+pub use lease::{Lease, lease_in, release_lease, renew_lease, take_lease};
+pub use leftovers::{Left, left_behind};
+pub use namespaces::{
+    Claim, Labelled, NAME_LETTERS, NAME_RANDOM, Namespace, Namespaces, RUN_LABEL, SCENARIO_LABEL,
+    namespaces_of_runs,
+};
 pub use permissions::{Permission, missing as missing_permissions, needed as needed_permissions};
 pub use server::{Reply, Server, Unanswered, path};

@@ -9,6 +9,7 @@ use super::{Done, Driver, Stop};
 use crate::{
     cluster::Reply,
     history::{ApiErrorSeen, Observation, Observer, Requested, Span, Step, Verb},
+    limits,
 };
 
 /// How often a request is tried that the server was too busy for.
@@ -78,7 +79,8 @@ impl Driver {
 
     async fn pause(&self, attempt: u32, retry_after_secs: Option<u64>) {
         let own = Duration::from_millis(100 << attempt);
-        tokio::time::sleep(retry_after_secs.map_or(own, Duration::from_secs)).await;
+        let asked = retry_after_secs.map_or(own, Duration::from_secs);
+        tokio::time::sleep(asked.min(limits::RETRY_AFTER.duration())).await;
     }
 
     /// To be called right before something goes on the wire: notes the reaction to the event that ended the last wait.

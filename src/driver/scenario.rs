@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Available, Done, Shared, Stop, dns::Question};
 use crate::{
-    cluster::{Namespace, Server},
+    cluster::Server,
     history::{AbortCause, Resource, Started, Step},
     limits,
     recorder::{Missing, Recorder, watched_paths},
@@ -56,8 +56,7 @@ impl Driver {
     ) -> anyhow::Result<Self> {
         let purpose = format!("run/{} scenario/{}", shared.run_id, scenario.id);
         let server = Server::new(shared.connection.client(&purpose)?);
-        let namespace =
-            format!("{}{}-{}", shared.options.namespace_prefix, scenario.id, shared.random_word(5));
+        let namespace = shared.namespace_name(&scenario.id);
         let (panics, panicked) = mpsc::unbounded_channel();
         Ok(Self {
             shared,
@@ -87,18 +86,32 @@ impl Driver {
         self.recorder.step(Step::Started(self.started().into()));
         let mut stop = self.shared.stop.clone();
         let mut panicked = self.panicked.take().expect("a scenario is run once");
+        let (shared, namespace) = (self.shared.clone(), self.namespace.clone());
         let outcome = tokio::select! {
             outcome = self.steps() => outcome,
             Some(panic) = panicked.recv() => resume_unwind(panic),
+            taken = shared.namespaces.when_taken(&namespace) => Err(disturbed(&taken)),
             _ = stop.wait_for(|stop| *stop) => {
                 Err(Stop { reason: "the run was interrupted".to_owned(), cause: AbortCause::Interrupted })
             }
         };
         self.tasks.abort_all();
+        let outcome = self.undisturbed(outcome).await;
         self.recorder.step(match outcome {
             Ok(()) => Step::Completed,
             Err(Stop { reason, cause }) => Step::Aborted { reason, cause },
         });
+    }
+
+    /// The outcome, unless somebody else has begun to delete the namespace: what the record then shows is that one's doing.
+    async fn undisturbed(&self, outcome: Done) -> Done {
+        let look = self.shared.namespaces.look(&self.server);
+        // A server that does not answer says nothing of this, and the record has its own signs of that.
+        let _ = tokio::time::timeout(limits::NAMESPACES_LOOK.duration(), look).await;
+        match self.shared.namespaces.taken(&self.namespace) {
+            Some(taken) => Err(disturbed(&taken)),
+            None => outcome,
+        }
     }
 
     fn started(&self) -> Started {
@@ -124,10 +137,8 @@ impl Driver {
 
     /// Makes the namespace and opens every watch before anything is in it.
     async fn open(&mut self) -> Done {
-        let made =
-            Namespace::create(&self.server, &self.namespace, &self.shared.run_id, &self.scenario.id).await;
-        let namespace = made.map_err(|error| Stop::environment(format!("{error:#}")))?;
-        self.shared.namespaces.lock().expect("no holder panics").push(namespace);
+        let made = self.shared.namespaces.make(&self.server, &self.namespace, &self.scenario.id).await;
+        made.map_err(|error| Stop::environment(format!("{error:#}")))?;
         let mut openings = Vec::new();
         for watched in watched_paths(&self.namespace, &self.shared.facts.slices_version) {
             let (opened, opening) = oneshot::channel();
@@ -167,4 +178,12 @@ impl Driver {
             }
         });
     }
+}
+
+fn disturbed(namespace: &str) -> Stop {
+    let reason = format!(
+        "somebody else deletes the namespace {namespace} while the run is at work in it; was it `steadfast cleanup \
+         --include-live`, or `kubectl delete namespace`?"
+    );
+    Stop { reason, cause: AbortCause::Disturbed }
 }

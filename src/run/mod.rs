@@ -2,12 +2,15 @@
 //! where, is the caller's [`Reporter`].
 
 mod clean;
+mod cleanup;
+mod lease;
 pub mod panics;
 mod preconditions;
 mod progress;
 mod scenarios;
 mod stderr;
 mod stop;
+mod times;
 
 use std::{
     collections::BTreeMap,
@@ -21,10 +24,10 @@ use anyhow::Result;
 use futures::FutureExt;
 use jiff::Timestamp;
 
-use self::{progress::Progress, scenarios::Scenarios, stop::Brake};
+use self::{clean::Known, progress::Progress, scenarios::Scenarios, stop::Brake, times::Times};
 use crate::{
     checks::Kind,
-    cluster::{Connection, Namespace, Server},
+    cluster::{Claim, Connection, Server},
     driver::Shared,
     history::{
         Ending, History, How, Step, Stopping,
@@ -38,7 +41,7 @@ use crate::{
     spec::Catalogue,
 };
 
-pub use clean::cleanup;
+pub use cleanup::{CleanedUp, clean_up, cleanup};
 pub use stderr::say;
 pub use stop::{is_over, listen};
 
@@ -87,14 +90,14 @@ impl Finished {
     }
 }
 
-/// A new run's id: when it began, and a few random letters.
-pub fn new_run_id(began: Timestamp, seed: u64) -> String {
+/// A new run's id: when it began, and a few random letters, which are no other run's that began in the same second.
+pub fn new_run_id(began: Timestamp, random: u64) -> String {
     let letters: String =
-        (0..4).map(|n| char::from(b"bcdfghjkmnpqrstv"[(seed >> (4 * n)) as usize & 15])).collect();
+        (0..4).map(|n| char::from(b"bcdfghjkmnpqrstv"[(random >> (4 * n)) as usize & 15])).collect();
     format!("{}-{letters}", began.strftime("%Y%m%d-%H%M%S"))
 }
 
-/// Runs a plan on a cluster: refuse, run, judge, clean up.
+/// Runs a plan on a cluster: refuse, run, judge, clean up. The deadline counts from here, `connection` included.
 ///
 /// An error is one of writing the history, or the first report; everything else that goes wrong is part of what the run
 /// came to.
@@ -104,16 +107,21 @@ pub async fn run(
     options: &Options,
     run_id: &str,
     seed: u64,
-    connection: Result<Connection>,
+    connection: impl Future<Output = Result<Connection>>,
     reporter: &dyn Reporter,
 ) -> Result<Finished> {
-    let (clock, unwritten) = (Clock::start(), Mutex::default());
-    let pipeline = Pipeline { catalogue, plan, options, run_id, seed, reporter, clock, unwritten };
+    let (clock, unwritten, brake) = (Clock::start(), Mutex::default(), Brake::new());
+    let deadline = Duration::try_from_secs_f64(options.deadline_secs).unwrap_or(limits::RUN.duration());
+    let interrupted = limits::CLEANUP_INTERRUPTED.duration().mul_f64(options.timeout_scale);
+    let times = Times::start(deadline, interrupted);
+    let _beside = Beside(vec![tokio::spawn(brake.clone().obey()), tokio::spawn(times.guard(brake.clone()))]);
+    let pipeline =
+        Pipeline { catalogue, plan, options, run_id, seed, reporter, clock, unwritten, brake, times };
     let mut header = pipeline.header(ClusterFacts::default());
     reporter.update(&header, &pipeline.planned("the run has not come to it"), &[])?;
-    let ready = match connection {
-        Ok(connection) => pipeline.get_ready(connection).await,
-        Err(error) => Err(error),
+    let ready = tokio::select! {
+        ready = async { pipeline.get_ready(connection.await?).await } => ready,
+        () = pipeline.brake.pulled() => return pipeline.stopped_before(header),
     };
     match ready {
         Ok((connection, facts)) => {
@@ -121,6 +129,15 @@ pub async fn run(
             pipeline.go(header, connection).await
         }
         Err(error) => pipeline.refuse(header, &format!("{error:#}")),
+    }
+}
+
+/// Tasks that end with this value.
+struct Beside(Vec<tokio::task::JoinHandle<()>>);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
 
@@ -134,6 +151,8 @@ struct Pipeline<'r> {
     clock: Clock,
     /// The first report that could not be written.
     unwritten: Mutex<Option<String>>,
+    brake: Brake,
+    times: Times,
 }
 
 impl Pipeline<'_> {
@@ -176,15 +195,36 @@ impl Pipeline<'_> {
 
     /// A cluster that cannot be tested: the record says why, and everything is *not run*.
     fn refuse(&self, header: Header, reason: &str) -> Result<Finished> {
+        self.not_begun(header, reason, How::Refused { reason: reason.to_owned() })
+    }
+
+    /// A run that was stopped before anything was created. A server that has not answered until the deadline was near is
+    /// one that cannot be tested.
+    fn stopped_before(&self, header: Header) -> Result<Finished> {
+        match self.brake.pulled_by() {
+            Some(by) if by != Stopping::Deadline => self.not_begun(header, by.reason(), How::Stopped { by }),
+            _ => {
+                let secs = self.options.deadline_secs;
+                let reason = format!(
+                    "the API server did not answer in the time that the deadline leaves (--deadline-secs {secs}, part of \
+                     it for the clean-up); try `kubectl version`"
+                );
+                self.refuse(header, &reason)
+            }
+        }
+    }
+
+    fn not_begun(&self, header: Header, reason: &str, how: How) -> Result<Finished> {
         let disk = Disk::create(self.reporter.folder(), &header)?;
+        let interrupted = matches!(how, How::Stopped { .. });
         let mut histories = Vec::new();
         for planned in &self.plan.scenarios {
             let recorder = Recorder::new(&planned.id, self.clock, disk.clone());
-            recorder.step(Step::NotStarted { reason: reason.to_owned(), interrupted: false });
+            recorder.step(Step::NotStarted { reason: reason.to_owned(), interrupted });
             histories.push(recorder.history());
         }
         let judged = judge::judge_all(self.catalogue, &self.plan.requirements, &header.cluster, &histories);
-        let ending = Ending { how: How::Refused { reason: reason.to_owned() }, ..Ending::default() };
+        let ending = Ending { how, ..Ending::default() };
         disk.seal(&ending)?;
         Ok(Finished { header, histories, judged, ending, kept: Vec::new(), disk })
     }
@@ -192,28 +232,30 @@ impl Pipeline<'_> {
     /// Runs, judges and cleans up.
     async fn go(&self, header: Header, connection: Connection) -> Result<Finished> {
         let disk = Disk::create(self.reporter.folder(), &header)?;
-        let brake = Brake::new();
         let progress = Progress::new(self.clock, &self.options.voice);
         let shared = Arc::new(Shared::new(
             connection,
             self.catalogue.clone(),
             self.options.clone(),
             &header,
-            brake.watch(),
+            self.brake.watch(),
         ));
-        let beside = [
-            tokio::spawn(brake.clone().obey()),
-            tokio::spawn(guard(brake.clone(), disk.clone(), self.options.deadline_secs)),
+        let mut beside = Beside(vec![
+            tokio::spawn(guard(self.brake.clone(), disk.clone())),
             tokio::spawn(progress.clone().beat()),
-        ];
+        ]);
+        if let Ok(client) = shared.connection.client(&format!("run/{} lease", self.run_id)) {
+            let keeping = lease::keep(Server::new(client), shared.clone(), holder(&self.options.hostname));
+            beside.0.push(tokio::spawn(keeping));
+        }
         let (histories, mut internal_error) = self.scenarios(&header, &shared, &disk, &progress).await;
         let judged = judge::judge_all(self.catalogue, &header.selected, &header.cluster, &histories);
         let report = async { self.update(&header, &judged, &histories) };
         internal_error = internal_error.or(surviving(report).await);
-        let (left_behind, kept) = self.clean_up(&shared, &judged, brake.pulled_by(), &progress).await;
-        beside.iter().for_each(tokio::task::JoinHandle::abort);
+        let (left_behind, kept) = self.clean_up(&shared, &judged, &progress).await;
+        drop(beside);
         progress.finish();
-        let how = brake.pulled_by().map_or(How::Completed, |by| How::Stopped { by });
+        let how = self.brake.pulled_by().map_or(How::Completed, |by| How::Stopped { by });
         let mut ending = Ending {
             how,
             left_behind,
@@ -265,25 +307,40 @@ impl Pipeline<'_> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Deletes every namespace of the run that the user does not want kept, and waits for them to go.
+    /// Deletes every namespace of the run that the user does not want kept, and waits for them to go. What is left is given
+    /// back, and what was kept.
     async fn clean_up(
         &self,
         shared: &Shared,
         judged: &[Judged],
-        stopped: Option<Stopping>,
         progress: &Progress,
     ) -> (Vec<String>, Vec<String>) {
-        let all = shared.namespaces.lock().expect("no holder panics").clone();
-        let (kept, gone): (Vec<Namespace>, Vec<Namespace>) =
-            all.into_iter().partition(|namespace| is_kept(self.options.keep, namespace, judged));
-        let limit = if stopped.is_some() { limits::CLEANUP_INTERRUPTED } else { limits::CLEANUP };
+        let run = &shared.namespaces;
+        let (kept, gone): (Vec<Claim>, Vec<Claim>) =
+            run.all().into_iter().partition(|claim| is_kept(self.options.keep, claim, judged));
         progress.say(&format!("cleaning up {} namespaces", gone.len()));
         let left = match shared.connection.client(&format!("run/{} cleanup", self.run_id)) {
-            Ok(client) => clean::remove(&Server::new(client), &gone, shared.bound(limit)).await,
-            Err(error) => vec![format!("everything: {error:#}")],
+            Ok(client) => {
+                let server = Server::new(client);
+                let normal = shared.bound(limits::CLEANUP);
+                let interrupted = shared.bound(limits::CLEANUP_INTERRUPTED);
+                let over = self.times.cleaned_up(&self.brake, normal, interrupted);
+                let known = gone.iter().map(|claim| clean::not_known_to_be_gone(&claim.name)).collect();
+                let left = clean::until(over, Known::new(known), async |known: &Known| {
+                    lease::release(&server, &kept).await;
+                    clean::remove_all_of(&server, run, &kept, normal, known).await;
+                });
+                left.await
+            }
+            Err(error) => gone.iter().map(|claim| format!("namespace/{}: {error:#}", claim.name)).collect(),
         };
-        (left, kept.into_iter().map(|namespace| namespace.name).collect())
+        (left, kept.into_iter().map(|claim| claim.name).collect())
     }
+}
+
+/// Who holds the run's lease, for whoever would delete what is the run's: the host, and the process on it.
+fn holder(hostname: &str) -> String {
+    format!("{hostname}, process {}", std::process::id())
 }
 
 /// Does some work that may panic, and gives back what the panic said: what comes after it is the clean-up.
@@ -292,10 +349,10 @@ async fn surviving(work: impl Future<Output = ()>) -> Option<String> {
     outcome.err().map(|panic| judge::panic_message(panic.as_ref()))
 }
 
-fn is_kept(keep: Keep, namespace: &Namespace, judged: &[Judged]) -> bool {
+fn is_kept(keep: Keep, claim: &Claim, judged: &[Judged]) -> bool {
     let troubled = |judged: &Judged| {
         matches!(judged.verdict, Verdict::Fail | Verdict::Inconclusive { .. })
-            && judged.findings.iter().any(|f| f.kind != Kind::Held && f.scenario == namespace.scenario)
+            && judged.findings.iter().any(|f| f.kind != Kind::Held && f.scenario == claim.scenario)
     };
     match keep {
         Keep::Never => false,
@@ -304,15 +361,10 @@ fn is_kept(keep: Keep, namespace: &Namespace, judged: &[Judged]) -> bool {
     }
 }
 
-/// Ends the run when its time is over, or when its record cannot be written.
-async fn guard(brake: Brake, disk: Disk, deadline_secs: f64) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs_f64(deadline_secs);
-    while brake.pulled_by().is_none() {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        if disk.look().is_some() {
-            brake.pull(Stopping::Disk);
-        } else if tokio::time::Instant::now() >= deadline {
-            brake.pull(Stopping::Deadline);
-        }
+/// Ends the run when its record cannot be written, or is not its own any more.
+async fn guard(brake: Brake, disk: Disk) {
+    while disk.look().is_none() {
+        tokio::time::sleep(limits::RECORD_LOOK.duration()).await;
     }
+    brake.pull(Stopping::Disk);
 }

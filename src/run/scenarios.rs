@@ -121,10 +121,9 @@ impl Scenarios<'_> {
 
     /// Lets a scenario's namespace go while the others are still at work.
     fn delete_namespace(&self, scenario: &str) {
-        let all = self.shared.namespaces.lock().expect("no holder panics").clone();
-        let Some(namespace) = all.into_iter().find(|namespace| namespace.scenario == scenario) else {
-            return;
-        };
+        let of_scenario = self.shared.namespaces.all().into_iter().find(|claim| claim.scenario == scenario);
+        let Some(namespace) = of_scenario.and_then(|claim| claim.made) else { return };
+        self.shared.namespaces.leaves(&namespace.name);
         let client = self.shared.connection.client(&format!("run/{} cleanup", self.shared.run_id));
         tokio::spawn(async move {
             // What fails here is tried again, and reported, at the end of the run.

@@ -156,6 +156,12 @@ impl Brake {
         self.pulled.send_replace(true);
     }
 
+    /// Until the run is to end.
+    pub(super) async fn pulled(&self) {
+        // The sender is our own, so that it is there as long as we wait.
+        let _ = self.watch().wait_for(|pulled| *pulled).await;
+    }
+
     pub(super) fn pulled_by(&self) -> Option<Stopping> {
         *self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }

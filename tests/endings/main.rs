@@ -7,4 +7,5 @@
 mod folders;
 mod junit_paths;
 mod numbers;
+mod signals;
 mod steadfast;

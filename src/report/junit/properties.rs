@@ -35,6 +35,9 @@ pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
         property("reaction_p99_us", figures.reactions.p99_us),
         property("harness_wait_secs", format!("{:.3}", figures.harness_wait_secs)),
     ];
+    if let Some(by) = report.circumstances.stopped_by {
+        properties.push(property("ended", by.reason()));
+    }
     for (documented, used) in &cluster.replaced_images {
         properties.push(property("replaced_image", format!("{documented} -> {used}")));
     }
