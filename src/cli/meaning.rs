@@ -11,9 +11,9 @@ use super::{
     exit,
 };
 use crate::{
-    limits,
+    checks, limits,
     options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Progress, Target, Voice},
-    plan::{Plan, Selection},
+    plan::{PREFLIGHT, Plan, Selection},
     report::junit,
     spec::Catalogue,
 };
@@ -43,6 +43,32 @@ pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> 
         return Err(exit::usage(anyhow!("there is nothing to judge: {why}")));
     }
     Ok(plan)
+}
+
+/// The plan for what was selected, if it can be run: every requirement in it has a check, and there is a preflight. Only a
+/// catalogue of somebody else's can lack them.
+pub(super) fn runnable(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> {
+    let plan = plan(catalogue, args)?;
+    have_checks(catalogue, plan.requirements.iter().chain(&plan.prerequisites)).map_err(exit::usage)?;
+    if !catalogue.scenarios.contains_key(PREFLIGHT) {
+        let why = "the catalogue has no specs/scenarios/preflight.yaml, which every run begins with; copy steadfast's own";
+        return Err(exit::usage(anyhow!(why)));
+    }
+    Ok(plan)
+}
+
+/// Every one of these requirements has a check.
+pub(super) fn have_checks<'i>(
+    catalogue: &Catalogue,
+    ids: impl IntoIterator<Item = &'i String>,
+) -> Result<()> {
+    let without = ids.into_iter().find(|id| checks::find(id).is_none());
+    let Some(id) = without else { return Ok(()) };
+    let area = catalogue.requirement(id).map_or("?", |requirement| &requirement.area);
+    Err(anyhow!(
+        "specs/{area}/{id}.yaml:1: no check is called {id}, so that it cannot be judged; write one (CONTRIBUTING.md), or leave \
+         it out with --skip {id}"
+    ))
 }
 
 /// The images that the flags name.

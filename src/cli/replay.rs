@@ -98,7 +98,7 @@ fn is_known(catalogue: &Catalogue, header: &file::Header) -> Result<()> {
         unknown.join(", "),
         header.recorded_by
     );
-    Ok(())
+    meaning::have_checks(catalogue, &header.selected)
 }
 
 /// Where the new reports go.

@@ -34,7 +34,7 @@ use crate::{
 /// Runs what is selected on the cluster, and ends with the exit code of its outcome.
 pub(super) fn handle(args: &RunArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
-    let plan = meaning::plan(&catalogue, &args.selection)?;
+    let plan = meaning::runnable(&catalogue, &args.selection)?;
     let options = meaning::options(args);
     let (mut finished, live) = on_cluster(&catalogue, &plan, &options)?;
     Ok(live.publish(&mut finished, &options).code())

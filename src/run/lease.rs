@@ -2,34 +2,39 @@
 
 use std::sync::Arc;
 
-use super::say;
+use super::progress::Progress;
 use crate::{
-    cluster::{Claim, Namespaces, Server, release_lease, renew_lease, take_lease},
+    cluster::{Claim, Namespace, Namespaces, Server, release_lease, renew_lease, take_lease},
     driver::Shared,
     limits,
 };
 
 /// Holds the run's lease as soon as it has a namespace, until the task is aborted.
-pub(super) async fn keep(server: Server, shared: Arc<Shared>, holder: String) {
+pub(super) async fn keep(server: Server, shared: Arc<Shared>, holder: String, progress: Progress) {
     let run = &shared.namespaces;
     let namespace = run.first().await;
-    let (mut held, mut told) = (false, false);
+    take(&server, &namespace, &holder, &progress).await;
     loop {
-        let renewed = match held {
-            true => renew_lease(&server, &namespace).await,
-            false => take_lease(&server, &namespace, &holder).await,
-        };
-        held |= renewed.is_ok();
-        // One that cannot be renewed runs out, which is told by whoever then deletes the namespaces.
-        if let (Err(error), false, false) = (&renewed, held, told) {
+        look(&server, run).await;
+        tokio::time::sleep(limits::LEASE_RENEW.duration()).await;
+        // One that cannot be renewed for long runs out. A run that is deleted for it says so.
+        let _ = renew_lease(&server, &namespace).await;
+    }
+}
+
+/// Takes the lease, however long that takes, and says so where it takes long.
+async fn take(server: &Server, namespace: &Namespace, holder: &str, progress: &Progress) {
+    let began = tokio::time::Instant::now();
+    let mut told = false;
+    while let Err(error) = take_lease(server, namespace, holder).await {
+        if !told && began.elapsed() >= limits::LEASE_RENEW.duration() {
             told = true;
-            say(&format!(
-                "warning: the run has no lease in {}: {error:#}. `steadfast cleanup` may take it for a dead one",
+            progress.say(&format!(
+                "warning: the run has no lease in {}, so that `steadfast cleanup` may take it for a dead one: {error:#}",
                 namespace.name
             ));
         }
-        look(&server, run).await;
-        tokio::time::sleep(limits::LEASE_RENEW.duration()).await;
+        tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
     }
 }
 

@@ -245,7 +245,8 @@ impl Pipeline<'_> {
             tokio::spawn(progress.clone().beat()),
         ]);
         if let Ok(client) = shared.connection.client(&format!("run/{} lease", self.run_id)) {
-            let keeping = lease::keep(Server::new(client), shared.clone(), holder(&self.options.hostname));
+            let holder = holder(&self.options.hostname);
+            let keeping = lease::keep(Server::new(client), shared.clone(), holder, progress.clone());
             beside.0.push(tokio::spawn(keeping));
         }
         let (histories, mut internal_error) = self.scenarios(&header, &shared, &disk, &progress).await;
