@@ -63,6 +63,14 @@ bench *args:
 mutants *args:
     cargo mutants {{args}}
 
+# Tries inputs of any kind on each fuzz target, for so many seconds each; needs cargo-fuzz and a nightly toolchain
+fuzz secs="180" *targets="record specs manifests junit dns":
+    for target in {{targets}}; do \
+        mkdir -p fuzz/corpus/$target && \
+        cargo +nightly fuzz run $target fuzz/corpus/$target fuzz/seeds/$target -- \
+            -max_total_time={{secs}} -timeout=10 -rss_limit_mb=2048 || exit 1; \
+    done
+
 # Licences, advisories and sources of the dependencies; needs cargo-deny
 deny:
     cargo deny check

@@ -1,5 +1,6 @@
 //! Records that no run has written and that read all the same: spans in no order, texts of any kind, numbers at their ends.
-//! Nothing panics on them: not a check, not a view, not a renderer.
+//! Nothing panics on them: not a check, not a view, not a renderer. And what a renderer makes of them, no terminal and no CI
+//! system obeys.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -31,6 +32,19 @@ fn lines(catalogue: &Catalogue) -> Vec<String> {
         .collect()
 }
 
+const TEXTS: &[&str] = &[
+    "",
+    "web-0",
+    "web-18446744073709551615",
+    "\u{1b}[2J\u{9b}m",
+    "]]>\0\u{202e}",
+    "##vso[a]b\n::set-output name=a::b",
+    "##teamcity[a]",
+    "10.0.0.1",
+    "1.99",
+    "é",
+];
+
 /// Changes some values of a line, anywhere in it.
 fn mutate(line: &mut String, random: &mut StdRng) {
     let mut value: Value = serde_json::from_str(line).unwrap();
@@ -46,8 +60,6 @@ fn mutate(line: &mut String, random: &mut StdRng) {
 }
 
 fn mutate_value(value: &mut Value, random: &mut StdRng) {
-    const TEXTS: &[&str] =
-        &["", "web-0", "web-18446744073709551615", "\u{1b}[2J", "]]>\0\u{202e}", "10.0.0.1", "1.99", "é"];
     const NUMBERS: &[u64] = &[0, 1, 2, 999_999, 31_622_400_000_000, 9_223_372_036_854_775_807, u64::MAX];
     match value {
         Value::Object(members) => {
@@ -73,6 +85,20 @@ fn mutate_value(value: &mut Value, random: &mut StdRng) {
     }
 }
 
+/// The header, with a text of any kind for one thing that is known of the cluster.
+fn hostile_header(line: &str, random: &mut StdRng) -> String {
+    let mut header: Value = serde_json::from_str(line).unwrap();
+    let text = Value::from(*TEXTS.choose(random).unwrap());
+    match random.random_range(0..5) {
+        0 => header["run_id"] = text,
+        1 => header["cluster"]["server_version"] = text,
+        2 => header["cluster"]["nodes"] = Value::Array(vec![text]),
+        3 => header["cluster"]["replaced_images"] = serde_json::json!({"a\u{1b}[2J##vso[a]": text}),
+        _ => header["cluster"]["storage_class"] = text,
+    }
+    header.to_string() + "\n"
+}
+
 /// Judges a record and renders everything of it.
 fn show(catalogue: &Catalogue, record: &Record) -> Option<String> {
     let Record { header, histories, seal } = record;
@@ -80,13 +106,27 @@ fn show(catalogue: &Catalogue, record: &Record) -> Option<String> {
     let panicked =
         judged.iter().find_map(|judged| Some(format!("{}: {}", judged.id, judged.panicked.as_ref()?)));
     let report = Report::new(header, catalogue, judged, histories, Circumstances::of_replay(seal, histories));
-    html::render(&report, "now").unwrap();
-    report.json("now");
-    terminal::summary(&report, &terminal::Options::default());
-    for dialect in [junit::Dialect::Rich, junit::Dialect::Strict] {
-        junit::render(&report, &junit::Options { dialect, ..junit::Options::default() }).unwrap();
+    let junit =
+        |dialect| junit::render(&report, &junit::Options { dialect, ..junit::Options::default() }).unwrap();
+    for rendered in [
+        html::render(&report, "now").unwrap(),
+        report.json("now"),
+        junit(junit::Dialect::Rich),
+        junit(junit::Dialect::Strict),
+        steadfast::plain::for_terminal(&terminal::summary(&report, &terminal::Options::default()))
+            .into_owned(),
+    ] {
+        assert_obeyed_by_nobody(&rendered);
     }
     panicked
+}
+
+fn assert_obeyed_by_nobody(rendered: &str) {
+    for line in rendered.lines() {
+        let obeyed = line.chars().any(|c| (c.is_control() && c != '\t') || c == '\u{202e}');
+        let commands = ["##vso[", "##teamcity["].iter().any(|command| line.contains(command));
+        assert!(!obeyed && !commands && !line.trim_start().starts_with("::set-output"), "obeyed: {line:?}");
+    }
 }
 
 #[test]
@@ -97,6 +137,7 @@ fn nothing_panics_on_a_record_that_no_run_has_written() {
     for seed in 0..records() {
         let mut random = StdRng::seed_from_u64(seed);
         let mut lines = whole.clone();
+        lines[0] = hostile_header(&lines[0], &mut random);
         for _ in 0..random.random_range(1..200) {
             let at = random.random_range(1..lines.len());
             let mut changed = lines[at].clone();

@@ -53,7 +53,7 @@ impl Also {
     pub(super) fn stream(&self, text: String) -> Result<()> {
         match self {
             Self::File(_) => Ok(()),
-            Self::Output => exit::print(&text).context("failed to write to standard output"),
+            Self::Output => exit::print_as_it_is(&text).context("failed to write to standard output"),
             Self::Error => {
                 std::io::stderr().write_all(text.as_bytes()).context("failed to write to standard error")
             }

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Result;
 
 use crate::{
+    plain::for_terminal,
     report::Outcome,
     run::{panics, say},
 };
@@ -90,9 +91,14 @@ fn code_of(error: &anyhow::Error) -> Outcome {
     }
 }
 
-/// Writes to standard output. A reader that has had enough (`steadfast list | head`) is no error, and neither is a
+/// Writes to standard output, with everything visible that a terminal would obey but our own colours. A reader that has had enough (`steadfast list | head`) is no error, and neither is a
 /// terminal that was closed.
 pub(super) fn print(text: &str) -> Result<()> {
+    print_as_it_is(&for_terminal(text))
+}
+
+/// Writes to standard output what a renderer has made of it, such as a JUnit file.
+pub(super) fn print_as_it_is(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe || error.raw_os_error() == Some(EIO) => Ok(()),

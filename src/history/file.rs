@@ -19,6 +19,7 @@ use super::{
     json::{Pool, keep},
     seal::{self, Broken, Tally},
 };
+use crate::plain::in_json;
 
 /// The version of the format that is written.
 pub const FORMAT: u32 = 2;
@@ -91,12 +92,12 @@ struct LineIn {
 
 /// One line of the file, without its newline.
 pub fn line(scenario: &str, event: &Event) -> String {
-    serde_json::to_string(&LineOut { scenario, event }).expect("an event is plain data")
+    in_json(serde_json::to_string(&LineOut { scenario, event }).expect("an event is plain data"))
 }
 
 /// The first line of the file, without its newline.
 pub fn header_line(header: &Header) -> String {
-    serde_json::to_string(header).expect("a header is plain data")
+    in_json(serde_json::to_string(header).expect("a header is plain data"))
 }
 
 /// A whole file.
@@ -181,6 +182,11 @@ impl Reading {
     }
 
     fn check(&self, scenario: &str, event: &Event) -> Result<()> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        ensure!(
+            (1..=63).contains(&scenario.len()) && scenario.chars().all(allowed),
+            "the id of a scenario has at most 63 characters of a-z, 0-9 and -"
+        );
         let expected = self.histories.get(scenario).map_or(0, |events| events.len() as u64);
         ensure!(
             event.seq == expected,
@@ -337,6 +343,15 @@ mod tests {
         );
         let endless = format!("{}{}{}", &text[..digits], u64::MAX, &text[end..]);
         assert!(refused(&endless).contains("ends within a year"), "{}", refused(&endless));
+    }
+
+    #[test]
+    fn a_scenario_is_called_as_scenarios_are() {
+        for name in ["", "a b", "../x", "A", "a\\u001b[2J"] {
+            let other =
+                text("web-0 created").replace("\"scenario\":\"noted\"", &format!("\"scenario\":\"{name}\""));
+            assert!(refused(&other).starts_with("line 2: the id of a scenario has"), "{}", refused(&other));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Ending;
+use crate::plain::in_json;
 
 /// How the line begins, which no other line does.
 const BEGINS: &str = "{\"seal\":";
@@ -71,7 +72,7 @@ impl Tally {
     pub fn seal(&self, ended: &Ending) -> String {
         let (events, header) = (self.events.clone(), self.header.clone());
         let seal = Body { lines: self.lines, events, header, ended: ended.clone() };
-        let line = serde_json::to_string(&Line { seal }).expect("a seal is plain data");
+        let line = in_json(serde_json::to_string(&Line { seal }).expect("a seal is plain data"));
         let body = line.strip_suffix('}').expect("it is an object");
         format!("{body}{DIGEST}{}\"}}", self.digest_with(body))
     }

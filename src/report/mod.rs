@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     history::{History, file::Header},
     judge::{Judged, Verdict},
+    plain::in_json,
     spec::{AREAS, Catalogue, Requirement},
 };
 
@@ -192,7 +193,7 @@ impl<'a> Report<'a> {
             requirements,
             scenarios: &self.scenarios,
         };
-        serde_json::to_string_pretty(&json).expect("a report is plain data") + "\n"
+        in_json(serde_json::to_string_pretty(&json).expect("a report is plain data") + "\n")
     }
 }
 

@@ -4,12 +4,13 @@ use std::{fmt::Write, path::PathBuf};
 
 use super::{
     DryRunAnswer, Report, outcome,
-    text::{clean, one_line, wrapped},
+    text::{one_line, wrapped},
     witness::Line,
 };
 use crate::{
     checks::{Finding, Kind},
     judge::{Judged, Verdict},
+    plain::visible,
 };
 
 /// How many broken findings of one requirement are shown; the reports have all of them.
@@ -109,7 +110,7 @@ fn violation(out: &mut Out, report: &Report<'_>, judged: &Judged, options: &Opti
 }
 
 fn evidence(out: &mut Out, report: &Report<'_>, finding: &Finding) {
-    let what = clean(&finding.what);
+    let what = visible(&finding.what);
     out.line(&format!("  {} ({})", out.painted(&what, Paint::Red), finding.scenario));
     let Some(history) = report.history(&finding.scenario) else { return };
     for line in Line::all(history, &finding.events) {
@@ -118,7 +119,7 @@ fn evidence(out: &mut Out, report: &Report<'_>, finding: &Finding) {
 }
 
 fn one_line_keeping_columns(line: &Line) -> String {
-    clean(&line.to_string()).replace('\n', " | ")
+    visible(&line.to_string()).replace('\n', " | ")
 }
 
 /// One line for each requirement that neither passed nor failed.
@@ -224,7 +225,7 @@ fn trouble(out: &mut Out, report: &Report<'_>) {
     }
     let told = all.into_iter().filter_map(|(what, why)| Some((what, why.clone()?)));
     for (what, why) in told.chain(panics.map(|panic| ("a bug in steadfast", panic))) {
-        out.line(&format!("{}: {}", out.painted(what, Paint::Red), clean(&why)));
+        out.line(&format!("{}: {}", out.painted(what, Paint::Red), visible(&why)));
     }
 }
 

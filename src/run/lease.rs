@@ -34,7 +34,9 @@ async fn take(server: &Server, namespace: &Namespace, holder: &str, progress: &P
                 namespace.name
             ));
         }
-        tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
+        // What a person has been told of does not get better by the second.
+        let pause = if told { limits::LEASE_RENEW } else { limits::LOOK_AGAIN };
+        tokio::time::sleep(pause.duration()).await;
     }
 }
 

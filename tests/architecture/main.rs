@@ -16,13 +16,18 @@ struct Module {
 }
 
 const MODULES: &[Module] = &[
+    Module { name: "plain", uses: &[], pure: true },
     Module { name: "limits", uses: &[], pure: true },
-    Module { name: "history", uses: &["limits"], pure: true },
+    Module { name: "history", uses: &["limits", "plain"], pure: true },
     Module { name: "spec", uses: &["history", "limits"], pure: true },
     Module { name: "checks", uses: &["history", "limits"], pure: true },
     Module { name: "judge", uses: &["spec", "history", "checks"], pure: true },
     Module { name: "plan", uses: &["spec", "limits"], pure: true },
-    Module { name: "report", uses: &["limits", "history", "spec", "checks", "judge", "plan"], pure: true },
+    Module {
+        name: "report",
+        uses: &["limits", "plain", "history", "spec", "checks", "judge", "plan"],
+        pure: true,
+    },
     Module { name: "options", uses: &["limits", "report"], pure: true },
     Module { name: "cluster", uses: &["limits", "history", "options"], pure: false },
     Module { name: "recorder", uses: &["limits", "history", "options", "cluster"], pure: false },
@@ -34,12 +39,12 @@ const MODULES: &[Module] = &[
     Module {
         name: "run",
         uses: &[
-            "limits", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster",
+            "limits", "plain", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster",
             "recorder", "driver",
         ],
         pure: false,
     },
-    Module { name: "selftest", uses: &["spec", "judge"], pure: true },
+    Module { name: "selftest", uses: &["plain", "spec", "judge"], pure: true },
     Module {
         name: "embedded",
         uses: &["limits", "history", "spec", "judge", "plan", "options", "cluster", "run", "selftest"],
@@ -48,8 +53,8 @@ const MODULES: &[Module] = &[
     Module {
         name: "cli",
         uses: &[
-            "limits", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster", "run",
-            "selftest", "embedded",
+            "limits", "plain", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster",
+            "run", "selftest", "embedded",
         ],
         pure: false,
     },

@@ -5,6 +5,7 @@
 //! that serves it; a small catalogue makes them quick.
 
 mod folders;
+mod hostile_server;
 mod junit_paths;
 mod numbers;
 mod signals;

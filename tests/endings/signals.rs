@@ -140,7 +140,6 @@ fn ctrl_c_on_a_pipeline_is_an_interrupt_and_no_closed_pipe() {
     let mut process = served.run(folder.path(), &[]);
     // The terminal's Ctrl-C goes to both ends of `2>&1 | tee log`, and the other end may be gone first.
     drop(wait_until_said(&mut process, "begins    first-start"));
-    thread::sleep(Duration::from_millis(300));
     signal(&process, "INT");
     let status = process.wait().unwrap();
     assert_eq!((status.code(), status.signal()), (Some(130), None), "{status}");
@@ -198,7 +197,7 @@ fn forward(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         while silent.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(50));
+            thread::park();
         }
         if to.write_all(&buffer[..read]).is_err() {
             break;

@@ -62,7 +62,7 @@ pub(super) fn watch(shared: &Shared, target: &Target, request: &Request) -> Resu
         next_bookmark: Instant::now() + BOOKMARK_PERIOD,
         ends_at: Instant::now() + Duration::from_secs(secs),
         cut_after: world.api_faults.after(ApiFault::WatchReset, 2..16),
-        expires_after: world.api_faults.after(ApiFault::WatchExpired, 3..24),
+        expires_after: world.api_faults.after(ApiFault::WatchExpired, 3..14),
         breaks: false,
         over: false,
     };

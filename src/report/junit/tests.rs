@@ -158,7 +158,7 @@ proptest! {
         for dialect in [Dialect::Rich, Dialect::Strict] {
             let all = strings(&rendered(&sample, dialect));
             prop_assert!(all.contains(&one_line(&text, 1000)), "the run id");
-            let whole = crate::report::text::clean(&format!("broken in gated-start: {text}\n"));
+            let whole = crate::plain::visible(&format!("broken in gated-start: {text}\n"));
             prop_assert!(all.iter().any(|string| string.contains(&whole)), "the finding");
         }
     }
