@@ -63,6 +63,10 @@ bench *args:
 mutants *args:
     cargo mutants {{args}}
 
+# Stops so many runs at seeded moments, in every way, on a served model (or INTERRUPT_KUBECONFIG)
+interrupt count="200":
+    INTERRUPTIONS={{count}} cargo test --test interrupt
+
 # Tries inputs of any kind on each fuzz target, for so many seconds each; needs cargo-fuzz and a nightly toolchain
 fuzz secs="180" *targets="record specs manifests junit dns":
     for target in {{targets}}; do \
