@@ -19,7 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
     let file::Record { header, histories, seal } = &record;
     let judged = judge::judge_all(&CATALOGUE, &header.selected, &header.cluster, histories);
     assert!(judged.iter().all(|judged| judged.panicked.is_none()), "{judged:?}");
-    let report = Report::new(header, &CATALOGUE, judged, histories, Circumstances::of_replay(seal, histories));
+    let report =
+        Report::new(header, &CATALOGUE, judged, histories, Circumstances::of_replay(seal, histories));
     html::render(&report, "now").expect("the page is filled in");
     junit::render(&report, &junit::Options::default()).expect("the file holds its own check");
     terminal::summary(&report, &terminal::Options::default());

@@ -7,8 +7,14 @@ use steadfast::spec::{Catalogue, Files};
 
 const SOUND: &[(&str, &str)] = &[
     ("scenarios/preflight.yaml", include_str!("../../tests/cli/catalogue/specs/scenarios/preflight.yaml")),
-    ("scenarios/first-start.yaml", include_str!("../../tests/cli/catalogue/specs/scenarios/first-start.yaml")),
-    ("topology/ordered-creation.yaml", include_str!("../../tests/cli/catalogue/specs/topology/ordered-creation.yaml")),
+    (
+        "scenarios/first-start.yaml",
+        include_str!("../../tests/cli/catalogue/specs/scenarios/first-start.yaml"),
+    ),
+    (
+        "topology/ordered-creation.yaml",
+        include_str!("../../tests/cli/catalogue/specs/topology/ordered-creation.yaml"),
+    ),
 ];
 
 const MANIFESTS: &[(&str, &str)] = &[

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use super::exit;
 use crate::{
     limits,
-    report::write::{Place, write_into},
+    report::place::{Place, write_into},
 };
 
 /// Where the JUnit file goes as well.

@@ -16,7 +16,8 @@ use crate::{
     history::file,
     report::{
         Outcome, Report, junit,
-        write::{Busy, Place, ReportFolder, Staged, names},
+        place::Place,
+        write::{Busy, ReportFolder, Staged, names},
     },
     run::say,
 };

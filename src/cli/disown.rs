@@ -18,7 +18,8 @@ use crate::{
     history::file::Header,
     report::{
         Outcome, Report, html, junit,
-        write::{Place, is_busy, names, replace_or_remove},
+        place::Place,
+        write::{is_busy, names, replace_or_remove},
     },
     run::say,
     spec::Catalogue,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     embedded::{self, Fault, Model},
-    report::{Outcome, write::write_to},
+    report::{Outcome, place::write_to},
 };
 
 /// Does what the subcommand says.

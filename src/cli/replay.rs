@@ -20,10 +20,7 @@ use crate::{
         seal::Broken,
     },
     judge,
-    report::{
-        Circumstances, Outcome, Report, junit,
-        write::{Staged, is_same_file},
-    },
+    report::{Circumstances, Outcome, Report, junit, place::is_same_file, write::Staged},
     spec::Catalogue,
 };
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides or records; the recorder and the driver use it.
 
+mod claims;
 mod cleanup;
 mod connect;
 mod discover;
@@ -14,6 +15,7 @@ mod permissions;
 mod read;
 mod server;
 
+pub use claims::{Claim, Namespaces};
 pub use connect::Connection;
 pub use discover::{
     Backend, Probe, ResolverConfig, Surroundings, backends_of, schedulable_nodes, server_version,
@@ -23,8 +25,7 @@ pub use exec::{Printed, run_in_pod};
 pub use lease::{Lease, lease_in, release_lease, renew_lease, take_lease};
 pub use leftovers::{Left, left_behind};
 pub use namespaces::{
-    Claim, Labelled, NAME_LETTERS, NAME_RANDOM, Namespace, Namespaces, RUN_LABEL, SCENARIO_LABEL,
-    namespaces_of_runs,
+    Labelled, NAME_LETTERS, NAME_RANDOM, Namespace, RUN_LABEL, SCENARIO_LABEL, namespaces_of_runs,
 };
 pub use permissions::{Permission, missing as missing_permissions, needed as needed_permissions};
 pub use server::{Reply, Server, Unanswered, path};

@@ -89,6 +89,11 @@ impl Tally {
             serde_json::from_str(&format!("{body}}}")).context("the seal is none that this version knows")?;
         self.compare(&said.seal)?;
         ensure!(
+            is_all_of(&said.seal.ended, body),
+            "the seal says of how the run ended what this version does not know; replay the record with the version that \
+             recorded it"
+        );
+        ensure!(
             digest.strip_suffix("\"}") == Some(&self.digest_with(body)),
             "an event, or the seal itself, was changed after the run had ended: the lines do not have the digest that \
              the seal says"
@@ -118,6 +123,12 @@ impl Tally {
     fn digest_with(&self, body: &str) -> String {
         hex(&self.digest.clone().chain_update(body).finalize())
     }
+}
+
+/// Whether the ending that was read is all that the seal says of it: what is not understood may be what makes it worse.
+fn is_all_of(ended: &Ending, body: &str) -> bool {
+    let said = serde_json::from_str::<serde_json::Value>(&format!("{body}}}"));
+    said.is_ok_and(|said| serde_json::to_value(ended).is_ok_and(|read| read == said["seal"]["ended"]))
 }
 
 /// A seal that says something else than the lines before it.
@@ -210,6 +221,9 @@ mod tests {
         let mut lines = whole();
         lines[0] = lines[0].replace("\"embedded\":false", "\"embedded\":true");
         assert!(refused(&lines).contains("the header (line 1) was changed"), "{}", refused(&lines));
+        let last = lines.len() - 1;
+        lines[last] = lines[last].trim_end().to_owned();
+        assert!(refused(&lines).contains("the header (line 1) was changed"), "without the last newline");
     }
 
     #[test]
@@ -259,6 +273,16 @@ mod tests {
         let last = lines.len() - 1;
         lines[last] = lines[last].replace(r#""how":"stopped","by":"terminate""#, r#""how":"completed""#);
         assert!(refused(&lines).contains("or the seal itself, was changed"), "{}", refused(&lines));
+    }
+
+    #[test]
+    fn an_ending_that_a_later_version_may_write_is_refused() {
+        let lines = whole();
+        let mut tally = Tally::default();
+        tally.header(lines[0].as_bytes());
+        let body = tally.seal(&Ending::default());
+        let later = body.replace(r#"{"how":"completed"}"#, r#"{"how":"completed","stolen":true}"#);
+        assert!(refused(&[lines[0].clone(), later]).contains("what this version does not know"));
     }
 
     #[test]

@@ -14,10 +14,12 @@ use crate::{
 };
 
 pub mod ascii;
+mod circumstances;
 pub mod figures;
 pub mod html;
 pub mod junit;
 mod outcome;
+pub mod place;
 #[cfg(any(test, feature = "notation"))]
 pub mod sample;
 mod scenarios;
@@ -26,8 +28,9 @@ mod text;
 pub mod witness;
 pub mod write;
 
+pub use circumstances::Circumstances;
 pub use figures::{Figures, Reactions};
-pub use outcome::{Circumstances, Outcome};
+pub use outcome::Outcome;
 pub use scenarios::{DryRunAnswer, Ended, GaveUp, ScenarioSummary, SkippedStep};
 
 /// The version of `report.json`.

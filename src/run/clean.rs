@@ -11,8 +11,11 @@ use tokio::time::Instant;
 
 use super::say;
 use crate::{
+    checks::Kind,
     cluster::{Claim, Left, Namespace, Namespaces, Server, left_behind, namespaces_of_runs},
+    judge::{Judged, Verdict},
     limits,
+    options::Keep,
 };
 
 /// What is left in the cluster, one object an item, as far as it is known; what is not known to be gone counts as left.
@@ -136,4 +139,17 @@ pub(super) async fn remove_all_of(
 /// Whether the run does not know of a namespace that carries its label.
 fn is_new(namespace: &Namespace, claims: &[Claim]) -> bool {
     claims.iter().all(|claim| claim.name != namespace.name)
+}
+
+/// Whether the user wants to keep the namespace of a scenario, whose verdicts these are.
+pub(super) fn is_kept(keep: Keep, claim: &Claim, judged: &[Judged]) -> bool {
+    let troubled = |judged: &Judged| {
+        matches!(judged.verdict, Verdict::Fail | Verdict::Inconclusive { .. })
+            && judged.findings.iter().any(|f| f.kind != Kind::Held && f.scenario == claim.scenario)
+    };
+    match keep {
+        Keep::Never => false,
+        Keep::Always => true,
+        Keep::OnFailure => judged.iter().any(troubled),
+    }
 }

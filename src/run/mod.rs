@@ -3,6 +3,7 @@
 
 mod clean;
 mod cleanup;
+mod finished;
 mod lease;
 pub mod panics;
 mod preconditions;
@@ -15,7 +16,6 @@ mod times;
 use std::{
     collections::BTreeMap,
     panic::AssertUnwindSafe,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -26,69 +26,24 @@ use jiff::Timestamp;
 
 use self::{clean::Known, progress::Progress, scenarios::Scenarios, stop::Brake, times::Times};
 use crate::{
-    checks::Kind,
     cluster::{Claim, Connection, Server},
     driver::Shared,
     history::{
         Ending, History, How, Step, Stopping,
         file::{ClusterFacts, FORMAT, Header},
     },
-    judge::{self, Judged, Verdict},
+    judge::{self, Judged},
     limits,
-    options::{Keep, Options},
+    options::Options,
     plan::Plan,
     recorder::{Clock, Disk, Recorder},
     spec::Catalogue,
 };
 
 pub use cleanup::{CleanedUp, clean_up, cleanup};
+pub use finished::{Finished, Reporter};
 pub use stderr::say;
 pub use stop::{is_over, listen};
-
-/// Where a run's results go while it lasts.
-pub trait Reporter: Sync {
-    /// The folder of the run, which exists.
-    fn folder(&self) -> &Path;
-
-    /// The verdicts so far; what is not judged yet is *not run*. An error before anything was begun ends the run.
-    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) -> Result<()>;
-}
-
-/// What a run came to.
-#[derive(Debug)]
-pub struct Finished {
-    /// The header of the history.
-    pub header: Header,
-    /// The record.
-    pub histories: Vec<History>,
-    /// The verdicts on what was selected, in the order of the catalogue.
-    pub judged: Vec<Judged>,
-    /// How the run ended, as its seal says.
-    pub ending: Ending,
-    /// The namespaces that were kept because the user wanted it.
-    pub kept: Vec<String>,
-    /// The record on disk.
-    disk: Disk,
-}
-
-impl Finished {
-    /// Says, in the seal too, that a report could not be written after the run had ended.
-    pub fn report_failed(&mut self, error: String) {
-        self.ending.report_error.get_or_insert(error);
-        self.seal_again();
-    }
-
-    /// Says, in the seal too, that there was a panic where nobody waited for it.
-    pub fn panicked(&mut self, panic: String) {
-        self.ending.internal_error.get_or_insert(panic);
-        self.seal_again();
-    }
-
-    fn seal_again(&self) {
-        // Where the record's own disk is the one that is full, the record has lost its seal, and no replay of it passes.
-        let _ = self.disk.seal(&self.ending);
-    }
-}
 
 /// A new run's id: when it began, and a few random letters, which are no other run's that began in the same second.
 pub fn new_run_id(began: Timestamp, random: u64) -> String {
@@ -318,7 +273,7 @@ impl Pipeline<'_> {
     ) -> (Vec<String>, Vec<String>) {
         let run = &shared.namespaces;
         let (kept, gone): (Vec<Claim>, Vec<Claim>) =
-            run.all().into_iter().partition(|claim| is_kept(self.options.keep, claim, judged));
+            run.all().into_iter().partition(|claim| clean::is_kept(self.options.keep, claim, judged));
         progress.say(&format!("cleaning up {} namespaces", gone.len()));
         let left = match shared.connection.client(&format!("run/{} cleanup", self.run_id)) {
             Ok(client) => {
@@ -348,18 +303,6 @@ fn holder(hostname: &str) -> String {
 async fn surviving(work: impl Future<Output = ()>) -> Option<String> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     outcome.err().map(|panic| judge::panic_message(panic.as_ref()))
-}
-
-fn is_kept(keep: Keep, claim: &Claim, judged: &[Judged]) -> bool {
-    let troubled = |judged: &Judged| {
-        matches!(judged.verdict, Verdict::Fail | Verdict::Inconclusive { .. })
-            && judged.findings.iter().any(|f| f.kind != Kind::Held && f.scenario == claim.scenario)
-    };
-    match keep {
-        Keep::Never => false,
-        Keep::Always => true,
-        Keep::OnFailure => judged.iter().any(troubled),
-    }
 }
 
 /// Ends the run when its record cannot be written, or is not its own any more.

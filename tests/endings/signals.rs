@@ -105,6 +105,30 @@ fn a_run_that_is_killed_is_left_alone_until_it_is_known_to_be_dead() {
 }
 
 #[test]
+fn three_runs_and_clean_ups_side_by_side_all_pass() {
+    let (served, root) = (Served::start(), tempfile::tempdir().unwrap());
+    let folders = [0, 1, 2].map(|number| root.path().join(number.to_string()));
+    // With one seed, so that they would have the same names if names were the seed's alone.
+    let runs: Vec<Child> = folders.iter().map(|folder| served.run(folder, &["--seed", "7"])).collect();
+    let mut seen_alive = 0;
+    for _ in 0..4 {
+        let output = steadfast(&["cleanup", "--kubeconfig"]).arg(served.kubeconfig()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            code(&output) == 0 && said.starts_with("there is nothing that a dead run has left"),
+            "{output:?}"
+        );
+        seen_alive += said.matches("last heard of at").count();
+    }
+    assert!(seen_alive > 0, "the clean-ups came while runs were at work");
+    for (run, folder) in runs.into_iter().zip(&folders) {
+        assert_eq!(code(&run.wait_with_output().unwrap()), 0);
+        assert!(is_green(&folder.join("junit.xml")));
+    }
+    assert_nothing_left(&served);
+}
+
+#[test]
 fn a_hang_up_that_is_ignored_on_purpose_stops_nothing() {
     let (served, folder) = (Served::start(), tempfile::tempdir().unwrap());
     let script = format!(

@@ -63,7 +63,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 fn attempts(count: u64, seed: u64, took: Duration) -> Vec<Attempt> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut attempt = |number: u64| {
-        let most = if number % 4 == 0 { 0.5 } else { took.as_secs_f64() * 1.1 };
+        let most = if number.is_multiple_of(4) { 0.5 } else { took.as_secs_f64() * 1.1 };
         let after = Duration::from_secs_f64(random.random_range(0.0..most));
         let again = Duration::from_secs_f64(random.random_range(0.0..0.5));
         Attempt { number, way: Way::ALL[number as usize % Way::ALL.len()], after, again }
