@@ -60,11 +60,6 @@ impl Namespaces {
         }
     }
 
-    /// The run's id.
-    pub fn run_id(&self) -> &str {
-        &self.run_id
-    }
-
     /// All of them.
     pub fn all(&self) -> Vec<Claim> {
         self.claims().clone()

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::say;
 use crate::{
     checks::Kind,
-    cluster::{Claim, Left, Namespace, Namespaces, Server, left_behind, namespaces_of_runs},
+    cluster::{Claim, Left, Namespace, Namespaces, Server, left_behind},
     judge::{Judged, Verdict},
     limits,
     options::Keep,
@@ -106,8 +106,8 @@ fn told(left: &[Left]) -> Vec<String> {
 
 /// Removes what a run has made, but for the namespaces of these names, which are kept.
 ///
-/// Every name that the run has thought of is looked for, and so is what carries its label: of what cannot be found out,
-/// nothing says that it is gone.
+/// Every name that the run has thought of is looked for, whether or not its creation was answered. Of what cannot be found
+/// out, nothing says that it is gone.
 pub(super) async fn remove_all_of(
     server: &Server,
     run: &Namespaces,
@@ -128,17 +128,8 @@ pub(super) async fn remove_all_of(
             }
         }
     }
-    match namespaces_of_runs(server, Some(run.run_id())).await {
-        Ok(labelled) => found.extend(labelled.ours.into_iter().filter(|new| is_new(new, &run.all()))),
-        Err(error) => unknown.push(format!("it is not known what else the run has made: {error:#}")),
-    }
     remove(server, &found, patience, known).await;
     known.lock().unwrap_or_else(PoisonError::into_inner).append(&mut unknown);
-}
-
-/// Whether the run does not know of a namespace that carries its label.
-fn is_new(namespace: &Namespace, claims: &[Claim]) -> bool {
-    claims.iter().all(|claim| claim.name != namespace.name)
 }
 
 /// Whether the user wants to keep the namespace of a scenario, whose verdicts these are.
