@@ -51,10 +51,9 @@ connect kubectl="kubectl":
 parity *args:
     cargo test --release --test parity -- {{args}}
 
-# Keeps a run's record, for parity on every build; a scheduler tells the name of its machine, which is nobody's business
+# Keeps a run's record as it is, with its seal, for parity on every build
 keep-history dir name:
-    sed 's/"default-scheduler-[^"]*"/"default-scheduler"/g' {{dir}}/history.jsonl | \
-        gzip --best --no-name > tests/histories/{{name}}.jsonl.gz
+    gzip --best --no-name --stdout {{dir}}/history.jsonl > tests/histories/{{name}}.jsonl.gz
 
 # Judges a recorded run again
 replay dir:
@@ -67,6 +66,18 @@ bench *args:
 # Changes every check and every query of a history, one at a time, and sees that a test notices; needs cargo-mutants
 mutants *args:
     cargo mutants {{args}}
+
+# Stops so many runs at seeded moments, in every way, on a served model (or INTERRUPT_KUBECONFIG)
+interrupt count="200":
+    INTERRUPTIONS={{count}} cargo test --test interrupt
+
+# Tries inputs of any kind on each fuzz target, for so many seconds each; needs cargo-fuzz and a nightly toolchain
+fuzz secs="180" *targets="record specs manifests junit dns":
+    for target in {{targets}}; do \
+        mkdir -p fuzz/corpus/$target && \
+        cargo +nightly fuzz run $target fuzz/corpus/$target fuzz/seeds/$target -- \
+            -max_total_time={{secs}} -timeout=10 -rss_limit_mb=2048 || exit 1; \
+    done
 
 # Licences, advisories and sources of the dependencies; needs cargo-deny
 deny:

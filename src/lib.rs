@@ -4,6 +4,7 @@
 //! The modules, in reading order. Those marked *pure* touch no cluster, no clock and no file.
 
 // The judge. Without the feature `harness` there is nothing else: that no verdict needs more, the compiler holds.
+pub mod plain; // pure: text from elsewhere, which nobody obeys
 pub mod history; // pure: what a scenario recorded
 pub mod views; // pure: what follows from several events of it
 pub mod spec; // pure: requirements, scenarios and manifests, as data

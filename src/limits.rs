@@ -174,9 +174,27 @@ limits! {
     /// One request where --request-timeout says that it has no bound of its own.
     UNBOUNDED = "unbounded", 86_400_000,
         "a day: the deadline of the run ends it long before";
-    /// All of the clean-up after Ctrl-C, SIGTERM or a panic.
+    /// All of the clean-up after Ctrl-C, SIGTERM or the deadline, of which it is the last part (half of it, at most).
     CLEANUP_INTERRUPTED = "cleanup-interrupted", 20_000,
         "deletes are sent in the first second; the rest is waiting for the namespaces to go";
+    /// How long a pod on a node that is not ready is waited for.
+    STRANDED = "stranded", 10_000,
+        "a node that only lost touch for a moment is back by then; on one without a kubelet no pod ever goes";
+    /// One look at whether the run's namespaces are still its own.
+    NAMESPACES_LOOK = "namespaces-look", 2_000,
+        "one short list; a server that does not answer it in this time does not end the scenario later for it";
+    /// Between two renewals of a run's lease, and between two looks at whether its namespaces are still its own.
+    LEASE_RENEW = "lease-renew", 10_000,
+        "as often as kubelets renew theirs: one small request each, and a dead run is known as such within a minute";
+    /// How long a run whose lease is not renewed any more is taken to be alive.
+    LEASE_HELD = "lease-held", 40_000,
+        "four renewals: a server that is busy for half a minute does not make a live run look dead";
+    /// How long `cleanup` watches the lease of a run that looks dead before it deletes anything of it.
+    LEASE_WATCHED = "lease-watched", 12_000,
+        "longer than from one renewal to the next: clocks may differ between hosts, and a lease that changes is held";
+    /// What a server that asks to be left alone is waited for at most, before the next attempt.
+    RETRY_AFTER = "retry-after", 5_000,
+        "API servers say one second, and mean it; one that says a day would be waited for until the deadline";
     /// The clean-up at the end of a run.
     CLEANUP = "cleanup", 120_000,
         "a namespace goes when its pods have: grace periods and volume teardown included";
@@ -192,7 +210,13 @@ limits! {
     /// Between two heartbeats where there is no terminal.
     HEARTBEAT = "heartbeat", 15_000,
         "well below what CI systems take for a hang";
-    /// The whole run.
+    /// Between two looks at whether the record on the disk is still the run's own.
+    RECORD_LOOK = "record-look", 500,
+        "one look at a file; what cannot be written any more ends the run before it takes much of the cluster's time";
+    /// Until somebody begins to read a pipe that a report is to be written into.
+    REPORT_READER = "report-reader", 30_000,
+        "whoever has made the pipe reads it already; beyond it the report is one that could not be written";
+    /// The whole run, from the first connection to the last delete.
     RUN = "run", 1_200_000,
         "ten times what a run takes; a run that is still going is stuck";
 }

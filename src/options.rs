@@ -70,7 +70,7 @@ pub struct Options {
     pub dns_stale_secs: f64,
     /// Every wait is this many times as long as `limits.rs` says. What a cluster promises is not stretched.
     pub timeout_scale: f64,
-    /// How long the whole run may take, clean-up not counted.
+    /// How long the whole run may take, from the first connection to the last delete.
     pub deadline_secs: f64,
     /// What the names of the namespaces begin with.
     pub namespace_prefix: String,
@@ -220,6 +220,8 @@ pub struct Voice {
 /// How much detail the terminal gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Detail {
+    /// Nothing: whoever has called for the run tells what came of it.
+    Silent,
     /// `--quiet`: the verdict line and errors.
     Quiet,
     /// What did not pass, and the counts.
@@ -238,6 +240,8 @@ pub struct Cleanup {
     pub run_id: Option<String>,
     /// Only what is at least this old.
     pub older_than_secs: Option<u64>,
+    /// Also what belongs to runs that are at work.
+    pub include_live: bool,
     /// Only say what would be deleted.
     pub dry_run: bool,
 }

@@ -80,13 +80,21 @@ mod histories {
 
     use steadfast::{
         checks::notation::history,
-        history::file::{self, ClusterFacts, Header},
+        history::{
+            Ending, Stopping,
+            file::{self, ClusterFacts, Header},
+            seal::Tally,
+        },
     };
 
     const FOLDER: &str = "tests/cli/histories";
 
-    /// The lines of a run of the one scenario `first-start`, in which that happened.
-    fn lines(statements: &str) -> Vec<String> {
+    /// The lines of a run of the one scenario `first-start`, in which that happened, and which ended so.
+    fn lines(statements: &str, ended: &Ending) -> Vec<String> {
+        of_requirement("ordered-creation", statements, ended)
+    }
+
+    fn of_requirement(id: &str, statements: &str, ended: &Ending) -> Vec<String> {
         let cluster = ClusterFacts {
             server_version: "v1.37.1".to_owned(),
             nodes: vec!["node-0".to_owned()],
@@ -100,11 +108,18 @@ mod histories {
             recorded_by: "0.1.0".to_owned(),
             cluster,
             seed: 7,
-            selected: vec!["ordered-creation".to_owned()],
+            selected: vec![id.to_owned()],
         };
-        let events = history(statements).events;
-        let events = events.iter().map(|event| file::line("first-start", event));
-        std::iter::once(file::header_line(&header)).chain(events).collect()
+        let mut tally = Tally::default();
+        let mut lines = vec![file::header_line(&header) + "\n"];
+        tally.header(lines[0].as_bytes());
+        for event in history(statements).events {
+            let line = file::line("first-start", &event) + "\n";
+            tally.event("first-start", line.as_bytes());
+            lines.push(line);
+        }
+        lines.push(tally.seal(ended) + "\n");
+        lines
     }
 
     fn save(name: &str, text: &str) {
@@ -113,26 +128,34 @@ mod histories {
         fs::write(folder.join(file::NAME), text).unwrap();
     }
 
-    fn text(lines: &[String]) -> String {
-        lines.join("\n") + "\n"
-    }
-
     #[test]
     #[ignore = "writes tests/cli/histories"]
     fn write_them_again() {
+        let ended = Ending::default();
         let two = "web-0 created; web-0 scheduled; web-0 running; web-0 ready; \
                    web-1 created; web-1 scheduled; web-1 running; web-1 ready; completed";
-        let pass = lines(two);
-        save("pass", &text(&pass));
+        let pass = lines(two, &ended);
+        let last = pass.len() - 1;
+        save("pass", &pass.concat());
         save(
             "fail",
-            &text(&lines("web-0 created; web-0 running; web-1 created; web-0 ready; web-1 ready; completed")),
+            &lines(
+                "web-0 created; web-0 running; web-1 created; web-0 ready; web-1 ready; completed",
+                &ended,
+            )
+            .concat(),
         );
-        save("blind", &text(&lines("web-0 created; web-0 ready; gap pods; web-1 listed; completed")));
-        let whole = text(&pass);
-        save("truncated", &whole[..whole.len() - 20]);
-        save("gap", &text(&[&pass[..8], &pass[9..]].concat()));
-        save("unknown-format", &text(&pass[..2]).replacen("\"format\":1", "\"format\":9", 1));
-        save("unknown-requirement", &text(&pass[..2]).replacen("ordered-creation", "order-of-tomorrow", 1));
+        save(
+            "blind",
+            &lines("web-0 created; web-0 ready; gap pods; web-1 listed; completed", &ended).concat(),
+        );
+        save("stopped", &lines(two, &Ending::stopped(Stopping::Terminate)).concat());
+        save("unsealed", &pass[..last].concat());
+        let events = pass[..last].concat();
+        save("truncated", &events[..events.len() - 20]);
+        save("gap", &[&pass[..8], &pass[9..]].concat().concat());
+        save("edited", &pass.concat().replacen("\"standard\"", "\"fast\"", 1));
+        save("unknown-format", &pass[..2].concat().replacen("\"format\":2", "\"format\":9", 1));
+        save("unknown-requirement", &of_requirement("order-of-tomorrow", two, &ended).concat());
     }
 }

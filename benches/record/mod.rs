@@ -281,5 +281,6 @@ impl Line {
 
 /// Reads a record as `replay` does.
 pub(crate) fn read(path: &Path) -> (Header, Vec<History>) {
-    file::read(BufReader::new(File::open(path).expect("a file"))).expect("a record")
+    let record = file::read(BufReader::new(File::open(path).expect("a file"))).expect("a record");
+    (record.header, record.histories)
 }

@@ -43,7 +43,7 @@ Exit codes:
    64  the command line, or a file that it names, is wrong
    70  a bug in steadfast
    74  a report could not be written
-  130  stopped by SIGINT; 143 by SIGTERM
+  130  stopped by SIGINT; 143 by SIGTERM, 129 by SIGHUP, 141 because nobody read its progress any more
 
 Every flag has a twin in the environment: --storage-class is STEADFAST_STORAGE_CLASS. The flag wins.";
 
@@ -59,7 +59,7 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Judge a recorded run again and rewrite its reports; needs no cluster
     Replay(ReplayArgs),
-    /// Delete what a killed run left in the cluster
+    /// Delete what killed runs left in the cluster, and nothing of runs that are at work
     Cleanup(Box<CleanupArgs>),
     /// Prove that every check can fail, on model clusters that lie; needs no cluster
     Selftest(SelftestArgs),
@@ -212,9 +212,11 @@ pub(super) struct SubjectArgs {
     pub images: ImageArgs,
     /// The StorageClass of every claim [default: the cluster's default class]
     #[arg(long, value_name = "NAME", env = "STEADFAST_STORAGE_CLASS", hide_env = true)]
+    #[arg(value_parser = values::class_name)]
     pub storage_class: Option<String>,
     /// The cluster's DNS zone [default: what a pod's resolv.conf says]
     #[arg(long, value_name = "ZONE", env = "STEADFAST_CLUSTER_DOMAIN", hide_env = true)]
+    #[arg(value_parser = values::zone)]
     pub cluster_domain: Option<String>,
     /// The pods that answer DNS, such as kube-system/k8s-app=kube-dns [default: the endpoints of the Service that has
     /// the nameserver's address]
@@ -223,7 +225,7 @@ pub(super) struct SubjectArgs {
     pub dns_backends: Option<DnsBackends>,
     /// How long an old DNS answer may be served before it breaks the promise [default: 60]
     #[arg(long, value_name = "N", env = "STEADFAST_DNS_STALE_SECS", hide_env = true)]
-    #[arg(value_parser = values::positive)]
+    #[arg(value_parser = values::dns_stale_secs)]
     pub dns_stale_secs: Option<f64>,
     /// What the names of the namespaces begin with
     #[arg(long, value_name = "PREFIX", env = "STEADFAST_NAMESPACE_PREFIX", hide_env = true)]
@@ -239,10 +241,11 @@ pub(super) struct SubjectArgs {
 pub(super) struct ImageArgs {
     /// What the nginx of the documented manifests is run as; `as-documented` keeps their images
     #[arg(long, value_name = "NAME", env = "STEADFAST_IMAGE", hide_env = true, default_value = DEFAULT_IMAGE)]
+    #[arg(value_parser = values::image)]
     pub image: String,
     /// The image of the probe pods and of the instrumented sets
     #[arg(long, value_name = "NAME", env = "STEADFAST_PROBE_IMAGE", hide_env = true)]
-    #[arg(default_value = DEFAULT_PROBE_IMAGE)]
+    #[arg(default_value = DEFAULT_PROBE_IMAGE, value_parser = values::image)]
     pub probe_image: String,
 }
 
@@ -255,11 +258,12 @@ pub(super) struct PaceArgs {
     pub jobs: usize,
     /// Wait this many times as long for everything; what the cluster promises is not stretched
     #[arg(long, value_name = "F", env = "STEADFAST_TIMEOUT_SCALE", hide_env = true, default_value = "1")]
-    #[arg(value_parser = values::positive)]
+    #[arg(value_parser = values::scale)]
     pub timeout_scale: f64,
-    /// How long the whole run may take [default: 1200, times --timeout-scale]
+    /// How long the whole run may take, from the first connection to the last delete [default: 1200, times
+    /// --timeout-scale]
     #[arg(long, value_name = "N", env = "STEADFAST_DEADLINE_SECS", hide_env = true)]
-    #[arg(value_parser = values::positive)]
+    #[arg(value_parser = values::deadline_secs)]
     pub deadline_secs: Option<f64>,
     /// The seed of all that is random [default: drawn, and printed]
     #[arg(long, value_name = "N", env = "STEADFAST_SEED", hide_env = true)]
@@ -277,7 +281,7 @@ pub(super) struct OutArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
 pub(super) struct JunitArgs {
-    /// Write the JUnit file here as well
+    /// Write the JUnit file here as well; - for standard output
     #[arg(long, value_name = "PATH", env = "STEADFAST_JUNIT", hide_env = true)]
     pub junit: Option<PathBuf>,
     /// How the JUnit file is written; `strict` is valid in the two schemas that are in use
@@ -386,12 +390,15 @@ pub(super) struct CleanupArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     /// Only what this run made [default: what any run made]
-    #[arg(long, value_name = "ID", env = "STEADFAST_RUN_ID", hide_env = true)]
+    #[arg(long, value_name = "ID", env = "STEADFAST_RUN_ID", hide_env = true, value_parser = values::run_id)]
     pub run_id: Option<String>,
     /// Only what is at least this old, such as 2h or 90m
     #[arg(long, value_name = "DURATION", env = "STEADFAST_OLDER_THAN", hide_env = true)]
     #[arg(value_parser = values::age_secs)]
     pub older_than: Option<u64>,
+    /// Delete what belongs to runs that are at work as well, and with it their verdicts
+    #[arg(long, env = "STEADFAST_INCLUDE_LIVE", hide_env = true)]
+    pub include_live: bool,
     /// Only print what would be deleted
     #[arg(long, env = "STEADFAST_DRY_RUN", hide_env = true)]
     pub dry_run: bool,

@@ -1,25 +1,55 @@
 //! Where the reports of a run or a replay go, and what happens when they cannot go there.
+//!
+//! Until the end every report is red and says that it is unfinished. At the end all are written beside the names that they
+//! will have; then the terminal is told; then each gets its name. So none is green that any of this has failed for.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
-use crate::report::{
-    Outcome, Report, junit,
-    write::{ReportFolder, write_atomically},
+use super::{also::Also, exit};
+use crate::{
+    history::file,
+    report::{
+        Outcome, Report, junit,
+        place::Place,
+        write::{Busy, ReportFolder, Staged, names},
+    },
+    run::say,
 };
 
 /// The folder of the reports, and one more place for the JUnit file.
 pub(super) struct Destination {
     folder: ReportFolder,
     junit: junit::Options,
-    also: Option<PathBuf>,
+    also: Option<Also>,
+    /// Whether the other place has been written to, if it is one that cannot be written to twice.
+    streamed: AtomicBool,
 }
 
+/// What is told of a report on the terminal, once these files are written.
+pub(super) type Tell<'t> = dyn Fn(&Report<'_>, &[PathBuf]) -> String + 't;
+
 impl Destination {
-    /// Makes the folder, and sees that it can be written in.
-    pub(super) fn create(folder: &Path, junit: junit::Options, also: Option<PathBuf>) -> Result<Self> {
-        Ok(Self { folder: ReportFolder::create(folder)?, junit, also })
+    /// Makes the folder, takes it for this command alone, and sees that everything can be written where it is to go.
+    /// `record` is a folder whose record is read: its file is never written to.
+    pub(super) fn create(
+        folder: &Path,
+        junit: junit::Options,
+        also: Option<&Path>,
+        record: Option<&Path>,
+    ) -> Result<Self> {
+        let folder = ReportFolder::create(folder)
+            .map_err(|error| if error.is::<Busy>() { exit::usage(error) } else { unwritable(error) })?;
+        let also = also.map(Also::find).transpose().map_err(unwritable)?;
+        for folder in [Some(folder.path()), record].into_iter().flatten() {
+            also.iter().try_for_each(|also| is_no_other_file(also, folder)).map_err(exit::usage)?;
+        }
+        Ok(Self { folder, junit, also, streamed: AtomicBool::new(false) })
     }
 
     /// The folder.
@@ -27,35 +57,103 @@ impl Destination {
         self.folder.path()
     }
 
-    /// Writes every report; the paths, in the order in which a person wants them. What could not be written becomes a part
-    /// of the outcome, and of the JUnit file if that can be written.
-    pub(super) fn deliver(&self, report: &mut Report<'_>) -> Vec<PathBuf> {
-        let error = match self.all(report) {
-            Ok(written) => return written,
+    /// Removes the record of an older run, which must not stand beside what is written now.
+    pub(super) fn without_old_record(self) -> Result<Self> {
+        let path = self.path().join(file::NAME);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(
+                anyhow::Error::new(error).context(format!("failed to replace {}", path.display())),
+            )),
+            _ => Ok(self),
+        }
+    }
+
+    /// Puts every report of an unfinished run in the place of what was there before.
+    pub(super) fn begin(&self, report: &Report<'_>) -> Result<()> {
+        self.stage(report)?.into_iter().try_for_each(|staged| staged.commit().map(|_| ()))
+    }
+
+    /// Writes the JUnit files alone, as after each result.
+    pub(super) fn junit(&self, report: &Report<'_>) -> Result<()> {
+        self.folder.write_junit(report, &self.junit)?;
+        match &self.also {
+            Some(Also::File(path)) => {
+                Staged::new(path, junit::render(report, &self.junit)?)?.commit().map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes every report and tells the terminal. What could not be written becomes a part of the outcome, and of every
+    /// report that can be written, and is given back.
+    pub(super) fn publish(&self, report: &mut Report<'_>, tell: &Tell<'_>) -> Option<String> {
+        let error = match self.try_publish(report, tell) {
+            Ok(()) => return None,
             Err(error) => format!("{error:#}"),
         };
-        report.circumstances.report_error.get_or_insert(error);
+        report.circumstances.report_error.get_or_insert(error.clone());
         report.outcome = Outcome::of(&report.judged, &report.circumstances);
-        self.junit(report).unwrap_or_default()
-    }
-
-    fn all(&self, report: &Report<'_>) -> Result<Vec<PathBuf>> {
-        let mut written = self.folder.write_all(report, &jiff::Timestamp::now().to_string(), &self.junit)?;
-        written.extend(self.also(report)?);
-        Ok(written)
-    }
-
-    /// Writes the JUnit file, wherever it was asked for.
-    pub(super) fn junit(&self, report: &Report<'_>) -> Result<Vec<PathBuf>> {
-        let mut written = vec![self.folder.write_junit(report, &self.junit)?];
-        written.extend(self.also(report)?);
-        Ok(written)
-    }
-
-    fn also(&self, report: &Report<'_>) -> Result<Option<PathBuf>> {
-        if let Some(path) = &self.also {
-            write_atomically(path, junit::render(report, &self.junit)?)?;
+        for staged in self.stage(report).unwrap_or_default() {
+            // Where nothing can be written, there still is the file that says that the run is unfinished.
+            let _ = staged.commit();
         }
-        Ok(self.also.clone())
+        if self.print(&tell(report, &[])).and_then(|()| self.stream(report)).is_err() {
+            say(&format!("error: {error}"));
+        }
+        Some(error)
     }
+
+    fn try_publish(&self, report: &Report<'_>, tell: &Tell<'_>) -> Result<()> {
+        let staged = self.stage(report)?;
+        let paths: Vec<PathBuf> = staged.iter().map(|staged| staged.path().to_owned()).collect();
+        self.print(&tell(report, &paths))?;
+        self.stream(report)?;
+        staged.into_iter().try_for_each(|staged| staged.commit().map(|_| ()))
+    }
+
+    fn stage(&self, report: &Report<'_>) -> Result<Vec<Staged>> {
+        let mut staged = self.folder.stage_all(report, &jiff::Timestamp::now().to_string(), &self.junit)?;
+        if let Some(Also::File(path)) = &self.also {
+            staged.push(Staged::new(path, junit::render(report, &self.junit)?)?);
+        }
+        Ok(staged)
+    }
+
+    /// Writes the JUnit file to where nothing can be replaced: once, at the end.
+    fn stream(&self, report: &Report<'_>) -> Result<()> {
+        match &self.also {
+            Some(also) if !self.streamed.swap(true, Ordering::Relaxed) => {
+                also.stream(junit::render(report, &self.junit)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Standard output is the JUnit file's alone where that is to go there.
+    fn print(&self, text: &str) -> Result<()> {
+        match self.also {
+            Some(Also::Output) => say(text.trim_end_matches('\n')),
+            _ => exit::print(text).context("failed to write to standard output")?,
+        }
+        Ok(())
+    }
+}
+
+fn unwritable(error: anyhow::Error) -> anyhow::Error {
+    exit::ending(Outcome::ReportIo, error)
+}
+
+/// A JUnit file in another file's place would destroy that one, or be destroyed by it.
+fn is_no_other_file(also: &Also, folder: &Path) -> Result<()> {
+    let Also::File(path) = also else { return Ok(()) };
+    let others = names::ALL.iter().filter(|name| **name != names::JUNIT).chain([&file::NAME]);
+    for name in others {
+        if Place::of(&folder.join(name)).is_ok_and(|other| other == Place::File(path.clone())) {
+            bail!(
+                "--junit names {}, which is another file of the run's; name one of its own",
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     embedded::{self, Fault, Model},
-    report::{Outcome, write::write_atomically},
+    report::{Outcome, place::write_to},
 };
 
 /// Does what the subcommand says.
@@ -23,7 +23,7 @@ fn serve(args: &ServeArgs) -> Result<u8> {
     let faults: Result<Vec<Fault>, _> = args.fault.iter().map(|name| name.parse()).collect();
     let model = Model { seed: args.seed, faults: faults.map_err(exit::usage)?, ..Model::default() };
     embedded::serve(model, args.port, |server| {
-        write_atomically(&args.out, embedded::kubeconfig(server))
+        write_to(&args.out, embedded::kubeconfig(server))
             .map_err(|error| exit::ending(Outcome::ReportIo, error))?;
         exit::print(&told(&args.out))
     })?;

@@ -11,9 +11,9 @@ use super::{
     exit,
 };
 use crate::{
-    limits,
+    checks, limits,
     options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Progress, Target, Voice},
-    plan::{Plan, Selection},
+    plan::{PREFLIGHT, Plan, Selection},
     report::junit,
     spec::Catalogue,
 };
@@ -57,6 +57,32 @@ pub(super) fn plan(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> 
     Ok(plan)
 }
 
+/// The plan for what was selected, if it can be run: every requirement in it has a check, and there is a preflight. Only a
+/// catalogue of somebody else's can lack them.
+pub(super) fn runnable(catalogue: &Catalogue, args: &SelectionArgs) -> Result<Plan> {
+    let plan = plan(catalogue, args)?;
+    have_checks(catalogue, plan.requirements.iter().chain(&plan.prerequisites)).map_err(exit::usage)?;
+    if !catalogue.scenarios.contains_key(PREFLIGHT) {
+        let why = "the catalogue has no specs/scenarios/preflight.yaml, which every run begins with; copy steadfast's own";
+        return Err(exit::usage(anyhow!(why)));
+    }
+    Ok(plan)
+}
+
+/// Every one of these requirements has a check.
+pub(super) fn have_checks<'i>(
+    catalogue: &Catalogue,
+    ids: impl IntoIterator<Item = &'i String>,
+) -> Result<()> {
+    let without = ids.into_iter().find(|id| checks::find(id).is_none());
+    let Some(id) = without else { return Ok(()) };
+    let area = catalogue.requirement(id).map_or("?", |requirement| &requirement.area);
+    Err(anyhow!(
+        "specs/{area}/{id}.yaml:1: no check is called {id}, so that it cannot be judged; write one (CONTRIBUTING.md), or leave \
+         it out with --skip {id}"
+    ))
+}
+
 /// The images that the flags name.
 pub(super) fn images(args: &ImageArgs) -> Images {
     let nginx = (args.image != AS_DOCUMENTED).then(|| args.image.clone());
@@ -70,13 +96,13 @@ pub(super) fn options(args: &RunArgs) -> Options {
         target: Target { embedded: args.embedded.embedded, ..target(&args.target) },
         jobs: pace.jobs,
         out: out(args),
-        junit: args.junit.junit.clone(),
+        junit: args.junit.junit.clone().filter(|junit| !junit.as_os_str().is_empty()),
         junit_dialect: args.junit.junit_dialect,
         hostname: hostname(),
         keep: subject.keep,
         images: images(&subject.images),
         storage_class: given(&subject.storage_class),
-        cluster_domain: given(&subject.cluster_domain).map(|zone| zone.trim_matches('.').to_owned()),
+        cluster_domain: given(&subject.cluster_domain),
         dns_backends: subject.dns_backends.clone(),
         dns_stale_secs: subject.dns_stale_secs.unwrap_or(limits::DNS_STALE_HARD.wait_secs()),
         timeout_scale: pace.timeout_scale,
@@ -89,15 +115,16 @@ pub(super) fn options(args: &RunArgs) -> Options {
 
 /// The folder that was asked for, by a flag or by `$ARTIFACTS`.
 pub(super) fn out(args: &RunArgs) -> Option<PathBuf> {
-    args.out.out.clone().or_else(artifacts)
+    args.out.out.clone().filter(|out| !out.as_os_str().is_empty()).or_else(artifacts)
 }
 
 /// Everything that `cleanup` is told.
 pub(super) fn cleanup(args: &CleanupArgs) -> Cleanup {
     Cleanup {
         target: target(&args.target),
-        run_id: given(&args.run_id),
+        run_id: args.run_id.clone(),
         older_than_secs: args.older_than,
+        include_live: args.include_live,
         dry_run: args.dry_run,
     }
 }
@@ -164,7 +191,7 @@ pub(super) fn hostname() -> String {
 }
 
 /// Where Prow and others that know `$ARTIFACTS` look for reports.
-fn artifacts() -> Option<PathBuf> {
+pub(super) fn artifacts() -> Option<PathBuf> {
     std::env::var_os("ARTIFACTS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 

@@ -1,9 +1,11 @@
 //! The command line: low-level arguments first ([`args`], [`values`]), their meaning second ([`meaning`]), then one
 //! handler a file, each named like its subcommand.
 
+mod also;
 mod args;
 mod cleanup;
 mod destination;
+mod disown;
 mod embedded;
 mod exit;
 mod explain;
@@ -25,20 +27,28 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
+use disown::Targets;
+use exit::Failed;
 
 use crate::{
     history::{History, file::Header},
     judge::Judged,
     report::Outcome,
+    run::panics,
 };
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return ExitCode::from(refused(&error)),
+    panics::count_all();
+    let targets = Targets::of(std::env::args_os());
+    let ended = match Cli::try_parse() {
+        Ok(cli) => exit::guarded(|| dispatch(cli)),
+        Err(error) => refused(&error),
     };
-    ExitCode::from(exit::guarded(|| dispatch(cli)))
+    ExitCode::from(ended.unwrap_or_else(|Failed { outcome, why }| {
+        targets.disown(outcome, &why);
+        outcome.code()
+    }))
 }
 
 /// Judges these requirements on the cluster that `run` would find, as the `STEADFAST_*` variables say, and leaves the
@@ -80,10 +90,12 @@ fn dispatch(cli: Cli) -> Result<u8> {
 }
 
 /// `--help` and `--version` are successes; everything else is 64, where clap itself would end with 2.
-fn refused(error: &clap::Error) -> u8 {
-    let code = if error.use_stderr() { Outcome::Usage.code() } else { exit::OK };
-    match error.print() {
-        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => Outcome::ReportIo.code(),
-        _ => code,
+fn refused(error: &clap::Error) -> Result<u8, Failed> {
+    let printed = error.print();
+    let why = || error.to_string();
+    match printed {
+        _ if error.use_stderr() => Err(Failed { outcome: Outcome::Usage, why: why() }),
+        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => Ok(Outcome::ReportIo.code()),
+        _ => Ok(exit::OK),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
     time::Instant,
 };
 
 use anyhow::Result;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use jiff::Timestamp;
 
 use super::{
@@ -17,95 +20,85 @@ use super::{
     summary::{self, Style},
 };
 use crate::{
-    cluster::{Connection, Unusable},
+    cluster::Connection,
     embedded,
     history::{History, file::Header},
     judge::Judged,
-    limits,
-    options::{Options, Progress, Target},
+    options::{Detail, Options, Progress},
     plan::{Plan, Selection},
-    report::{Circumstances, Outcome, Report, Signal},
-    run::{self, Finished, Reporter, Stopping},
+    report::{Circumstances, Outcome, Report},
+    run::{self, Finished, Reporter, panics, say},
     spec::Catalogue,
 };
 
 /// Runs what is selected on the cluster, and ends with the exit code of its outcome.
 pub(super) fn handle(args: &RunArgs) -> Result<u8> {
     let catalogue = meaning::catalogue_of_run(args)?;
-    let plan = meaning::plan(&catalogue, &args.selection)?;
+    let plan = meaning::runnable(&catalogue, &args.selection)?;
     let options = meaning::options(args);
-    let (finished, live) = on_cluster(&catalogue, &plan, &options)?;
-    let mut report = Report::new(
-        &finished.header,
-        &catalogue,
-        finished.judged.clone(),
-        &finished.histories,
-        circumstances(&finished, &live),
-    );
-    let unusable = live.unusable.lock().expect("no holder panics").take();
-    if unusable.is_some() {
-        report.outcome = Outcome::Usage;
+    let (mut finished, live) = on_cluster(&catalogue, &plan, &options)?;
+    let outcome = live.publish(&mut finished, &options);
+    match finished.ending.unusable() {
+        Some(reason) => Err(exit::usage(anyhow::anyhow!("{reason}"))),
+        None => Ok(outcome.code()),
     }
-    let written = live.destination.deliver(&mut report);
-    if let Some(unusable) = unusable {
-        return Err(exit::usage(unusable));
-    }
-    let style = Style {
-        color: options.voice.color,
-        detail: options.voice.detail,
-        namespaces_kept: !finished.kept.is_empty(),
-        written,
-    };
-    let kept = told_of(&finished.kept, &finished.header.run_id);
-    exit::print(&(kept + &summary::text(&report, style)))?;
-    Ok(report.outcome.code())
 }
 
 /// Runs what these requirements need, writes the reports, and gives their folder and what the run came to.
 pub(super) fn of_these(args: &RunArgs, ids: &[String]) -> Result<Recorded> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let plan = Plan::of(&catalogue, &Selection::of_ids(ids.iter().cloned()));
-    let (finished, live) = on_cluster(&catalogue, &plan, &meaning::options(args))?;
-    let circumstances = circumstances(&finished, &live);
-    let judged = finished.judged.clone();
-    let mut report = Report::new(&finished.header, &catalogue, judged, &finished.histories, circumstances);
-    live.destination.deliver(&mut report);
+    let mut options = meaning::options(args);
+    let (mut finished, live) = on_cluster(&catalogue, &plan, &options)?;
+    // The test that called for the run tells what came of it.
+    options.voice.detail = Detail::Silent;
+    live.publish(&mut finished, &options);
     let Finished { header, histories, judged, .. } = finished;
     Ok(Recorded { folder: live.destination.path().to_owned(), header, histories, judged })
 }
 
 fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> Result<(Finished, Live<'c>)> {
+    run::listen();
     let seed = options.seed.unwrap_or_else(rand::random);
-    let run_id = run::new_run_id(Timestamp::now(), seed);
+    let run_id = run::new_run_id(Timestamp::now(), rand::random());
     let folder = options.out.clone().unwrap_or_else(|| Path::new("reports").join(&run_id));
-    let destination = Destination::create(&folder, options.junit_options(), options.junit.clone())?;
+    let destination = Destination::create(&folder, options.junit_options(), options.junit.as_deref(), None)?;
+    let destination = destination.without_old_record()?;
     if options.voice.progress != Progress::None {
-        eprintln!("run {run_id}, seed {seed}, reports in {}", folder.display());
+        say(&format!("run {run_id}, seed {seed}, reports in {}", folder.display()));
     }
-    let live = Live { catalogue, destination, failure: Mutex::default(), unusable: Mutex::default() };
-    let on = async |connection| run::run(catalogue, plan, options, &run_id, seed, connection, &live).await;
+    let live = Live { catalogue, destination };
+    let panics = panics::count();
+    let on = async |connection: BoxFuture<'_, Result<Connection>>| {
+        run::run(catalogue, plan, options, &run_id, seed, connection, &live).await
+    };
     // The one error that the pipeline ends with is that its record cannot be written.
     let unwritable = |error| exit::ending(Outcome::ReportIo, error);
     let finished = match options.target.embedded {
-        true => on_the_model(seed, on),
+        true => on_the_model(seed, async |connection| on(ready(Ok(connection)).boxed()).await),
         false => {
             let runtime = tokio::runtime::Runtime::new()?;
-            let finished = runtime.block_on(async { on(live.connect(&options.target).await).await });
-            // A name that is still being looked up is not waited for.
-            runtime.shutdown_timeout(limits::LOOK_AGAIN.duration());
+            let finished = runtime.block_on(on(Connection::find(&options.target).boxed()));
+            // What cannot be ended, such as the look-up of a name, is not waited for.
+            runtime.shutdown_background();
             finished
         }
     };
-    Ok((finished.map_err(unwritable)?, live))
+    run::is_over();
+    let mut finished = finished.map_err(unwritable)?;
+    if finished.judged.iter().all(|judged| judged.panicked.is_none()) {
+        panics::since(panics).into_iter().for_each(|panic| finished.panicked(panic));
+    }
+    Ok((finished, live))
 }
 
 /// Runs on the model cluster, and says before and after that it is one.
-fn on_the_model(seed: u64, on: impl AsyncFnOnce(Result<Connection>) -> Result<Finished>) -> Result<Finished> {
-    eprintln!("{EMBEDDED_BANNER}");
+fn on_the_model(seed: u64, on: impl AsyncFnOnce(Connection) -> Result<Finished>) -> Result<Finished> {
+    say(EMBEDDED_BANNER);
     let began = Instant::now();
     let model = embedded::Model { seed, ..embedded::Model::default() };
-    let finished = embedded::with(model, async |connection, _| on(Ok(connection)).await)??;
-    eprintln!("EMBEDDED: all that took {:.1} s of this machine's time", began.elapsed().as_secs_f64());
+    let finished = embedded::with(model, async |connection, _| on(connection).await)??;
+    say(&format!("EMBEDDED: all that took {:.1} s of this machine's time", began.elapsed().as_secs_f64()));
     Ok(finished)
 }
 
@@ -113,22 +106,10 @@ const EMBEDDED_BANNER: &str = "\
 EMBEDDED: this is the model cluster in this binary, and no real one. Its time is simulated, so all times are the
           cluster's. What comes out says nothing about any real cluster.";
 
-/// Keeps the JUnit file true while the run lasts, so that no way of dying leaves a green one.
+/// Keeps the reports red while the run lasts, so that no way of dying leaves a green one.
 struct Live<'c> {
     catalogue: &'c Catalogue,
     destination: Destination,
-    failure: Mutex<Option<String>>,
-    /// Why what was given leads to no cluster: a mistake in it, and nothing that a cluster did.
-    unusable: Mutex<Option<Unusable>>,
-}
-
-impl Live<'_> {
-    async fn connect(&self, target: &Target) -> Result<Connection> {
-        let connection = Connection::find(target).await;
-        let unusable = connection.as_ref().err().and_then(|error| error.downcast_ref::<Unusable>());
-        *self.unusable.lock().expect("no holder panics") = unusable.cloned();
-        connection
-    }
 }
 
 impl Reporter for Live<'_> {
@@ -136,34 +117,52 @@ impl Reporter for Live<'_> {
         self.destination.path()
     }
 
-    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) {
-        let circumstances = Circumstances::default();
+    fn update(&self, header: &Header, judged: &[Judged], histories: &[History]) -> Result<()> {
+        let circumstances =
+            Circumstances { unfinished: Some(unfinished(&header.run_id)), ..Circumstances::default() };
         let report = Report::new(header, self.catalogue, judged.to_vec(), histories, circumstances);
-        let written: Result<Vec<PathBuf>> = self.destination.junit(&report);
-        if let Err(error) = written {
-            self.failure.lock().expect("no holder panics").get_or_insert(format!("{error:#}"));
+        match histories {
+            [] => self.destination.begin(&report),
+            _ => self.destination.junit(&report),
         }
     }
 }
 
-fn circumstances(finished: &Finished, live: &Live<'_>) -> Circumstances {
-    let of_record = Circumstances::of_record(&finished.histories);
-    let failure = live.failure.lock().expect("no holder panics").clone();
-    Circumstances {
-        preflight_refused: finished.refused.clone().or(of_record.preflight_refused),
-        stopped_by: finished.stopped.and_then(signal),
-        left_behind: Some(finished.left_behind.join("\n")).filter(|left| !left.is_empty()),
-        report_error: finished.report_error.clone().or(failure),
-        internal_error: finished.internal_error.clone(),
-    }
+fn unfinished(run_id: &str) -> String {
+    format!(
+        "nothing here is a result yet. If the run was killed, `steadfast replay` judges what it has recorded, and \
+         `steadfast cleanup --run-id {run_id}` deletes what it has left"
+    )
 }
 
-/// The signal that stopped the run, if it was one. A deadline leaves requirements unjudged, which says enough.
-fn signal(stopping: Stopping) -> Option<Signal> {
-    match stopping {
-        Stopping::Interrupt => Some(Signal::CtrlC),
-        Stopping::Terminate => Some(Signal::Term),
-        Stopping::Deadline | Stopping::Disk => None,
+impl Live<'_> {
+    /// Writes the reports of a run that has ended, and tells the terminal. What cannot be written is a part of how the run
+    /// ended, and so of its record.
+    fn publish(&self, finished: &mut Finished, options: &Options) -> Outcome {
+        let circumstances = Circumstances::of_run(&finished.ending, &finished.histories);
+        let judged = finished.judged.clone();
+        let mut report =
+            Report::new(&finished.header, self.catalogue, judged, &finished.histories, circumstances);
+        let kept = told_of(&finished.kept, &finished.header.run_id);
+        let style = Style {
+            color: options.voice.color,
+            detail: options.voice.detail,
+            namespaces_kept: !finished.kept.is_empty(),
+            written: Vec::new(),
+        };
+        let is_told_as_error = finished.ending.unusable().is_some();
+        let tell = |report: &Report<'_>, written: &[PathBuf]| {
+            if is_told_as_error {
+                return String::new();
+            }
+            kept.clone() + &summary::text(report, Style { written: written.to_vec(), ..style.clone() })
+        };
+        let failed = self.destination.publish(&mut report, &tell);
+        let outcome = report.outcome;
+        if let Some(error) = failed {
+            finished.report_failed(error);
+        }
+        outcome
     }
 }
 

@@ -9,10 +9,18 @@ use std::{
 
 use anyhow::Result;
 
-use super::{args::SelftestArgs, exit, meaning};
+use super::{
+    args::SelftestArgs,
+    disown::{SELFTEST, SELFTEST_FOLDER, red},
+    exit, meaning,
+};
 use crate::{
     embedded,
-    report::{Outcome, write::ReportFolder},
+    report::{
+        Outcome,
+        write::{Busy, ReportFolder},
+    },
+    run,
     selftest::Selftest,
     spec::Catalogue,
 };
@@ -29,12 +37,14 @@ pub(super) fn handle(args: &SelftestArgs) -> Result<u8> {
     if let Some(count) = args.random {
         return random(args, &catalogue, count);
     }
-    let folder = ReportFolder::create(args.out.as_deref().unwrap_or(Path::new("reports/selftest")))?;
+    let folder = folder(args)?;
+    run::listen();
     let threads = args.jobs.unwrap_or_else(|| available_parallelism().map_or(2, usize::from));
     let wanted = |name: &str| args.fault.is_empty() || args.fault.iter().any(|fault| fault == name);
     let Some(selftest) = embedded::prove(&catalogue, args.seed, threads, &wanted)? else {
         return Ok(Outcome::Interrupted.code());
     };
+    run::is_over();
     let written = store(&folder, &selftest)?;
     let reports: String = written.iter().map(|path| format!("report  {}\n", path.display())).collect();
     exit::print(&(reports + "\n" + &selftest.text()))?;
@@ -52,6 +62,22 @@ fn random(args: &SelftestArgs, catalogue: &Catalogue, count: u64) -> Result<u8> 
     Ok(outcome.code())
 }
 
+/// The folder of the reports, which say from the beginning that there is no result yet.
+fn folder(args: &SelftestArgs) -> Result<ReportFolder> {
+    let folder = ReportFolder::create(args.out.as_deref().unwrap_or(Path::new(SELFTEST_FOLDER)));
+    let folder = folder.map_err(unwritable)?;
+    for name in SELFTEST {
+        let why = "the selftest has not ended, or was killed".to_owned();
+        folder.write(name, red(Path::new(name), Outcome::Unfinished, why)?).map_err(unwritable)?;
+    }
+    Ok(folder)
+}
+
+/// An error of writing, if it is not that somebody else writes.
+fn unwritable(error: anyhow::Error) -> anyhow::Error {
+    if error.is::<Busy>() { exit::usage(error) } else { exit::ending(Outcome::ReportIo, error) }
+}
+
 fn store(folder: &ReportFolder, selftest: &Selftest) -> Result<Vec<PathBuf>> {
     let written = || -> Result<Vec<PathBuf>> {
         Ok(vec![
@@ -59,5 +85,5 @@ fn store(folder: &ReportFolder, selftest: &Selftest) -> Result<Vec<PathBuf>> {
             folder.write("selftest.json", selftest.json())?,
         ])
     };
-    written().map_err(|error| exit::ending(Outcome::ReportIo, error))
+    written().map_err(unwritable)
 }

@@ -10,7 +10,10 @@ use jiff::Timestamp;
 
 use super::{Recorded, args::RunArgs, meaning, replay};
 use crate::{
-    history::{History, file},
+    history::{
+        History,
+        file::{self, Record, Seal},
+    },
     judge::judge_all,
     plan::{Plan, Selection},
     run,
@@ -38,7 +41,8 @@ fn recorded_before(catalogue: &Catalogue, base: &Path, ids: &[String]) -> Result
         if !folder.join(file::NAME).is_file() {
             continue;
         }
-        let (header, histories) = replay::read(&folder)?;
+        // Of a process that was killed, or is still at work, nothing is taken.
+        let Record { header, histories, seal: Seal::Whole(_) } = replay::read(&folder)? else { continue };
         if holds(catalogue, &histories, ids) {
             let judged = judge_all(catalogue, ids, &header.cluster, &histories);
             return Ok(Some(Recorded { folder, header, histories, judged }));

@@ -32,6 +32,7 @@ pub(super) fn text(report: &Report<'_>, style: Style) -> String {
     };
     let summary = terminal::summary(report, &options);
     match style.detail {
+        Detail::Silent => String::new(),
         Detail::Quiet => trouble(&report.circumstances) + summary.lines().last().unwrap_or_default() + "\n",
         Detail::Normal => summary,
         Detail::Verbose => report.judged.iter().map(evidence).collect::<String>() + "\n" + &summary,

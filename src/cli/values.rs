@@ -33,30 +33,110 @@ pub(super) const FORMAT: &[(&str, Format)] =
 /// The longest prefix that leaves room for a scenario's name and a random suffix in a namespace's 63 characters.
 const PREFIX_MOST: usize = 20;
 
-/// A number above zero.
-pub(super) fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        _ => Err("expected a number above 0".to_owned()),
-    }
+/// By how much waits can be stretched, and shrunk for tests of what happens when they are over.
+const SCALE: (f64, f64) = (0.001, 1_000.0);
+
+/// How long a run may take, in seconds: a month at most.
+const DEADLINE_SECS: (f64, f64) = (1.0, 2_592_000.0);
+
+/// How long an old DNS answer may be served, in seconds: a day at most.
+const DNS_STALE_SECS: (f64, f64) = (0.001, 86_400.0);
+
+/// How many scenarios, or model clusters, may run side by side: more would only measure the machine.
+const JOBS_MOST: usize = 256;
+
+/// The factor of `--timeout-scale`.
+pub(super) fn scale(text: &str) -> Result<f64, String> {
+    number(text, SCALE)
+}
+
+/// The seconds of `--deadline-secs`.
+pub(super) fn deadline_secs(text: &str) -> Result<f64, String> {
+    number(text, DEADLINE_SECS)
+}
+
+/// The seconds of `--dns-stale-secs`.
+pub(super) fn dns_stale_secs(text: &str) -> Result<f64, String> {
+    number(text, DNS_STALE_SECS)
+}
+
+fn number(text: &str, (least, most): (f64, f64)) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("expected a number from {least} to {most}"))
 }
 
 /// A number of jobs.
 pub(super) fn jobs(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(jobs @ 1..) => Ok(jobs),
-        _ => Err("expected a whole number, at least 1".to_owned()),
-    }
+    let jobs = text.parse().ok().filter(|jobs| (1..=JOBS_MOST).contains(jobs));
+    jobs.ok_or_else(|| format!("expected a whole number from 1 to {JOBS_MOST}"))
 }
 
 /// `NAMESPACE/SELECTOR`; a selector may have slashes of its own.
 pub(super) fn dns_backends(text: &str) -> Result<DnsBackends, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./=,".contains(c);
     match text.split_once('/') {
-        Some((namespace, selector)) if !namespace.is_empty() && selector.contains('=') => {
+        Some((namespace, selector))
+            if is_dns_label(namespace) && selector.contains('=') && selector.chars().all(allowed) =>
+        {
             Ok(DnsBackends { namespace: namespace.to_owned(), selector: selector.to_owned() })
         }
         _ => Err("expected NAMESPACE/SELECTOR, such as kube-system/k8s-app=kube-dns".to_owned()),
     }
+}
+
+/// A DNS zone; one without a name is none, because CI systems set variables that they mean to leave out to nothing. Dots
+/// before and behind it are taken off.
+pub(super) fn zone(text: &str) -> Result<String, String> {
+    let zone = text.strip_suffix('.').unwrap_or(text);
+    let zone = zone.strip_prefix('.').unwrap_or(zone);
+    if text.is_empty() || is_dns_name(zone) {
+        return Ok(zone.to_owned());
+    }
+    Err(format!("expected a DNS zone such as cluster.local: {DNS_NAME}"))
+}
+
+/// The name of a StorageClass, or nothing, likewise.
+pub(super) fn class_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || is_dns_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected the name of a StorageClass: {DNS_NAME}"))
+}
+
+/// What the names of zones and most objects are made of (RFC 1123, section 2.1; RFC 1035, section 2.3.4).
+const DNS_NAME: &str =
+    "labels of a-z, 0-9 and -, at most 63 characters each and 253 in all, with single dots between them";
+
+fn is_dns_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label)
+}
+
+fn is_dns_label(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (1..=63).contains(&text.len())
+        && text.chars().all(|c| is_plain(c) || c == '-')
+        && text.starts_with(is_plain)
+        && text.ends_with(is_plain)
+}
+
+/// The name of an image, which has no spaces and begins with a letter or a digit.
+pub(super) fn image(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./:@+".contains(c);
+    if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.len() <= 512 && text.chars().all(allowed)
+    {
+        return Ok(text.to_owned());
+    }
+    Err("expected the name of an image, such as registry.k8s.io/nginx-slim:0.27".to_owned())
+}
+
+/// The id of a run, as `run` prints it. Never nothing: nothing would be every run.
+pub(super) fn run_id(text: &str) -> Result<String, String> {
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.len() <= 63 && text.starts_with(ends) && text.ends_with(ends) && text.chars().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("expected the id of a run, such as 20260102-030405-bcdf; leave --run-id out for every run".to_owned())
 }
 
 /// What the names of namespaces may begin with.
@@ -94,12 +174,21 @@ pub(super) fn age_secs(text: &str) -> Result<u64, String> {
 mod tests {
     use super::*;
 
+    /// What no number is in any range.
+    const NO_NUMBERS: &[&str] = &["0", "-1", "-0", "NaN", "inf", "1e308", "1e-308", "fast", "", " 1", "1 s"];
+
     #[test]
-    fn a_scale_is_a_number_above_zero() {
-        assert_eq!(positive("2.5"), Ok(2.5));
-        for text in ["0", "-1", "NaN", "inf", "fast", ""] {
-            assert!(positive(text).is_err(), "{text}");
+    fn numbers_have_a_range() {
+        for read in [scale, deadline_secs, dns_stale_secs] {
+            assert_eq!(read("2.5"), Ok(2.5));
+            for text in NO_NUMBERS {
+                assert!(read(text).is_err(), "{text}");
+            }
         }
+        assert_eq!(scale("0.05"), Ok(0.05));
+        assert!(
+            scale("1000.1").is_err() && deadline_secs("2592001").is_err() && dns_stale_secs("1e5").is_err()
+        );
     }
 
     #[test]
@@ -114,9 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_at_least_one_job() {
+    fn there_is_at_least_one_job_and_not_a_million() {
         assert_eq!(jobs("3"), Ok(3));
-        assert!(jobs("0").is_err() && jobs("-1").is_err());
+        for text in ["0", "-1", "1.5", "257", "18446744073709551615", "99999999999999999999", ""] {
+            assert!(jobs(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -126,7 +217,31 @@ mod tests {
             (&*backends.namespace, &*backends.selector),
             ("kube-system", "app.kubernetes.io/name=dns")
         );
-        assert!(dns_backends("k8s-app=kube-dns").is_err() && dns_backends("/a=b").is_err());
+        for text in ["k8s-app=kube-dns", "/a=b", "a/b", "a/b=c&limit=1", "../x/a=b", "a/b=c d"] {
+            assert!(dns_backends(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn zones_and_classes_are_dns_names() {
+        for text in ["cluster.local", "cluster.local.", ".cluster.local", "a", "1.2-3"] {
+            assert!(zone(text).is_ok(), "{text}");
+        }
+        let long = "a.".repeat(127) + "a";
+        for text in ["x..y", ".", "..", "-a", "a-", "A.b", "a b", "a/b", "a\u{1b}", &"a".repeat(64), &long] {
+            assert!(zone(text).is_err() && class_name(text).is_err(), "{text}");
+        }
+        assert_eq!((zone(""), class_name("")), (Ok(String::new()), Ok(String::new())));
+    }
+
+    #[test]
+    fn images_and_run_ids_are_names() {
+        assert!(
+            image("mirror.example:5000/a/b@sha256:0123").is_ok() && run_id("20260102-030405-bcdf").is_ok()
+        );
+        for text in ["", " ", "a b", "a,b", "a=b", "-a", "a&b", "a\n"] {
+            assert!(image(text).is_err() && run_id(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod access;
 pub mod answer;
+mod claims;
 mod cleanup;
 mod connect;
 mod discover;
@@ -11,13 +12,17 @@ pub mod dns;
 mod environment;
 mod exec;
 mod kubeconfig;
+mod lease;
+mod leftovers;
+mod namespaces;
 mod permissions;
+mod read;
 mod server;
 mod transport;
 mod waiting;
 
 pub use answer::List;
-pub use cleanup::{Namespace, RUN_LABEL, SCENARIO_LABEL, left_behind, namespaces_of_runs};
+pub use claims::{Claim, Namespaces};
 pub use connect::Connection;
 pub use discover::{
     Backend, Probe, ResolverConfig, Surroundings, backends_of, schedulable_nodes, server_version,
@@ -25,5 +30,10 @@ pub use discover::{
 };
 pub use exec::{Printed, run_in_pod};
 pub use kubeconfig::Unusable;
+pub use lease::{Lease, lease_in, release_lease, renew_lease, take_lease};
+pub use leftovers::{Left, left_behind};
+pub use namespaces::{
+    Labelled, NAME_LETTERS, NAME_RANDOM, Namespace, RUN_LABEL, SCENARIO_LABEL, namespaces_of_runs,
+};
 pub use permissions::{Permission, missing as missing_permissions, needed as needed_permissions};
 pub use server::{NotRead, Reply, Server, Unanswered, path};

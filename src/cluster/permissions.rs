@@ -40,6 +40,7 @@ const NEEDED: &[(&str, &str, &[&str])] = &[
     ("apps", "controllerrevisions", &["list", "watch"]),
     ("discovery.k8s.io", "endpointslices", &["list", "watch"]),
     ("storage.k8s.io", "storageclasses", &["list"]),
+    ("coordination.k8s.io", "leases", &["create", "get", "patch"]),
 ];
 
 /// Everything that a run needs.

@@ -9,6 +9,7 @@ use super::{Done, Driver, Stop};
 use crate::{
     cluster::{Reply, path},
     history::{Answered, ApiErrorSeen, Observation, Observer, Requested, Span, Step, Verb, Version},
+    limits,
     spec::{Expected, Request},
 };
 
@@ -116,7 +117,8 @@ impl Driver {
 
     async fn pause(&self, attempt: u32, retry_after_secs: Option<u64>) {
         let own = Duration::from_millis(100 << attempt);
-        tokio::time::sleep(retry_after_secs.map_or(own, Duration::from_secs)).await;
+        let asked = retry_after_secs.map_or(own, Duration::from_secs);
+        tokio::time::sleep(asked.min(limits::RETRY_AFTER.duration())).await;
     }
 
     /// To be called right before something goes on the wire: notes the reaction to the event that ended the last wait.

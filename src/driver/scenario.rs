@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Available, Done, Shared, Stop, dns::Question};
 use crate::{
-    cluster::{Namespace, Server},
+    cluster::Server,
     history::{AbortCause, Resource, Started, Step},
     limits,
     recorder::{Missing, Recorder, WatchedPath, watched_paths},
@@ -60,9 +60,9 @@ impl Driver {
     ) -> anyhow::Result<Self> {
         let purpose = format!("run/{} scenario/{}", shared.run_id, scenario.id);
         let server = shared.connection.server(&purpose)?;
-        let namespace =
-            format!("{}{}-{}", shared.options.namespace_prefix, scenario.id, shared.random_word(5));
-        let other_namespaces = scenario.namespaces.iter().map(|name| format!("{namespace}-{name}")).collect();
+        let namespace = shared.namespace_name(&scenario.id);
+        let other = |name: &String| shared.namespace_name(&format!("{name}-{}", scenario.id));
+        let other_namespaces = scenario.namespaces.iter().map(other).collect();
         let (panics, panicked) = mpsc::unbounded_channel();
         Ok(Self {
             shared,
@@ -94,15 +94,18 @@ impl Driver {
         self.recorder.step(Step::Started(self.started().into()));
         let mut stop = self.shared.stop.clone();
         let mut panicked = self.panicked.take().expect("a scenario is run once");
+        let (shared, namespace) = (self.shared.clone(), self.namespace.clone());
         let outcome = tokio::select! {
             outcome = self.steps() => outcome,
             Some(panic) = panicked.recv() => resume_unwind(panic),
+            taken = shared.namespaces.when_taken(&namespace) => Err(disturbed(&taken)),
             _ = stop.wait_for(|stop| *stop) => {
                 Err(Stop { reason: "the run was interrupted".to_owned(), cause: AbortCause::Interrupted })
             }
         };
         self.compare(&outcome, &mut stop).await;
         self.tasks.abort_all();
+        let outcome = self.undisturbed(outcome).await;
         self.recorder.step(match outcome {
             Ok(()) => Step::Completed,
             Err(Stop { reason, cause }) => Step::Aborted { reason, cause },
@@ -136,6 +139,18 @@ impl Driver {
         }
     }
 
+    /// The outcome, unless somebody else has begun to delete a namespace: what the record then shows is that one's doing.
+    async fn undisturbed(&self, outcome: Done) -> Done {
+        let look = self.shared.namespaces.look(&self.server);
+        // A server that does not answer says nothing of this, and the record has its own signs of that.
+        let _ = tokio::time::timeout(limits::NAMESPACES_LOOK.duration(), look).await;
+        let mut own = std::iter::once(&self.namespace).chain(&self.other_namespaces);
+        match own.find_map(|name| self.shared.namespaces.taken(name)) {
+            Some(taken) => Err(disturbed(&taken)),
+            None => outcome,
+        }
+    }
+
     fn started(&self) -> Started {
         let found = self.shared.surroundings();
         Started {
@@ -163,9 +178,8 @@ impl Driver {
         let all = std::iter::once(&self.namespace).chain(&self.other_namespaces).cloned();
         let mut openings = Vec::new();
         for (number, name) in (0..).zip(all.collect::<Vec<_>>()) {
-            let made = Namespace::create(&self.server, &name, &self.shared.run_id, &self.scenario.id).await;
-            let namespace = made.map_err(|error| Stop::environment(format!("{error:#}")))?;
-            self.shared.namespaces.lock().expect("no holder panics").push(namespace);
+            let made = self.shared.namespaces.make(&self.server, &name, &self.scenario.id).await;
+            made.map_err(|error| Stop::environment(format!("{error:#}")))?;
             for watched in watched_paths(&name, number, &self.shared.facts.slices_version) {
                 let (opened, opening) = oneshot::channel();
                 self.watched.push(watched.clone());
@@ -207,4 +221,12 @@ impl Driver {
             }
         });
     }
+}
+
+fn disturbed(namespace: &str) -> Stop {
+    let reason = format!(
+        "somebody else deletes the namespace {namespace} while the run is at work in it; was it `steadfast cleanup \
+         --include-live`, or `kubectl delete namespace`?"
+    );
+    Stop { reason, cause: AbortCause::Disturbed }
 }

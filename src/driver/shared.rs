@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::sync::watch;
 
 use crate::{
-    cluster::{Connection, Namespace, Surroundings, dns::Asker},
+    cluster::{Connection, NAME_LETTERS, NAME_RANDOM, Namespaces, Surroundings, dns::Asker},
     history::file::{ClusterFacts, Header},
     limits::Limit,
     options::Options,
@@ -33,12 +33,13 @@ pub struct Shared {
     pub facts: ClusterFacts,
     /// What the preflight found out, and those who ask the DNS from each vantage.
     pub found: Mutex<(Surroundings, Vec<Asker>)>,
-    /// Every namespace that the run has made.
-    pub namespaces: Mutex<Vec<Namespace>>,
+    /// Every namespace that the run has made, or was about to make.
+    pub namespaces: Namespaces,
     /// Becomes true when the run is to end.
     pub stop: watch::Receiver<bool>,
     slowest_start_us: AtomicU64,
     random: Mutex<StdRng>,
+    names: Mutex<StdRng>,
 }
 
 /// What a scenario's steps can count on.
@@ -72,6 +73,9 @@ impl Shared {
         let (facts, run_id) = (header.cluster.clone(), header.run_id.clone());
         let found = Surroundings { storage_class: facts.storage_class.clone(), ..Surroundings::default() };
         let random = Mutex::new(StdRng::seed_from_u64(header.seed));
+        // Two runs with one seed, side by side on one cluster, need names of their own.
+        let names = Mutex::new(StdRng::seed_from_u64(header.seed ^ fingerprint(&header.run_id)));
+        let namespaces = Namespaces::of_run(&header.run_id, format!("{:016x}", rand::random::<u64>()));
         Self {
             connection,
             catalogue,
@@ -79,10 +83,11 @@ impl Shared {
             run_id,
             found: Mutex::new((found, Vec::new())),
             facts,
-            namespaces: Mutex::default(),
+            namespaces,
             stop,
             slowest_start_us: AtomicU64::new(0),
             random,
+            names,
         }
     }
 
@@ -93,9 +98,12 @@ impl Shared {
 
     /// A random word of that many letters and digits.
     pub fn random_word(&self, length: usize) -> String {
-        const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-        let mut random = self.random.lock().expect("no holder panics");
-        (0..length).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect()
+        word(&self.random, length)
+    }
+
+    /// A name for the namespace of a scenario, which no other run has.
+    pub fn namespace_name(&self, scenario: &str) -> String {
+        format!("{}{scenario}-{}", self.options.namespace_prefix, word(&self.names, NAME_RANDOM))
     }
 
     /// What the preflight found out so far.
@@ -117,4 +125,15 @@ impl Shared {
     pub fn slowest_start_us(&self) -> u64 {
         self.slowest_start_us.load(Ordering::Relaxed)
     }
+}
+
+fn word(random: &Mutex<StdRng>, length: usize) -> String {
+    let mut random = random.lock().expect("no holder panics");
+    (0..length).map(|_| char::from(NAME_LETTERS[random.random_range(0..NAME_LETTERS.len())])).collect()
+}
+
+/// A number that differs where texts do (FNV-1a).
+fn fingerprint(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

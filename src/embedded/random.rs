@@ -103,7 +103,7 @@ fn error(finished: &Finished) -> Option<String> {
             Some(history.aborted().map_or("it was not begun".to_owned(), |(_, reason, _)| reason.to_owned()))
         }
     };
-    finished.internal_error.clone().or_else(|| finished.report_error.clone()).or(early)
+    finished.ending.internal_error.clone().or_else(|| finished.ending.report_error.clone()).or(early)
 }
 
 fn ask(catalogue: &Catalogue, history: &History, case: &mut RandomCase) {

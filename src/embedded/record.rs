@@ -1,6 +1,6 @@
 //! A run on a model cluster of which nobody is told anything: what comes of it is its record, in a folder.
 
-use std::path::Path;
+use std::{future::ready, path::Path};
 
 use anyhow::Result;
 use refcluster::Cluster;
@@ -30,7 +30,8 @@ pub fn record<T>(
     let seed = model.seed;
     let (options, silent) = (options(seed), Silent(folder));
     super::with(model, async |connection, cluster| {
-        let finished = run::run(catalogue, plan, &options, run_id, seed, Ok(connection), &silent).await?;
+        let finished =
+            run::run(catalogue, plan, &options, run_id, seed, ready(Ok(connection)), &silent).await?;
         Ok(look(finished, cluster))
     })?
 }
@@ -54,5 +55,7 @@ impl Reporter for Silent<'_> {
         self.0
     }
 
-    fn update(&self, _: &Header, _: &[Judged], _: &[History]) {}
+    fn update(&self, _: &Header, _: &[Judged], _: &[History]) -> Result<()> {
+        Ok(())
+    }
 }

@@ -5,9 +5,8 @@ use anyhow::{Context, Result};
 
 use super::{ApiFault, Fault, IpFamilies, Model};
 use crate::{
-    history::History,
+    history::{History, Stopping},
     plan::{PREFLIGHT, Plan, Selection},
-    run::Stopping,
     selftest::Told,
     spec::Catalogue,
 };
@@ -38,8 +37,11 @@ impl Trial {
             // Of several that go together, each must strike.
             api_firings: self.api_faults.iter().map(|fault| cluster.api_firings()[fault]).min().unwrap_or(0),
             cluster_secs: finished.histories.iter().map(end_secs).fold(0.0, f64::max),
-            interrupted: matches!(finished.stopped, Some(Stopping::Interrupt | Stopping::Terminate)),
-            error: finished.internal_error.or(finished.report_error),
+            interrupted: matches!(
+                finished.ending.stopped_by(),
+                Some(Stopping::Interrupt | Stopping::Terminate | Stopping::HangUp)
+            ),
+            error: finished.ending.internal_error.or(finished.ending.report_error),
             judged: finished.judged,
         })
     }

@@ -4,6 +4,7 @@
 //! asked of them; [`gaps`] says where a watch cannot be believed; [`pod`] reads one version of a pod; [`file`] is the form on
 //! disk. What is concluded from several events is in [`crate::views`].
 
+mod ending;
 mod event;
 pub mod file;
 mod gaps;
@@ -13,10 +14,12 @@ mod memo;
 mod observation;
 pub mod pod;
 mod query;
+pub mod seal;
 mod step;
 mod version;
 mod wait;
 
+pub use ending::{Ending, How, Stopping};
 pub use event::{Event, Observer, Span, Watch};
 pub use gaps::Gap;
 pub use json::Json;

@@ -144,8 +144,12 @@ pub struct ObjectSeen {
 }
 
 impl ObjectSeen {
-    /// Takes an object off the wire: its key is read from its metadata, its managedFields are dropped.
+    /// Takes an object off the wire: its key is read from its metadata; its managedFields are dropped, and so is an
+    /// Event's reportingInstance, in which a scheduler tells the name of the machine that it runs on.
     pub fn new(change: Change, resource: Resource, mut raw: Value) -> Self {
+        if let (Resource::Events, Some(event)) = (resource, raw.as_object_mut()) {
+            event.remove("reportingInstance");
+        }
         if let Some(metadata) = raw.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
@@ -450,4 +454,18 @@ pub struct ApiErrorSeen {
     pub reason: String,
     /// Which attempt this was, from 1.
     pub attempt: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_schedulers_machine_is_not_kept() {
+        let event = json!({"metadata": {"name": "web-0.1"}, "reportingInstance": "default-scheduler-host-7"});
+        let seen = ObjectSeen::new(Change::Added, Resource::Events, event);
+        assert_eq!((seen.name.as_str(), seen.at("/reportingInstance")), ("web-0.1", None));
+    }
 }

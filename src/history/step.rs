@@ -100,6 +100,9 @@ pub enum AbortCause {
     Environment,
     /// The run was interrupted. What was to be judged is *not run*.
     Interrupted,
+    /// Somebody else began to delete the namespace: nothing that the record shows is certainly the cluster's doing. What
+    /// was to be judged is *inconclusive*.
+    Disturbed,
     /// What the scenario waited for did not happen, or the API server stopped answering. The record is judged as it is.
     Cluster,
 }

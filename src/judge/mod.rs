@@ -290,11 +290,12 @@ fn not_started<'v>(view: &'v View<'_>) -> Option<(&'v str, bool)> {
     })
 }
 
-/// Whether the scenario was ended by its surroundings, and not by the cluster's StatefulSets; and then whether by an
-/// interruption.
+/// Whether the scenario was ended by its surroundings, and not by the cluster's StatefulSets or by somebody who deleted its
+/// objects; and then whether by an interruption.
 fn cut_short(view: &View<'_>) -> Option<bool> {
     let (_, _, cause) = view.aborted()?;
-    (cause != AbortCause::Cluster).then_some(cause == AbortCause::Interrupted)
+    let is_cut = matches!(cause, AbortCause::Environment | AbortCause::Interrupted);
+    is_cut.then_some(cause == AbortCause::Interrupted)
 }
 
 /// What every check reads of: where its watch was never opened, nothing that is missing can be told from what never was.
@@ -310,6 +311,10 @@ pub fn ask(requirement: &Requirement, view: &View<'_>) -> Result<Findings, Strin
     catch_unwind(AssertUnwindSafe(|| {
         let mut findings = Findings::of(&view.scenario);
         (check.judge)(view, &mut findings);
+        if view.aborted().is_some_and(|(_, _, cause)| cause == AbortCause::Disturbed) {
+            // Pods that went, names that no longer lead anywhere: somebody else has deleted all of it.
+            findings.findings.retain(|finding| finding.kind != Kind::Broken);
+        }
         record_is_whole(view, &mut findings);
         findings
     }))

@@ -22,7 +22,8 @@ fn catalogue() -> Catalogue {
         ("scenarios/long.yaml", scenario(2, "quiet: {name: n, limit: quiet}")),
     ];
     let specs: Files = specs.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
-    Catalogue::from_files(&specs, &Files::new()).unwrap()
+    let probe = "apiVersion: v1\nkind: Pod\nmetadata: {name: probe}\n".to_owned();
+    Catalogue::from_files(&specs, &Files::from([("instrumented/probe.yaml".to_owned(), probe)])).unwrap()
 }
 
 fn plan(select: &[&str], skip: &[&str]) -> Plan {

@@ -139,7 +139,9 @@ impl Axis {
     }
 
     fn fill(&self, cells: &mut Cells, from_us: u64, until_us: u64, sign: char) {
-        cells[self.column(from_us)..=self.column(until_us)].fill(sign);
+        // Spans of different observers have no order: what ends may have been delivered before what began.
+        let (from, until) = (self.column(from_us), self.column(until_us));
+        cells[from.min(until)..=from.max(until)].fill(sign);
     }
 }
 
@@ -178,6 +180,19 @@ mod tests {
              web-0 ready; wait 1s; web-1 running; web-1 ready; delete web-1; web-1 terminating; wait 1s; web-1 deleted",
         );
         insta::assert_snapshot!(timeline(&rebased(history), &[PREAMBLE + 1, PREAMBLE + 3]));
+    }
+
+    #[test]
+    fn deliveries_that_run_backwards_are_drawn() {
+        let mut history =
+            history("web-0 created; wait 2s; web-0 running; wait 2s; web-0 ready; wait 2s; completed");
+        let spans: Vec<_> = history.events.iter().map(|event| event.span).collect();
+        let last = history.events.len() - 1;
+        history.events[1..last]
+            .iter_mut()
+            .zip(spans[1..last].iter().rev())
+            .for_each(|(e, span)| e.span = *span);
+        assert!(timeline(&history, &[2]).contains("web-0"));
     }
 
     #[test]

@@ -9,14 +9,17 @@ use serde::Serialize;
 use crate::{
     history::{History, file::Header},
     judge::{Judged, Verdict},
+    plain::in_json,
     spec::{AREAS, Catalogue, Requirement},
 };
 
 pub mod ascii;
+mod circumstances;
 pub mod figures;
 pub mod html;
 pub mod junit;
 mod outcome;
+pub mod place;
 #[cfg(any(test, feature = "notation"))]
 pub mod sample;
 mod scenarios;
@@ -25,8 +28,9 @@ mod text;
 pub mod witness;
 pub mod write;
 
+pub use circumstances::Circumstances;
 pub use figures::{Figures, Reactions};
-pub use outcome::{Circumstances, Outcome, Signal};
+pub use outcome::Outcome;
 pub use scenarios::{DryRunAnswer, Ended, GaveUp, ScenarioSummary, SkippedStep};
 
 /// The version of `report.json`.
@@ -130,11 +134,19 @@ impl<'a> Report<'a> {
     }
 
     /// The report of a run in which nothing has been judged yet: everything that was selected is *not run*.
-    pub fn planned(header: &'a Header, catalogue: &'a Catalogue, reason: &str) -> Self {
+    pub fn planned(header: &'a Header, catalogue: &'a Catalogue, reason: &str, unfinished: &str) -> Self {
         let selected =
             catalogue.requirements.iter().filter(|requirement| header.selected.contains(&requirement.id));
         let judged = selected.map(|requirement| Judged::planned(requirement, reason, false)).collect();
-        Self::new(header, catalogue, judged, &[], Circumstances::default())
+        let unfinished = Some(unfinished.to_owned());
+        Self::new(header, catalogue, judged, &[], Circumstances { unfinished, ..Circumstances::default() })
+    }
+
+    /// A report that says nothing but why there is none: what takes the place of an older one that a failed command must
+    /// not leave as if it were its own.
+    pub fn of_nothing(header: &'a Header, catalogue: &'a Catalogue, outcome: Outcome, why: String) -> Self {
+        let circumstances = Circumstances { unfinished: Some(why), ..Circumstances::default() };
+        Self { outcome, ..Self::new(header, catalogue, Vec::new(), &[], circumstances) }
     }
 
     /// The areas that have verdicts, in the order of the catalogue, each with its verdicts.
@@ -174,23 +186,20 @@ impl<'a> Report<'a> {
 
     /// `report.json`. For one record it is the same, byte for byte, whenever it is judged, apart from the field
     /// `judged_at`.
-    ///
-    /// The outcome in it is that of the record: what happened to the run beside its verdicts (a signal, a clean-up that
-    /// failed, a report that could not be written) is in the exit code and in JUnit, because a replay cannot know it.
     pub fn json(&self, judged_at: &str) -> String {
-        let circumstances = Circumstances::of_record(self.histories.iter().copied());
         let requirements = self.judged.iter().map(|judged| Entry::of(judged, self)).collect();
         let json = Json {
             format: FORMAT,
             judged_at,
             run: self.header,
-            outcome: Outcome::of(&self.judged, &circumstances),
+            outcome: self.outcome,
+            circumstances: &self.circumstances,
             counts: self.counts,
             figures: &self.figures,
             requirements,
             scenarios: &self.scenarios,
         };
-        serde_json::to_string_pretty(&json).expect("a report is plain data") + "\n"
+        in_json(serde_json::to_string_pretty(&json).expect("a report is plain data") + "\n")
     }
 }
 
@@ -213,6 +222,7 @@ struct Json<'r> {
     judged_at: &'r str,
     run: &'r Header,
     outcome: Outcome,
+    circumstances: &'r Circumstances,
     counts: Counts,
     figures: &'r Figures,
     requirements: Vec<Entry<'r>>,
@@ -247,7 +257,10 @@ mod tests {
         sample::{JUDGED_AT, Sample},
         *,
     };
-    use crate::history::file;
+    use crate::history::{
+        Ending, Stopping,
+        file::{self, Seal},
+    };
 
     /// The run's histories as a replay reads them.
     fn replayed(sample: &Sample) -> Vec<History> {
@@ -257,17 +270,18 @@ mod tests {
                 text += &(file::line(&history.scenario, event) + "\n");
             }
         }
-        file::read(text.as_bytes()).unwrap().1
+        file::read(text.as_bytes()).unwrap().histories
     }
 
     #[test]
     fn a_replay_gives_the_same_json() {
         let sample = Sample::broken();
-        let interrupted = Circumstances { stopped_by: Some(Signal::CtrlC), ..Circumstances::default() };
-        let run = sample.report_under(interrupted).json(JUDGED_AT);
+        let ended = Ending::stopped(Stopping::Interrupt);
+        let run = sample.report_under(Circumstances::of_run(&ended, &sample.histories)).json(JUDGED_AT);
         let again = Sample { histories: replayed(&sample), ..Sample::broken() };
-        assert_eq!(run, again.report().json(JUDGED_AT));
-        let later = again.report().json("2027-01-01T00:00:00Z");
+        let circumstances = || Circumstances::of_replay(&Seal::Whole(ended.clone()), &again.histories);
+        assert_eq!(run, again.report_under(circumstances()).json(JUDGED_AT));
+        let later = again.report_under(circumstances()).json("2027-01-01T00:00:00Z");
         let differing = run.lines().zip(later.lines()).filter(|(a, b)| a != b).count();
         assert_eq!(differing, 1, "only judged_at");
     }

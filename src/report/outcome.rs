@@ -2,8 +2,9 @@
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use super::Circumstances;
 use crate::{
-    history::{History, Step},
+    history::Stopping,
     judge::{Judged, Verdict},
     spec::Level,
 };
@@ -31,27 +32,37 @@ pub enum Outcome {
     Internal,
     /// A report that was asked for could not be written.
     ReportIo,
+    /// SIGHUP.
+    HungUp,
     /// Ctrl-C.
     Interrupted,
+    /// The pipe that the progress goes to was closed.
+    PipeClosed,
     /// SIGTERM.
     Terminated,
+    /// The run has not ended: what a report says that is on the disk before the end. No process ends so.
+    Unfinished,
 }
 
 /// The outcomes that can compete, the one that wins first.
 const PRECEDENCE: &[Outcome] = &[
+    Outcome::Unfinished,
     Outcome::Violation,
     Outcome::Internal,
     Outcome::ReportIo,
     Outcome::Interrupted,
     Outcome::Terminated,
+    Outcome::HungUp,
+    Outcome::PipeClosed,
     Outcome::Inconclusive,
+    Outcome::Usage,
     Outcome::Precondition,
     Outcome::NothingRan,
     Outcome::CleanupFailed,
 ];
 
 impl Outcome {
-    /// Every outcome, in the order of the codes.
+    /// Every outcome that a process can end with, in the order of the codes.
     pub const ALL: &[Outcome] = &[
         Outcome::Pass,
         Outcome::Violation,
@@ -63,7 +74,9 @@ impl Outcome {
         Outcome::Usage,
         Outcome::Internal,
         Outcome::ReportIo,
+        Outcome::HungUp,
         Outcome::Interrupted,
+        Outcome::PipeClosed,
         Outcome::Terminated,
     ];
 
@@ -72,7 +85,7 @@ impl Outcome {
         match self {
             Outcome::Pass => 0,
             Outcome::Violation => 1,
-            Outcome::Inconclusive => 2,
+            Outcome::Inconclusive | Outcome::Unfinished => 2,
             Outcome::Precondition => 3,
             Outcome::NothingRan => 4,
             Outcome::CleanupFailed => 5,
@@ -80,7 +93,9 @@ impl Outcome {
             Outcome::Usage => 64,
             Outcome::Internal => 70,
             Outcome::ReportIo => 74,
+            Outcome::HungUp => 129,
             Outcome::Interrupted => 130,
+            Outcome::PipeClosed => 141,
             Outcome::Terminated => 143,
         }
     }
@@ -98,8 +113,11 @@ impl Outcome {
             Outcome::Usage => "USAGE",
             Outcome::Internal => "INTERNAL ERROR",
             Outcome::ReportIo => "REPORT NOT WRITTEN",
+            Outcome::HungUp => "HUNG UP",
             Outcome::Interrupted => "INTERRUPTED",
+            Outcome::PipeClosed => "PIPE CLOSED",
             Outcome::Terminated => "TERMINATED",
+            Outcome::Unfinished => "UNFINISHED",
         }
     }
 
@@ -118,8 +136,13 @@ impl Outcome {
             Outcome::Usage => "the command line, or a file that it names, is wrong",
             Outcome::Internal => "a bug in steadfast itself; please report it with the history",
             Outcome::ReportIo => "a report could not be written",
+            Outcome::HungUp => "stopped by SIGHUP before everything was judged",
             Outcome::Interrupted => "stopped by Ctrl-C before everything was judged",
+            Outcome::PipeClosed => {
+                "stopped before everything was judged, because nobody read its progress any more"
+            }
             Outcome::Terminated => "stopped by SIGTERM before everything was judged",
+            Outcome::Unfinished => "the run has not ended yet, or was killed",
         }
     }
 
@@ -140,66 +163,35 @@ impl Serialize for Outcome {
     }
 }
 
-/// What happened to the run beside its verdicts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Circumstances {
-    /// Why the preflight refused, if it did.
-    pub preflight_refused: Option<String>,
-    /// The signal that stopped the run.
-    pub stopped_by: Option<Signal>,
-    /// What is left in the cluster, one object a line, where the clean-up did not end.
-    pub left_behind: Option<String>,
-    /// The report that could not be written, and why.
-    pub report_error: Option<String>,
-    /// A panic outside of the checks.
-    pub internal_error: Option<String>,
-}
-
-/// A signal that stops a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT.
-    CtrlC,
-    /// SIGTERM.
-    Term,
-}
-
-impl Circumstances {
-    /// What the record alone tells: whether anything was begun. A replay knows no more than this.
-    pub fn of_record<'h>(histories: impl IntoIterator<Item = &'h History>) -> Self {
-        let refusals: Option<Vec<&str>> = histories.into_iter().map(refusal).collect();
-        let preflight_refused = refusals.and_then(|all| all.first().map(|reason| (*reason).to_owned()));
-        Self { preflight_refused, ..Self::default() }
-    }
-}
-
-/// Why a scenario was never begun, unless that is because the run was interrupted.
-fn refusal(history: &History) -> Option<&str> {
-    history.steps().find_map(|step| match step.what {
-        Step::NotStarted { reason, interrupted: false } => Some(reason.as_str()),
-        _ => None,
-    })
-}
-
 fn holds(outcome: Outcome, judged: &[Judged], circumstances: &Circumstances) -> bool {
     let any = |holds: fn(&Verdict) -> bool| judged.iter().any(|j| gates(j) && holds(&j.verdict));
     let refused = circumstances.preflight_refused.is_some() && !judged.iter().any(was_tested);
     match outcome {
+        Outcome::Unfinished => circumstances.unfinished.is_some(),
         Outcome::Violation => any(|verdict| matches!(verdict, Verdict::Fail)),
         Outcome::Internal => {
             circumstances.internal_error.is_some() || judged.iter().any(|j| j.panicked.is_some())
         }
         Outcome::ReportIo => circumstances.report_error.is_some(),
-        Outcome::Interrupted => circumstances.stopped_by == Some(Signal::CtrlC),
-        Outcome::Terminated => circumstances.stopped_by == Some(Signal::Term),
+        Outcome::HungUp => circumstances.stopped_by == Some(Stopping::HangUp),
+        Outcome::Interrupted => circumstances.stopped_by == Some(Stopping::Interrupt),
+        Outcome::PipeClosed => circumstances.stopped_by == Some(Stopping::ClosedPipe),
+        Outcome::Terminated => circumstances.stopped_by == Some(Stopping::Terminate),
         Outcome::Inconclusive => {
-            !refused && any(|v| matches!(v, Verdict::Inconclusive { .. } | Verdict::NotRun { .. }))
+            let undecided = any(|v| matches!(v, Verdict::Inconclusive { .. } | Verdict::NotRun { .. }));
+            !refused && (undecided || is_partial(circumstances))
         }
+        Outcome::Usage => circumstances.unusable,
         Outcome::Precondition => refused,
         Outcome::NothingRan => !judged.iter().any(|j| matches!(j.verdict, Verdict::Pass { .. })),
         Outcome::CleanupFailed => circumstances.left_behind.is_some(),
-        Outcome::Pass | Outcome::SelftestSurvivor | Outcome::Usage => false,
+        Outcome::Pass | Outcome::SelftestSurvivor => false,
     }
+}
+
+/// Whether there may be more to a run than the verdicts that it has: it was stopped, or its record may not be whole.
+const fn is_partial(circumstances: &Circumstances) -> bool {
+    circumstances.stopped_by.is_some() || circumstances.unsealed.is_some()
 }
 
 /// Whether its verdict counts for the run: an informational requirement is recorded and never fails it.
@@ -214,7 +206,10 @@ fn was_tested(judged: &Judged) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::{
+        history::{Ending, file::Seal},
+        report::sample,
+    };
 
     fn verdict(word: &str) -> Judged {
         let reason = "why".to_owned();
@@ -237,11 +232,14 @@ mod tests {
     fn everything_wrong() -> Circumstances {
         let some = || Some("it did".to_owned());
         Circumstances {
+            unfinished: None,
             preflight_refused: some(),
-            stopped_by: Some(Signal::Term),
+            unusable: false,
+            stopped_by: Some(Stopping::Terminate),
             left_behind: some(),
             report_error: some(),
             internal_error: some(),
+            unsealed: some(),
         }
     }
 
@@ -278,14 +276,59 @@ mod tests {
         assert_eq!(code(&["inconclusive"], &trouble), 74);
         trouble.report_error = None;
         assert_eq!(code(&["inconclusive"], &trouble), 143);
-        trouble.stopped_by = Some(Signal::CtrlC);
-        assert_eq!(code(&["inconclusive"], &trouble), 130);
+        for (stopping, code_of_it) in
+            [(Stopping::Interrupt, 130), (Stopping::HangUp, 129), (Stopping::ClosedPipe, 141)]
+        {
+            trouble.stopped_by = Some(stopping);
+            assert_eq!(code(&["inconclusive"], &trouble), code_of_it);
+        }
         trouble.stopped_by = None;
         assert_eq!(code(&["pass", "not run"], &trouble), 2);
         assert_eq!(code(&["not applicable", "not run"], &trouble), 3);
         trouble.preflight_refused = None;
+        assert_eq!(code(&["pass"], &trouble), 2, "unsealed");
+        trouble.unsealed = None;
         assert_eq!(code(&["not applicable"], &trouble), 4);
         assert_eq!(code(&["pass"], &trouble), 5);
+    }
+
+    #[test]
+    fn a_record_without_its_seal_and_a_run_that_was_stopped_never_pass() {
+        let unsealed = Circumstances { unsealed: Some("no seal".to_owned()), ..Circumstances::default() };
+        assert_eq!(code(&["pass", "not applicable"], &unsealed), 2);
+        assert_eq!(code(&["pass", "fail"], &unsealed), 1);
+        for stopping in [Stopping::Deadline, Stopping::Disk] {
+            let stopped = Circumstances { stopped_by: Some(stopping), ..Circumstances::default() };
+            assert_eq!(code(&["pass"], &stopped), 2, "{stopping:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_has_not_ended_has_no_other_outcome() {
+        let unfinished = Circumstances { unfinished: Some("not yet".to_owned()), ..Circumstances::default() };
+        let judged: Vec<Judged> = ["pass", "fail"].map(verdict).into();
+        for judged in [&judged[..1], &judged[..]] {
+            assert_eq!(Outcome::of(judged, &unfinished), Outcome::Unfinished);
+        }
+        assert_ne!(Outcome::Unfinished.code(), 0);
+    }
+
+    #[test]
+    fn a_replay_ends_as_the_run_did() {
+        let some = || Some("it did".to_owned());
+        let left_behind = vec!["namespace/a".to_owned()];
+        for (ended, expected) in [
+            (Ending::default(), 0),
+            (Ending::stopped(Stopping::Terminate), 143),
+            (Ending::stopped(Stopping::Deadline), 2),
+            (Ending { left_behind, ..Ending::default() }, 5),
+            (Ending { report_error: some(), ..Ending::default() }, 74),
+            (Ending { internal_error: some(), ..Ending::default() }, 70),
+        ] {
+            let replayed = Circumstances::of_replay(&Seal::Whole(ended.clone()), []);
+            assert_eq!(code(&["pass"], &replayed), expected, "{ended:?}");
+            assert_eq!(replayed, Circumstances::of_run(&ended, []));
+        }
     }
 
     #[test]

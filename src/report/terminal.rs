@@ -4,12 +4,13 @@ use std::{fmt::Write, path::PathBuf};
 
 use super::{
     DryRunAnswer, Outcome, Report, outcome,
-    text::{clean, one_line, wrapped},
+    text::{one_line, wrapped},
     witness::Line,
 };
 use crate::{
     checks::{Finding, Kind},
     judge::{Judged, Verdict},
+    plain::visible,
 };
 
 /// How many broken findings of one requirement are shown; the reports have all of them.
@@ -120,7 +121,7 @@ fn violation(out: &mut Out, report: &Report<'_>, judged: &Judged, options: &Opti
 }
 
 fn evidence(out: &mut Out, report: &Report<'_>, finding: &Finding) {
-    let what = clean(&finding.what);
+    let what = visible(&finding.what);
     out.line(&format!("  {} ({})", out.painted(&what, Paint::Red), finding.scenario));
     let Some(history) = report.history(&finding.scenario) else { return };
     for line in Line::all(history, &finding.events) {
@@ -129,7 +130,7 @@ fn evidence(out: &mut Out, report: &Report<'_>, finding: &Finding) {
 }
 
 fn one_line_keeping_columns(line: &Line) -> String {
-    clean(&line.to_string()).replace('\n', " | ")
+    visible(&line.to_string()).replace('\n', " | ")
 }
 
 /// One line for each requirement that neither passed nor failed.
@@ -223,10 +224,19 @@ fn trouble(out: &mut Out, report: &Report<'_>) {
         ("left in the cluster (steadfast cleanup removes it)", &circumstances.left_behind),
         ("a report was not written", &circumstances.report_error),
         ("a bug in steadfast", &circumstances.internal_error),
+        ("the record is unsealed", &circumstances.unsealed),
+        ("unfinished", &circumstances.unfinished),
     ];
+    if let Some(stopped) = circumstances.stopped_by {
+        out.line(&format!(
+            "{}: {}",
+            out.painted("the run did not come to its end", Paint::Red),
+            stopped.reason()
+        ));
+    }
     let told = all.into_iter().filter_map(|(what, why)| Some((what, why.clone()?)));
     for (what, why) in told.chain(panics.map(|panic| ("a bug in steadfast", panic))) {
-        out.line(&format!("{}: {}", out.painted(what, Paint::Red), clean(&why)));
+        out.line(&format!("{}: {}", out.painted(what, Paint::Red), visible(&why)));
     }
 }
 
@@ -237,7 +247,12 @@ fn verdict(out: &mut Out, report: &Report<'_>) {
     let paint = if outcome == Outcome::Pass { Paint::Green } else { Paint::Red };
     out.line("");
     out.line(&format!("{}; {}", counts.join(", "), outcome.meaning()));
-    let of = if report.header.cluster.embedded { " of the MODEL, and of no real cluster" } else { "" };
+    let of = match (report.circumstances.unsealed.is_some(), report.header.cluster.embedded) {
+        (false, false) => "",
+        (false, true) => " of the MODEL, and of no real cluster",
+        (true, false) => " of an unsealed record",
+        (true, true) => " of an unsealed record of the MODEL, and of no real cluster",
+    };
     out.line(&format!("VERDICT{of}: {} (exit {})", out.painted(outcome.name(), paint), outcome.code()));
 }
 
@@ -283,6 +298,19 @@ mod tests {
         sample.header.cluster.embedded = true;
         let text = summary(&sample.report(), &options());
         assert!(text.lines().last().unwrap().starts_with("VERDICT of the MODEL"), "{text}");
+    }
+
+    #[test]
+    fn a_record_without_its_seal_is_never_taken_for_a_whole_one() {
+        let sample = Sample::healthy();
+        let unsealed =
+            Circumstances { unsealed: Some("the run was killed".to_owned()), ..Circumstances::default() };
+        let text = summary(&sample.report_under(unsealed), &options());
+        assert_eq!(
+            text.lines().last(),
+            Some("VERDICT of an unsealed record: INCONCLUSIVE (exit 2)"),
+            "{text}"
+        );
     }
 
     #[test]

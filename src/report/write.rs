@@ -1,12 +1,13 @@
-//! The only file here that touches the disk: a report is there whole or not at all.
+//! The only file here that touches the disk: a report is there whole or not at all, and a folder is one command's at a time.
 
 use std::{
-    fs::{self, File},
-    io::Write,
+    fs::{self, File, TryLockError},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use tempfile::NamedTempFile;
 
 use super::{Report, html, junit};
 
@@ -20,17 +21,43 @@ pub mod names {
     pub const JSON: &str = "report.json";
     /// Everything, for people.
     pub const HTML: &str = "report.html";
+    /// All of them, in the order in which a person wants them.
+    pub const ALL: &[&str] = &[HTML, JUNIT, JUNIT_STRICT, JSON];
 }
 
-/// The folder of one run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What stands between a report's name and the random letters of the file that is to replace it.
+const TEMPORARY: &str = ".tmp-";
+
+/// The folder of one run. While it is held, no other command writes reports in it.
+#[derive(Debug)]
 pub struct ReportFolder {
     path: PathBuf,
+    /// Locked, where the file system knows locks on folders.
+    _lock: Option<File>,
 }
 
+/// Another command is at work in the folder.
+#[derive(Debug)]
+pub struct Busy {
+    folder: PathBuf,
+}
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let folder = self.folder.display();
+        write!(
+            f,
+            "another run or replay is writing its reports in {folder}: wait for it, or name another folder with --out"
+        )
+    }
+}
+
+impl std::error::Error for Busy {}
+
 impl ReportFolder {
-    /// Makes the folder with those above it, and writes in it to see that it can be written in. An error here ends the
-    /// run with exit code 74 before anything is created in the cluster.
+    /// Makes the folder with those above it, takes it for this command alone, and writes in it to see that it can be
+    /// written in. An error here ends the run with exit code 74 before anything is created in the cluster, and with 64 if
+    /// it is [`Busy`].
     pub fn create(path: &Path) -> Result<Self> {
         let hint = || {
             format!(
@@ -39,10 +66,12 @@ impl ReportFolder {
             )
         };
         fs::create_dir_all(path).with_context(hint)?;
+        let lock = lock(path)?;
+        sweep(path);
         let probe = tempfile::Builder::new().prefix(".writable-").tempfile_in(path).with_context(hint)?;
         probe.as_file().write_all_and_sync(b"steadfast was here\n").with_context(hint)?;
         probe.close().with_context(hint)?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// The folder.
@@ -52,14 +81,31 @@ impl ReportFolder {
 
     /// Writes a file in it; the path of the file.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<PathBuf> {
-        let path = self.path.join(name);
-        write_atomically(&path, bytes)?;
-        Ok(path)
+        Staged::new(&self.path.join(name), bytes)?.commit()
     }
 
-    /// Writes `junit.xml` alone, as at the begin of a run and after every result.
-    pub fn write_junit(&self, report: &Report<'_>, options: &junit::Options) -> Result<PathBuf> {
-        self.write(names::JUNIT, junit::render(report, options)?)
+    /// Writes the two JUnit files alone, as after every result.
+    pub fn write_junit(&self, report: &Report<'_>, options: &junit::Options) -> Result<()> {
+        self.write(names::JUNIT, junit::render(report, options)?)?;
+        self.write(names::JUNIT_STRICT, junit::render(report, &strict(options))?)?;
+        Ok(())
+    }
+
+    /// Writes every report beside the name that it will have, in the order of [`names::ALL`]. What is there stays until
+    /// each is given its name.
+    pub fn stage_all(
+        &self,
+        report: &Report<'_>,
+        judged_at: &str,
+        options: &junit::Options,
+    ) -> Result<Vec<Staged>> {
+        let all = [
+            (names::HTML, html::render(report, judged_at)?),
+            (names::JUNIT, junit::render(report, options)?),
+            (names::JUNIT_STRICT, junit::render(report, &strict(options))?),
+            (names::JSON, report.json(judged_at)),
+        ];
+        all.into_iter().map(|(name, text)| Staged::new(&self.path.join(name), text)).collect()
     }
 
     /// Writes every report; the paths, in the order in which a person wants them.
@@ -69,29 +115,95 @@ impl ReportFolder {
         judged_at: &str,
         options: &junit::Options,
     ) -> Result<Vec<PathBuf>> {
-        let strict = junit::Options { dialect: junit::Dialect::Strict, ..options.clone() };
-        Ok(vec![
-            self.write(names::HTML, html::render(report, judged_at)?)?,
-            self.write_junit(report, options)?,
-            self.write(names::JUNIT_STRICT, junit::render(report, &strict)?)?,
-            self.write(names::JSON, report.json(judged_at))?,
-        ])
+        self.stage_all(report, judged_at, options)?.into_iter().map(Staged::commit).collect()
     }
 }
 
-/// Writes a file so that whoever looks sees the old one or the new one and nothing between: a temporary file beside it,
-/// brought to the disk, then renamed.
-pub fn write_atomically(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
-    let hint =
-        || format!("failed to write {}: is there room, and may the folder be written?", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let temporary =
-        tempfile::Builder::new().prefix(&format!("{name}.tmp-")).tempfile_in(folder).with_context(hint)?;
-    readable_by_all(temporary.as_file()).with_context(hint)?;
-    temporary.as_file().write_all_and_sync(bytes.as_ref()).with_context(hint)?;
-    temporary.persist(path).map_err(|failed| failed.error).with_context(hint)?;
-    Ok(())
+fn strict(options: &junit::Options) -> junit::Options {
+    junit::Options { dialect: junit::Dialect::Strict, ..options.clone() }
+}
+
+/// Takes the folder, if nobody has it. Where the file system knows no such locks, nobody is kept out.
+fn lock(path: &Path) -> Result<Option<File>> {
+    let Ok(folder) = File::open(path) else { return Ok(None) };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => bail!(Busy { folder: path.to_owned() }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// Whether another command has the folder.
+pub fn is_busy(path: &Path) -> bool {
+    lock(path).is_err()
+}
+
+/// Removes what a command that was killed while it wrote reports has left.
+fn sweep(folder: &Path) {
+    let is_ours = |name: &str| {
+        name.starts_with(".writable-")
+            || names::ALL
+                .iter()
+                .any(|report| name.strip_prefix(report).is_some_and(|rest| rest.starts_with(TEMPORARY)))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_ours) {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A file that is written and brought to the disk, and has not got its name yet.
+pub struct Staged {
+    temporary: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Writes a temporary file beside the one of that name.
+    pub fn new(path: &Path, bytes: impl AsRef<[u8]>) -> Result<Self> {
+        Self::copy(path, &mut bytes.as_ref())
+    }
+
+    /// Writes what can be read there into a temporary file, likewise.
+    pub fn copy(path: &Path, from: &mut impl Read) -> Result<Self> {
+        let hint = || hint(path);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let prefix = format!("{name}{TEMPORARY}");
+        let temporary = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).with_context(hint)?;
+        readable_by_all(temporary.as_file()).with_context(hint)?;
+        std::io::copy(from, &mut temporary.as_file()).with_context(hint)?;
+        temporary.as_file().sync_all().with_context(hint)?;
+        Ok(Self { temporary, path: path.to_owned() })
+    }
+
+    /// The name that it will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives it its name, so that whoever looks sees the old file or the new one and nothing between.
+    pub fn commit(self) -> Result<PathBuf> {
+        self.temporary
+            .persist(&self.path)
+            .map_err(|failed| failed.error)
+            .with_context(|| hint(&self.path))?;
+        Ok(self.path)
+    }
+}
+
+fn hint(path: &Path) -> String {
+    format!("failed to write {}: is there room, and may the folder be written?", path.display())
+}
+
+/// Puts these words in the place of an older report, and if that cannot be, removes it: it must not be taken for a new one.
+pub fn replace_or_remove(path: &Path, bytes: &[u8]) -> Result<()> {
+    let replaced = Staged::new(path, bytes).and_then(Staged::commit).map(|_| ());
+    replaced.or_else(|_| fs::remove_file(path)).or_else(|_| fs::write(path, bytes)).with_context(|| {
+        format!("{} is a report of an older run and can be neither replaced nor removed", path.display())
+    })
 }
 
 /// Mode 0644: a CI agent that runs as somebody else collects the reports.
@@ -131,22 +243,36 @@ mod tests {
     #[test]
     fn every_report_and_nothing_else_is_left() {
         let root = tempfile::tempdir().unwrap();
-        let folder = ReportFolder::create(&root.path().join("reports/k3v9x")).unwrap();
+        let path = root.path().join("reports/k3v9x");
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("junit.xml.tmp-9f3a"), "what a run left that was killed").unwrap();
+        let folder = ReportFolder::create(&path).unwrap();
         let sample = Sample::broken();
         folder.write(names::JUNIT, "an older one").unwrap();
         let paths = folder.write_all(&sample.report(), JUDGED_AT, &junit::Options::default()).unwrap();
-        assert_eq!(paths.len(), 4);
+        assert_eq!(paths.len(), names::ALL.len());
         assert_eq!(listing(folder.path()), [names::JUNIT_STRICT, names::JUNIT, names::HTML, names::JSON]);
     }
 
-    #[cfg(unix)]
     #[test]
-    fn others_may_read_it() {
-        use std::os::unix::fs::PermissionsExt;
+    fn what_is_staged_changes_nothing_yet() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("junit.xml");
-        write_atomically(&path, "<testsuites/>").unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        fs::write(&path, "old").unwrap();
+        let staged = Staged::new(&path, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        staged.commit().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_folder_is_one_commands_at_a_time() {
+        let root = tempfile::tempdir().unwrap();
+        let held = ReportFolder::create(root.path()).unwrap();
+        assert!(ReportFolder::create(root.path()).unwrap_err().is::<Busy>());
+        assert!(is_busy(root.path()));
+        drop(held);
+        assert!(ReportFolder::create(root.path()).is_ok() && !is_busy(root.path()));
     }
 
     #[test]

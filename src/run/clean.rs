@@ -1,29 +1,58 @@
 //! A good guest leaves nothing: the namespaces of a run, deleted by uid, and the wait until they are gone.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Result;
 use futures::future::join_all;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::in_touch::in_touch;
+use super::say;
 use crate::{
-    cluster::{Connection, Namespace, Server, left_behind, namespaces_of_runs},
+    checks::Kind,
+    cluster::{Claim, Left, Namespace, Namespaces, Server, left_behind},
+    judge::{Judged, Verdict},
     limits,
-    options::Cleanup,
+    options::Keep,
 };
 
-/// Deletes these namespaces and waits, so long at most, until they and their volumes are gone. What is left is given
-/// back, one object a line.
-pub(super) async fn remove(server: &Server, namespaces: &[Namespace], bound: Duration) -> Vec<String> {
-    let patience = limits::EMPTIED.duration().min(bound / 2);
-    for outcome in join_all(namespaces.iter().map(|namespace| delete(server, namespace, patience))).await {
+/// What is left in the cluster, one object an item, as far as it is known; what is not known to be gone counts as left.
+pub(super) type Known = Mutex<Vec<String>>;
+
+/// Puts what is known now in the place of what was known before.
+fn learn(known: &Known, left: Vec<String>) {
+    *known.lock().unwrap_or_else(PoisonError::into_inner) = left;
+}
+
+/// Does some clean-up until it ends or `over` says that no more time is left for it. What is left is given back.
+pub(super) async fn until(
+    over: impl Future<Output = ()>,
+    known: Known,
+    work: impl AsyncFnOnce(&Known),
+) -> Vec<String> {
+    tokio::select! {
+        () = work(&known) => {}
+        () = over => {}
+    }
+    known.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Deletes these namespaces and waits until they and their volumes are gone, for so long at most.
+pub(super) async fn remove(server: &Server, namespaces: &[Namespace], patience: Duration, known: &Known) {
+    learn(known, namespaces.iter().map(|namespace| not_known_to_be_gone(&namespace.name)).collect());
+    let emptied = limits::EMPTIED.duration().min(patience / 2);
+    for outcome in join_all(namespaces.iter().map(|namespace| delete(server, namespace, emptied))).await {
         if let Err(error) = outcome {
-            eprintln!("warning: {error:#}");
+            say(&format!("warning: {error:#}"));
         }
     }
-    gone(server, namespaces, bound).await
+    gone(server, namespaces, known).await;
+}
+
+pub(super) fn not_known_to_be_gone(name: &str) -> String {
+    format!("namespace/{name}: the time for the clean-up was over before it was known to be gone")
 }
 
 /// Empties and deletes a namespace, trying again for a while where the server is busy.
@@ -45,57 +74,73 @@ async fn delete_once(server: &Server, namespace: &Namespace, patience: Duration)
     namespace.delete(server).await
 }
 
-async fn gone(server: &Server, namespaces: &[Namespace], bound: Duration) -> Vec<String> {
+/// Waits until nothing is there any more, or nothing but what does not go, and keeps what is known up to date.
+async fn gone(server: &Server, namespaces: &[Namespace], known: &Known) {
     let names: Vec<String> = namespaces.iter().map(|namespace| namespace.name.clone()).collect();
-    let deadline = Instant::now() + bound;
+    let began = Instant::now();
     let mut answered = Instant::now();
     loop {
-        let left = match left_behind(server, &names).await {
-            Ok(left) if left.is_empty() => return left,
+        let left = left_behind(server, &names).await;
+        let (told, ends) = match &left {
             Ok(left) => {
                 answered = Instant::now();
-                left
+                let stranded = began.elapsed() >= limits::STRANDED.duration();
+                (told(left), left.is_empty() || (stranded && left.iter().all(|left| left.stranded)))
             }
-            Err(error) => vec![format!("unknown: {error:#}; `steadfast cleanup` tries again")],
+            Err(error) => {
+                let told = format!("unknown: {error:#}; `steadfast cleanup` tries again");
+                (vec![told], answered.elapsed() > limits::SERVER_SILENT.duration())
+            }
         };
-        if Instant::now() >= deadline || answered.elapsed() > limits::SERVER_SILENT.duration() {
-            return left;
+        learn(known, told);
+        if ends {
+            return;
         }
         tokio::time::sleep(limits::LOOK_AGAIN.duration()).await;
     }
 }
 
-/// `steadfast cleanup`: what killed runs have left. Gives back what it did, one line each, and what is still there.
-pub async fn cleanup(options: &Cleanup) -> Result<(Vec<String>, Vec<String>)> {
-    let connection = Connection::find(&options.target).await?;
-    let server = connection.server("cleanup")?;
-    let work = async {
-        connection.open().await?;
-        let found = namespaces_of_runs(&server, options.run_id.as_deref()).await;
-        found.map_err(|error| connection.unreachable(&format!("{error:#}")))
-    };
-    let says = |what: &str| eprintln!("{what}");
-    let found = in_touch(&connection, limits::CLEANUP.duration(), "", says, work).await?;
-    let old_enough: Vec<Namespace> =
-        found.into_iter().filter(|namespace| is_old_enough(namespace, options.older_than_secs)).collect();
-    let described = old_enough.iter().map(describe).collect();
-    if options.dry_run {
-        return Ok((described, Vec::new()));
+fn told(left: &[Left]) -> Vec<String> {
+    left.iter().map(|left| left.what.clone()).collect()
+}
+
+/// Removes what a run has made, but for the namespaces of these names, which are kept.
+///
+/// Every name that the run has thought of is looked for, whether or not its creation was answered. Of what cannot be found
+/// out, nothing says that it is gone.
+pub(super) async fn remove_all_of(
+    server: &Server,
+    run: &Namespaces,
+    kept: &[Claim],
+    patience: Duration,
+    known: &Known,
+) {
+    let (mut found, mut unknown) = (Vec::new(), Vec::new());
+    for claim in run.all().iter().filter(|claim| !kept.contains(claim)) {
+        run.leaves(&claim.name);
+        match run.find(server, claim).await {
+            Ok(namespace) => found.extend(namespace),
+            Err(error) => {
+                unknown.push(format!(
+                    "namespace/{}: it is not known whether it is there: {error:#}",
+                    claim.name
+                ));
+            }
+        }
     }
-    let left: BTreeSet<String> =
-        remove(&server, &old_enough, limits::CLEANUP.duration()).await.into_iter().collect();
-    Ok((described, left.into_iter().collect()))
+    remove(server, &found, patience, known).await;
+    known.lock().unwrap_or_else(PoisonError::into_inner).append(&mut unknown);
 }
 
-fn is_old_enough(namespace: &Namespace, older_than_secs: Option<u64>) -> bool {
-    let Some(limit) = older_than_secs else { return true };
-    let Ok(created) = namespace.created_at.parse::<Timestamp>() else { return false };
-    let age = Timestamp::now().duration_since(created).as_secs();
-    u64::try_from(age).is_ok_and(|age| age >= limit)
-}
-
-fn describe(namespace: &Namespace) -> String {
-    let Namespace { name, run_id, scenario, created_at, terminating, .. } = namespace;
-    let leaving = if *terminating { ", already terminating" } else { "" };
-    format!("namespace/{name} (run {run_id}, scenario {scenario}, made {created_at}{leaving})")
+/// Whether the user wants to keep the namespace of a scenario, whose verdicts these are.
+pub(super) fn is_kept(keep: Keep, claim: &Claim, judged: &[Judged]) -> bool {
+    let troubled = |judged: &Judged| {
+        matches!(judged.verdict, Verdict::Fail | Verdict::Inconclusive { .. })
+            && judged.findings.iter().any(|f| f.kind != Kind::Held && f.scenario == claim.scenario)
+    };
+    match keep {
+        Keep::Never => false,
+        Keep::Always => true,
+        Keep::OnFailure => judged.iter().any(troubled),
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     judge::{Judged, Verdict},
     limits,
     options::{Progress as Wanted, Voice},
+    plain::for_terminal,
     recorder::Clock,
 };
 
@@ -56,8 +57,8 @@ impl Progress {
         }
         let line = format!("[{}] {what}", self.time());
         match &self.live {
-            Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.println(for_terminal(&line)),
+            None => super::say(&line),
         }
         self.refresh();
     }
@@ -102,7 +103,7 @@ impl Progress {
 
     fn refresh(&self) {
         if let Some(bar) = &self.live {
-            bar.set_message(self.now());
+            bar.set_message(for_terminal(&self.now()).into_owned());
         }
     }
 

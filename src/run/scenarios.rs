@@ -109,7 +109,7 @@ impl Scenarios<'_> {
         let reason = ended.history.aborted().map(|(_, reason, _)| reason.to_owned());
         self.internal_error = self.internal_error.take().or(ended.panic);
         if ended.id != PREFLIGHT && self.shared.options.keep == Keep::Never {
-            self.delete_namespace(&ended.id);
+            self.delete_namespaces(&ended.id);
         }
         let place = self.histories.partition_point(|history| history.scenario < ended.id);
         self.histories.insert(place, ended.history);
@@ -120,19 +120,19 @@ impl Scenarios<'_> {
         }
     }
 
-    /// Lets a scenario's namespace go while the others are still at work.
-    fn delete_namespace(&self, scenario: &str) {
-        let all = self.shared.namespaces.lock().expect("no holder panics").clone();
-        let Some(namespace) = all.into_iter().find(|namespace| namespace.scenario == scenario) else {
-            return;
-        };
-        let server = self.shared.connection.server(&format!("run/{} cleanup", self.shared.run_id));
-        tokio::spawn(async move {
-            // What fails here is tried again, and reported, at the end of the run.
-            if let Ok(server) = server {
-                let _ = clean::delete(&server, &namespace, limits::EMPTIED.duration()).await;
-            }
-        });
+    /// Lets a scenario's namespaces go while the others are still at work.
+    fn delete_namespaces(&self, scenario: &str) {
+        let of_scenario = self.shared.namespaces.all().into_iter().filter(|claim| claim.scenario == scenario);
+        for namespace in of_scenario.filter_map(|claim| claim.made) {
+            self.shared.namespaces.leaves(&namespace.name);
+            let server = self.shared.connection.server(&format!("run/{} cleanup", self.shared.run_id));
+            tokio::spawn(async move {
+                // What fails here is tried again, and reported, at the end of the run.
+                if let Ok(server) = server {
+                    let _ = clean::delete(&server, &namespace, limits::EMPTIED.duration()).await;
+                }
+            });
+        }
     }
 
     fn leave_out(&mut self, id: &str, reason: &str, interrupted: bool) {

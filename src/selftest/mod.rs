@@ -86,7 +86,7 @@ impl Selftest {
     /// For machines.
     pub fn json(&self) -> String {
         let document = Document { problems: self.problems(), selftest: self };
-        serde_json::to_string_pretty(&document).expect("plain data") + "\n"
+        crate::plain::in_json(serde_json::to_string_pretty(&document).expect("plain data") + "\n")
     }
 
     /// For people with a browser.

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
-use super::{Action, Apply, Overlay, Requirement, Scenario, yaml};
-use crate::limits;
+use super::{Action, Apply, Overlay, Requirement, Scenario, folder, manifest, yaml};
+use crate::{history::minor_version, limits};
 
 static SPECS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/specs");
 static MANIFESTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
@@ -24,6 +24,8 @@ const OVERLAYS: &str = "overlays/";
 
 /// The scenario that every run begins with.
 pub const PREFLIGHT: &str = "preflight";
+/// How long an id may be: with a prefix and a random word it is the name of a namespace.
+const ID_MOST: usize = 36;
 
 /// Files by their path below a folder.
 pub type Files = BTreeMap<String, String>;
@@ -49,8 +51,8 @@ impl Catalogue {
 
     /// The catalogue in these folders; for one that is not given, the binary's own.
     pub fn from_folders(specs: Option<&Path>, manifests: Option<&Path>) -> Result<Self> {
-        let specs = specs.map_or_else(|| Ok(embedded(&SPECS)), read_folder)?;
-        let manifests = manifests.map_or_else(|| Ok(embedded(&MANIFESTS)), read_folder)?;
+        let specs = specs.map_or_else(|| Ok(embedded(&SPECS)), folder::read)?;
+        let manifests = manifests.map_or_else(|| Ok(embedded(&MANIFESTS)), folder::read)?;
         Self::from_files(&specs, &manifests)
     }
 
@@ -65,7 +67,8 @@ impl Catalogue {
                     catalogue.overlays.insert(id, yaml::parse(&shown, text)?);
                 }
                 None => {
-                    catalogue.manifests.insert(path.clone(), yaml::to_json(&shown, text)?);
+                    let objects = manifest::checked(&shown, text, yaml::to_json(&shown, text)?)?;
+                    catalogue.manifests.insert(path.clone(), objects);
                 }
             }
         }
@@ -74,7 +77,7 @@ impl Catalogue {
         }
         let rank = |area: &str| AREAS.iter().position(|known| *known == area);
         catalogue.requirements.sort_by_key(|r| (rank(&r.area), r.id.clone()));
-        catalogue.check()?;
+        catalogue.check(specs)?;
         Ok(catalogue)
     }
 
@@ -84,6 +87,11 @@ impl Catalogue {
             .rsplit_once('/')
             .with_context(|| format!("{shown}: a spec lies in the folder of its area"))?;
         let id = file.trim_end_matches(".yaml").to_owned();
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        ensure!(
+            (1..=ID_MOST).contains(&id.len()) && id.chars().all(allowed),
+            "{shown}: the name of a spec has at most {ID_MOST} characters of a-z, 0-9 and -"
+        );
         if folder == "scenarios" {
             let scenario = Scenario { id: id.clone(), ..yaml::parse(&shown, text)? };
             self.scenarios.insert(id, scenario);
@@ -141,16 +149,36 @@ impl Catalogue {
         Ok(scenario)
     }
 
-    /// Every reference leads somewhere.
-    fn check(&self) -> Result<()> {
+    /// Every reference leads somewhere. What is said of a file begins with the key that it is about.
+    fn check(&self, specs: &Files) -> Result<()> {
         for requirement in &self.requirements {
-            self.check_requirement(requirement)
-                .with_context(|| format!("specs/{}/{}.yaml", requirement.area, requirement.id))?;
+            let path = format!("{}/{}.yaml", requirement.area, requirement.id);
+            self.check_requirement(requirement).map_err(|error| located(&path, specs, &error))?;
         }
         for scenario in self.scenarios.values() {
-            self.check_scenario(scenario).with_context(|| format!("specs/scenarios/{}.yaml", scenario.id))?;
+            let path = format!("scenarios/{}.yaml", scenario.id);
+            self.check_scenario(scenario).map_err(|error| located(&path, specs, &error))?;
         }
         Ok(())
+    }
+
+    /// What a requirement needs, and what that needs, and so on, if it comes back to it.
+    fn circle(&self, requirement: &Requirement) -> Option<String> {
+        let mut waiting: Vec<Vec<&str>> = vec![vec![&requirement.id]];
+        let mut seen = BTreeSet::new();
+        while let Some(way) = waiting.pop() {
+            let last = self.requirement(way[way.len() - 1])?;
+            for need in &last.needs {
+                let longer = [&way[..], &[need]].concat();
+                if *need == requirement.id {
+                    return Some(longer.join(" needs "));
+                }
+                if seen.insert(need) {
+                    waiting.push(longer);
+                }
+            }
+        }
+        None
     }
 
     fn check_requirement(&self, requirement: &Requirement) -> Result<()> {
@@ -178,6 +206,17 @@ impl Catalogue {
         for need in &requirement.needs {
             ensure!(self.requirement(need).is_some(), "needs names `{need}`, which is no requirement");
         }
+        if let Some(circle) = self.circle(requirement) {
+            bail!("needs go in a circle: {circle}");
+        }
+        let since = &requirement.since;
+        let is_minor = since.split_once('.').is_some_and(|(major, minor)| {
+            major == "1" && !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        ensure!(
+            is_minor && minor_version(since).is_some(),
+            "since is `{since}`; expected a minor version of Kubernetes, such as 1.9"
+        );
         let limits: BTreeSet<_> = limits::ALL.iter().map(|limit| limit.name).collect();
         for limit in &requirement.limits {
             ensure!(limits.contains(limit.as_str()), "limits names `{limit}`, which is not in src/limits.rs");
@@ -187,7 +226,7 @@ impl Catalogue {
 
     fn check_scenario(&self, scenario: &Scenario) -> Result<()> {
         for (index, action) in scenario.steps.iter().enumerate() {
-            for manifest in manifests_of(action) {
+            for manifest in manifests_of(action).into_iter().chain(implied_by(action)) {
                 ensure!(
                     self.manifests.contains_key(manifest),
                     "step {}: there is no manifest manifests/{manifest}; there are {}",
@@ -205,6 +244,17 @@ impl Catalogue {
                     self.overlays.keys().cloned().collect::<Vec<_>>().join(", ")
                 );
             }
+            for applied in applied_by(action) {
+                let outside =
+                    self.manifests[applied].iter().find(|object| manifest::is_of_the_cluster(object));
+                ensure!(
+                    outside.is_none(),
+                    "step {}: manifests/{applied} has a {}, which is in no namespace, and would outlive the run's; only a \
+                     dry run may send it",
+                    index + 1,
+                    outside.and_then(|object| object["kind"].as_str()).unwrap_or_default()
+                );
+            }
             if let Action::Quiet(quiet) = action {
                 ensure!(
                     limits::ALL.iter().any(|limit| limit.name == quiet.limit),
@@ -220,10 +270,40 @@ impl Catalogue {
 
 fn manifests_of(action: &Action) -> Vec<&str> {
     match action {
-        Action::Apply(apply) => vec![&apply.manifest],
         Action::DryRun(dry_run) => vec![&dry_run.manifest, &dry_run.instead],
+        _ => applied_by(action),
+    }
+}
+
+/// The manifests that a step puts into the cluster.
+fn applied_by(action: &Action) -> Vec<&str> {
+    match action {
+        Action::Apply(apply) => vec![&apply.manifest],
         _ => Vec::new(),
     }
+}
+
+/// The manifest that a step needs without naming it.
+const fn implied_by(action: &Action) -> Option<&'static str> {
+    match action {
+        Action::StartProbes => Some("instrumented/probe.yaml"),
+        Action::Churn(_) => Some("instrumented/squatter.yaml"),
+        _ => None,
+    }
+}
+
+/// An error with the file that it is about, and the line of the key that it begins with, or of the step.
+fn located(path: &str, specs: &Files, error: &anyhow::Error) -> anyhow::Error {
+    let text = specs.get(path).map(String::as_str).unwrap_or_default();
+    let said = format!("{error:#}");
+    let key = said.split([' ', ':']).next().unwrap_or_default();
+    let named = said.split('`').nth(1);
+    let line = match said.strip_prefix("step ").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok())
+    {
+        Some(step) => yaml::line_of_item(text, "steps", step),
+        None => yaml::line_of(text, key, named),
+    };
+    anyhow::anyhow!("specs/{path}:{line}: {said}")
 }
 
 fn embedded(dir: &Dir<'_>) -> Files {
@@ -237,26 +317,6 @@ fn embedded(dir: &Dir<'_>) -> Files {
         }
     }
     files
-}
-
-fn read_folder(folder: &Path) -> Result<Files> {
-    let mut files = Files::new();
-    let mut waiting = vec![folder.to_path_buf()];
-    while let Some(next) = waiting.pop() {
-        let entries = std::fs::read_dir(&next)
-            .with_context(|| format!("failed to read the folder {}", next.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                waiting.push(path);
-            } else if let Ok(below) = path.strip_prefix(folder) {
-                let text = std::fs::read_to_string(&path)
-                    .with_context(|| format!("failed to read {}", path.display()))?;
-                files.insert(below.to_string_lossy().replace('\\', "/"), text);
-            }
-        }
-    }
-    Ok(files)
 }
 
 /// The images in a manifest's object: of a pod's containers, or of its template's.

@@ -3,6 +3,8 @@
 //! The binary carries its own copy; `--specs` and `--manifests` read other folders.
 
 mod catalogue;
+mod folder;
+mod manifest;
 mod overlay;
 mod requirement;
 mod scenario;

@@ -82,7 +82,11 @@ mod tests {
     fn a_pod_that_the_driver_makes_itself_is_touched_from_its_birth_on() {
         let mut notes = Notes::new().say("set replicas=1");
         notes.request(Verb::Create, Resource::Pods, Some("web-0"), None, json!({}));
-        notes.object(Resource::Pods, Change::Added, json!({"metadata": {"name": "web-0", "uid": "n", "labels": {"app": "nginx"}}}));
+        notes.object(
+            Resource::Pods,
+            Change::Added,
+            json!({"metadata": {"name": "web-0", "uid": "n", "labels": {"app": "nginx"}}}),
+        );
         let history = notes.history();
         let view = View::of(&history);
         let edits = Edits::of(&view, &view.sets()[0]);

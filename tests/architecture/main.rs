@@ -16,9 +16,10 @@ struct Module {
 }
 
 const MODULES: &[Module] = &[
+    Module { name: "plain", uses: &[], pure: true },
     Module { name: "limits", uses: &[], pure: true },
     Module { name: "secret", uses: &[], pure: true },
-    Module { name: "history", uses: &["limits"], pure: true },
+    Module { name: "history", uses: &["limits", "plain"], pure: true },
     Module { name: "views", uses: &["history", "limits"], pure: true },
     Module { name: "spec", uses: &["history", "views", "limits"], pure: true },
     Module { name: "checks", uses: &["history", "views", "limits"], pure: true },
@@ -27,7 +28,7 @@ const MODULES: &[Module] = &[
     Module { name: "plan", uses: &["spec", "limits"], pure: true },
     Module {
         name: "report",
-        uses: &["limits", "history", "views", "spec", "checks", "judge", "plan"],
+        uses: &["limits", "plain", "history", "views", "spec", "checks", "judge", "plan"],
         pure: true,
     },
     Module { name: "options", uses: &["limits", "secret", "report"], pure: true },
@@ -41,12 +42,12 @@ const MODULES: &[Module] = &[
     Module {
         name: "run",
         uses: &[
-            "limits", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster",
+            "limits", "plain", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster",
             "recorder", "driver",
         ],
         pure: false,
     },
-    Module { name: "selftest", uses: &["history", "views", "spec", "checks", "judge"], pure: true },
+    Module { name: "selftest", uses: &["plain", "history", "views", "spec", "checks", "judge"], pure: true },
     Module {
         name: "embedded",
         uses: &[
@@ -58,8 +59,8 @@ const MODULES: &[Module] = &[
     Module {
         name: "cli",
         uses: &[
-            "limits", "secret", "history", "spec", "checks", "judge", "plan", "options", "report", "cluster",
-            "run", "selftest", "embedded",
+            "limits", "plain", "secret", "history", "spec", "checks", "judge", "plan", "options", "report",
+            "cluster", "run", "selftest", "embedded",
         ],
         pure: false,
     },
@@ -94,8 +95,10 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/generate/mod.rs", "rand", "throws dice from a seed: the same seed gives the same scenario"),
     ("src/generate/draft.rs", "rand", "throws dice from a seed: the same seed gives the same scenario"),
     ("src/spec/catalogue.rs", "std::fs", "reads the folders of --specs and --manifests"),
+    ("src/spec/folder.rs", "std::fs", "reads the folders of --specs and --manifests"),
     ("src/report/write.rs", "std::fs", "puts the rendered reports on disk"),
     ("src/report/write.rs", "tempfile", "replaces each report in one piece"),
+    ("src/report/place.rs", "std::fs", "looks where a report's path leads"),
 ];
 
 /// Crates that one place alone may know, so that they can be replaced there.
@@ -112,6 +115,19 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["src/cluster/dns/", "src/cluster/dns.rs"]),
     ("clap", &["src/cli/"]),
     ("refcluster", &["src/embedded/", "src/embedded.rs", "src/cli/"]),
+];
+
+/// The files that read the wall clock, and what for. None of it is in a verdict: spans are of the run's monotonic clock, the
+/// judge is given no time, and a host whose clock steps during a run comes to the same verdicts.
+const WALL_CLOCK: &[(&str, &str)] = &[
+    ("src/run/mod.rs", "when the run began, for people"),
+    ("src/run/cleanup.rs", "how old a namespace and a lease are; a lease that looks old is looked at twice"),
+    ("src/cluster/lease.rs", "when the run's lease was renewed"),
+    ("src/cli/run.rs", "the run's id"),
+    ("src/cli/shared_record.rs", "the run's id"),
+    ("src/cli/destination.rs", "when a report was written, for people"),
+    ("src/cli/disown.rs", "when a report was written, for people"),
+    ("src/embedded/serve.rs", "the model's time, for kubectl"),
 ];
 
 fn module(name: &str) -> &'static Module {
@@ -191,6 +207,23 @@ fn crates_stay_where_they_are_kept() {
                 places.join(", "),
             );
         }
+    }
+}
+
+#[test]
+fn the_wall_clock_is_read_in_few_places_and_in_no_verdict() {
+    for source in sources() {
+        let reads = source
+            .words
+            .windows(3)
+            .any(|words| words == ["Timestamp", "::", "now"] || words == ["Zoned", "::", "now"])
+            || source.words.iter().any(|word| word == "SystemTime");
+        assert!(
+            !reads || WALL_CLOCK.iter().any(|(file, _)| *file == source.path),
+            "{} reads the wall clock: a host whose clock steps must not change a verdict.\nUse recorder::Clock or tokio's \
+             Instant; if it is for people only, say so in WALL_CLOCK",
+            source.path
+        );
     }
 }
 

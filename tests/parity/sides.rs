@@ -14,7 +14,7 @@ use steadfast::{
     embedded::{self, Storage},
     history::{
         History, Resource,
-        file::{self, ClusterFacts, Header},
+        file::{self, ClusterFacts, Header, Record},
     },
     judge::{self, Judged},
     plan::{Plan, Selection},
@@ -110,7 +110,8 @@ impl Side {
 
     fn record(catalogue: &Catalogue, path: &Path) -> Result<Self> {
         let lines = BufReader::new(GzDecoder::new(File::open(path)?));
-        let (header, histories) =
+        // A kept record may be of a format that has no seal: what it is compared with is on the same page of git.
+        let Record { header, histories, .. } =
             file::read(lines).with_context(|| format!("failed to read {}", path.display()))?;
         let judged = judge::judge_all(catalogue, &header.selected, &header.cluster, &histories);
         Ok(Self { stored: path.to_owned(), header, histories, judged })

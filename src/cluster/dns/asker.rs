@@ -11,7 +11,7 @@ use hickory_resolver::{
     config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
     net::{DnsError, NetError, runtime::RuntimeProvider},
     proto::{
-        op::ResponseCode,
+        op::{Message, ResponseCode},
         rr::{Record, RecordType},
     },
 };
@@ -154,14 +154,7 @@ fn plain(options: &mut ResolverOpts) {
 
 async fn ask<P: RuntimeProvider>(resolver: &Resolver<P>, name: &str, kind: RecordType) -> DnsOutcome {
     match resolver.lookup(name, kind).await {
-        Ok(found) => {
-            let header = found.message().metadata;
-            DnsOutcome::Answer {
-                code: spelling(header.response_code),
-                authoritative: Some(header.authoritative),
-                records: found.answers().iter().map(record).collect(),
-            }
-        }
+        Ok(found) => answer(found.message()),
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => DnsOutcome::Answer {
             code: spelling(none.response_code),
             authoritative: None,
@@ -172,6 +165,20 @@ async fn ask<P: RuntimeProvider>(resolver: &Resolver<P>, name: &str, kind: Recor
         }
         Err(error) => DnsOutcome::NoAnswer { reason: error.to_string() },
     }
+}
+
+/// What a response says, as a history keeps it.
+fn answer(message: &Message) -> DnsOutcome {
+    DnsOutcome::Answer {
+        code: spelling(message.metadata.response_code),
+        authoritative: Some(message.metadata.authoritative),
+        records: message.answers.iter().map(record).collect(),
+    }
+}
+
+/// What a raw message says, as a history keeps it, if it is one. For tests with messages that no nameserver sends.
+pub fn read_message(message: &[u8]) -> Option<DnsOutcome> {
+    Message::from_vec(message).ok().as_ref().map(answer)
 }
 
 fn record(record: &Record) -> DnsRecord {

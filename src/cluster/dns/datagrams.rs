@@ -71,6 +71,10 @@ async fn pump(
                 if !matches!(read, Ok(1..)) {
                     break;
                 }
+                // Longer than any message is (RFC 1035, section 4.2.2): what comes is none, and never will be.
+                if message.len() > usize::from(u16::MAX) {
+                    break;
+                }
                 if Message::from_vec(&message).is_ok() && received.send(std::mem::take(&mut message)).is_err() {
                     break;
                 }

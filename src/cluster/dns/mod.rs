@@ -8,4 +8,4 @@ mod datagrams;
 mod through_exec;
 mod through_forward;
 
-pub use asker::Asker;
+pub use asker::{Asker, read_message};

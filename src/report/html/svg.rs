@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::text::clean;
+use crate::plain::visible;
 
 /// Elements, one after the other.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ fn title(text: &str) -> String {
 /// Text that is nothing but text, in an element as well as in an attribute.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for letter in clean(text).chars() {
+    for letter in visible(text).chars() {
         match letter {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     checks::{Finding, Kind},
     judge::{Judged, Verdict},
-    report::{Ended, Report, ScenarioSummary, outcome, text::clean, witness::Line},
+    plain::visible,
+    report::{Ended, Report, ScenarioSummary, outcome, witness::Line},
     spec::Requirement,
 };
 
@@ -160,7 +161,7 @@ impl View {
             outcome_class: outcome_class(report.outcome),
             code: report.outcome.code(),
             meaning: report.outcome.meaning(),
-            run_id: clean(&report.header.run_id),
+            run_id: visible(&report.header.run_id),
             facts: facts(report, judged_at),
             counts: counts(report),
             trouble: trouble(report),
@@ -169,7 +170,13 @@ impl View {
             areas,
             scenarios: report.scenarios.iter().map(|scenario| gather.scenario(scenario)).collect(),
             dry_runs: report.scenarios.iter().flat_map(|s| &s.dry_runs).map(dry_run).collect(),
-            replaced: report.header.cluster.replaced_images.clone().into_iter().collect(),
+            replaced: report
+                .header
+                .cluster
+                .replaced_images
+                .iter()
+                .map(|(a, b)| (visible(a), visible(b)))
+                .collect(),
         }
     }
 
@@ -216,7 +223,7 @@ impl<'r> Gather<'r> {
             id: judged.id.clone(),
             word: judged.verdict.word(),
             class: class(&judged.verdict),
-            what: clean(judged.why().unwrap_or_default()),
+            what: visible(judged.why().unwrap_or_default()),
             more: if broken > 1 { format!("and {} more times", broken - 1) } else { String::new() },
             mark: marked.map(|(_, mark)| mark),
         }
@@ -238,20 +245,20 @@ impl<'r> Gather<'r> {
         let measurements = judged.measurements.iter();
         Row {
             id: judged.id.clone(),
-            title: clean(&judged.title),
+            title: visible(&judged.title),
             word: judged.verdict.word(),
             class: class(&judged.verdict),
             open: matches!(judged.verdict, Verdict::Fail) && outcome::gates(judged),
             informational: !outcome::gates(judged),
             fact: fact(judged),
-            panicked: judged.panicked.as_deref().map(clean),
+            panicked: judged.panicked.as_deref().map(visible),
             telling: telling().take(LISTED).enumerate().map(|(n, f)| self.finding(f, n < DRAWN)).collect(),
             held: held.take(LISTED).map(|finding| self.finding(finding, false)).collect(),
             not_listed: telling().count().saturating_sub(LISTED),
             measurements: measurements
-                .map(|m| (m.name.clone(), clean(&m.of), m.scenario.clone(), format!("{:.3}", m.value)))
+                .map(|m| (m.name.clone(), visible(&m.of), m.scenario.clone(), format!("{:.3}", m.value)))
                 .collect(),
-            look: self.report.look(judged).map(|look| clean(&look)),
+            look: self.report.look(judged).map(|look| visible(&look)),
             said: requirement.map(|requirement| self.said(requirement)),
             scenarios: scenarios.iter().map(|id| (id.clone(), self.report.scenario(id).is_some())).collect(),
         }
@@ -280,7 +287,7 @@ impl<'r> Gather<'r> {
                 Kind::Broken => "broken",
                 Kind::Blind => "blind",
             },
-            what: clean(&finding.what),
+            what: visible(&finding.what),
             scenario: finding.scenario.clone(),
             lines: lines.iter().map(|line| self.line(&finding.scenario, line)).collect(),
             drawing: if drawn { self.drawn_around(finding) } else { None },
@@ -291,7 +298,7 @@ impl<'r> Gather<'r> {
         LineView {
             at: format!("{:.3} s", line.at_secs),
             observer: line.observer.clone(),
-            what: clean(&line.what),
+            what: visible(&line.what),
             mark: self.mark(scenario, line.seq),
         }
     }
@@ -318,10 +325,10 @@ impl<'r> Gather<'r> {
         let drawing = self.report.history(&summary.id).zip(lanes);
         ScenarioView {
             id: summary.id.clone(),
-            title: clean(&summary.title),
-            namespace: clean(&summary.namespace),
+            title: visible(&summary.title),
+            namespace: visible(&summary.namespace),
             completed: summary.ended == Ended::Completed,
-            ended: clean(&summary.ended.describe()),
+            ended: visible(&summary.ended.describe()),
             numbers: scenario_numbers(summary),
             remarks: remarks(summary),
             drawing: drawing.map(|(history, lanes)| timeline::whole(history, lanes, witnesses)),

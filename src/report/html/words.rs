@@ -4,7 +4,8 @@ use super::view::{Count, DryRunView, Figure};
 use crate::{
     judge::{Judged, Verdict},
     limits,
-    report::{DryRunAnswer, Outcome, Report, ScenarioSummary, text::clean},
+    plain::visible,
+    report::{DryRunAnswer, Outcome, Report, ScenarioSummary},
 };
 
 pub(super) const fn outcome_class(outcome: Outcome) -> &'static str {
@@ -44,7 +45,7 @@ pub(super) fn facts(report: &Report<'_>, judged_at: &str) -> Vec<(&'static str, 
         ("Judged", judged_at.to_owned()),
         ("steadfast", header.recorded_by.clone()),
     ];
-    all.into_iter().map(|(name, value)| (name, clean(&value))).collect()
+    all.into_iter().map(|(name, value)| (name, visible(&value))).collect()
 }
 
 pub(super) fn counts(report: &Report<'_>) -> Vec<Count> {
@@ -64,8 +65,14 @@ pub(super) fn trouble(report: &Report<'_>) -> Vec<(&'static str, String)> {
         ("Left in the cluster", &told.left_behind),
         ("A report was not written", &told.report_error),
         ("A bug in steadfast", &told.internal_error),
+        ("The record is unsealed", &told.unsealed),
+        ("Unfinished", &told.unfinished),
     ];
-    all.into_iter().filter_map(|(what, why)| Some((what, clean(why.as_deref()?)))).collect()
+    let stopped = told.stopped_by.map(|by| ("The run did not come to its end", by.reason().to_owned()));
+    stopped
+        .into_iter()
+        .chain(all.into_iter().filter_map(|(what, why)| Some((what, visible(why.as_deref()?)))))
+        .collect()
 }
 
 pub(super) fn figures(report: &Report<'_>) -> Vec<Figure> {
@@ -96,11 +103,11 @@ pub(super) fn figures(report: &Report<'_>) -> Vec<Figure> {
 
 pub(super) fn dry_run(dry_run: &DryRunAnswer) -> DryRunView {
     DryRunView {
-        manifest: clean(&dry_run.manifest),
+        manifest: visible(&dry_run.manifest),
         accepted: (200..300).contains(&dry_run.code),
         answer: dry_run.answer(),
-        message: clean(&dry_run.message),
-        used: clean(dry_run.used()),
+        message: visible(&dry_run.message),
+        used: visible(dry_run.used()),
     }
 }
 
@@ -108,7 +115,7 @@ pub(super) fn fact(judged: &Judged) -> String {
     match (&judged.verdict, judged.why()) {
         (Verdict::Pass { held: 1 }, _) => "seen to hold once".to_owned(),
         (Verdict::Pass { held }, _) => format!("seen to hold {held} times"),
-        (_, why) => clean(why.unwrap_or_default()),
+        (_, why) => visible(why.unwrap_or_default()),
     }
 }
 
@@ -139,5 +146,5 @@ pub(super) fn remarks(summary: &ScenarioSummary) -> Vec<String> {
         )
     });
     let skipped = summary.skipped.iter().map(|step| format!("did not {}: {}", step.action, step.reason));
-    gave_up.chain(skipped).map(|remark| clean(&remark)).collect()
+    gave_up.chain(skipped).map(|remark| visible(&remark)).collect()
 }

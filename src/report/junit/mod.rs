@@ -198,6 +198,8 @@ fn run_cases(report: &Report<'_>, suites: &[Suite], options: &Options) -> Vec<Ca
         ("run-cleanup everything that was created is gone", "Cleanup", &told.left_behind),
         ("run-reports every report is written", "ReportIo", &told.report_error),
         ("run-internal the harness has no bug", "Internal", &told.internal_error),
+        ("run-record the record has its seal", "Unsealed", &told.unsealed),
+        ("run-ended the run has ended", "Unfinished", &told.unfinished),
     ];
     let known = known.into_iter().filter_map(|(name, kind, why)| Some((name, kind, why.clone()?)));
     let mut cases: Vec<Case> =
@@ -216,7 +218,7 @@ fn run_cases(report: &Report<'_>, suites: &[Suite], options: &Options) -> Vec<Ca
 const fn unspoken(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::NothingRan => ("run-selection something that was selected applies", "NothingRan"),
-        Outcome::Interrupted | Outcome::Terminated => {
+        Outcome::Interrupted | Outcome::Terminated | Outcome::HungUp | Outcome::PipeClosed => {
             ("run-uninterrupted the run came to its end", "Interrupted")
         }
         Outcome::Precondition => ("run-preflight the cluster can be tested", "NotRun"),

@@ -27,6 +27,7 @@ pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
         property("time_means", "wall time from the first scenario to the last; scenarios run side by side"),
         property("outcome", report.outcome.name()),
         property("exit_code", report.outcome.code()),
+        property("record", if report.circumstances.unsealed.is_some() { "unsealed" } else { "sealed" }),
         property("pods_created", figures.pods_created),
         property("api_errors", figures.api_errors),
         property("watch_gaps", figures.watch_gaps),
@@ -34,6 +35,9 @@ pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
         property("reaction_p99_us", figures.reactions.p99_us),
         property("harness_wait_secs", format!("{:.3}", figures.harness_wait_secs)),
     ];
+    if let Some(by) = report.circumstances.stopped_by {
+        properties.push(property("ended", by.reason()));
+    }
     for (documented, used) in &cluster.replaced_images {
         properties.push(property("replaced_image", format!("{documented} -> {used}")));
     }

@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use quick_xml::{Reader, events::Event};
 
 use super::*;
-use crate::report::{Circumstances, Signal, sample::Sample};
+use crate::{
+    history::Stopping,
+    report::{Circumstances, sample::Sample},
+};
 
 fn rendered(sample: &Sample, dialect: Dialect) -> String {
     render(&sample.report(), &Options { dialect, ..Options::default() }).unwrap()
@@ -52,7 +55,7 @@ fn nothing_is_in_a_file_that_a_consumer_takes_amiss() {
 #[test]
 fn planned_and_not_begun_is_red() {
     let sample = Sample::healthy();
-    let report = Report::planned(&sample.header, &sample.catalogue, "not yet run");
+    let report = Report::planned(&sample.header, &sample.catalogue, "not yet run", "not yet");
     let file = render(&report, &Options::default()).unwrap();
     assert_eq!(file.matches("<error type=\"NotRun\"").count(), sample.catalogue.requirements.len() - 1);
     assert!(
@@ -74,8 +77,10 @@ fn what_no_requirement_shows_is_a_case_of_the_run() {
     assert_eq!(kinds(Circumstances::default()), Vec::<String>::new());
     assert_eq!(kinds(Circumstances { left_behind: why(), ..Circumstances::default() }), ["Cleanup"]);
     assert_eq!(kinds(Circumstances { internal_error: why(), ..Circumstances::default() }), ["Internal"]);
-    let stopped = Circumstances { stopped_by: Some(Signal::Term), ..Circumstances::default() };
+    let stopped = Circumstances { stopped_by: Some(Stopping::Terminate), ..Circumstances::default() };
     assert_eq!(kinds(stopped), ["Interrupted"]);
+    assert_eq!(kinds(Circumstances { unsealed: why(), ..Circumstances::default() }), ["Unsealed"]);
+    assert_eq!(kinds(Circumstances { unfinished: why(), ..Circumstances::default() }), ["Unfinished"]);
     let nothing = Report::new(&sample.header, &sample.catalogue, vec![], &[], Circumstances::default());
     assert!(render(&nothing, &Options::default()).unwrap().contains("<error type=\"NothingRan\""));
 }
@@ -153,7 +158,7 @@ proptest! {
         for dialect in [Dialect::Rich, Dialect::Strict] {
             let all = strings(&rendered(&sample, dialect));
             prop_assert!(all.contains(&one_line(&text, 1000)), "the run id");
-            let whole = crate::report::text::clean(&format!("broken in gated-start: {text}\n"));
+            let whole = crate::plain::visible(&format!("broken in gated-start: {text}\n"));
             prop_assert!(all.iter().any(|string| string.contains(&whole)), "the finding");
         }
     }

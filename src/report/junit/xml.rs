@@ -12,7 +12,7 @@ use quick_xml::{
 };
 
 use super::{Case, Dialect, Element, Options, Properties, Suite, Trouble, check::attribute};
-use crate::report::text::{clean, one_line};
+use crate::{plain::visible, report::text::one_line};
 
 /// How long one text may be, escaped, in bytes.
 const TEXT_BYTES: usize = 64_000;
@@ -199,7 +199,7 @@ impl<'s> Pass<'s> {
         begins.push_attribute(("message", attribute(element, "message")?.as_str()));
         self.out.write_event(Event::Start(begins))?;
         let text = self.case().trouble.as_ref().map_or("", |trouble| &trouble.text);
-        let text = shortened(&clean(text), self.text_bytes);
+        let text = shortened(&visible(text), self.text_bytes);
         Ok(self.out.write_event(Event::Text(BytesText::new(&text)))?)
     }
 
@@ -215,7 +215,7 @@ impl<'s> Pass<'s> {
     }
 
     fn element(&mut self, name: &str, text: &str) -> Result<()> {
-        self.out.create_element(name).write_text_content(BytesText::new(&clean(text)))?;
+        self.out.create_element(name).write_text_content(BytesText::new(&visible(text)))?;
         Ok(())
     }
 

@@ -31,7 +31,7 @@ impl Trouble {
         let mut due = Vec::new();
         for (fault, lines) in [
             (ApiFault::WatchReset, 2..16),
-            (ApiFault::WatchExpired, 3..24),
+            (ApiFault::WatchExpired, 3..14),
             (ApiFault::SlowRelist, 3..24),
             (ApiFault::ReopeningRefused, 2..16),
             (ApiFault::ReopeningUnanswered, 2..16),
