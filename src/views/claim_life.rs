@@ -59,7 +59,7 @@ impl<'h> ClaimLife<'h> {
 
     /// The first version in which the watch told that it was bound. What a list shows after a gap is no evidence of its own: the
     /// gap may hide what led to it.
-    pub fn told_bound(&self) -> Option<Seen<'h, ObjectSeen>> {
+    pub fn delivered_bound(&self) -> Option<Seen<'h, ObjectSeen>> {
         self.find(|claim| !claim.change.is_listed() && claim.text("/status/phase") == Some("Bound"))
     }
 

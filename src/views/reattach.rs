@@ -46,12 +46,12 @@ pub fn reattached<'h>(
         }
     }
     let Some(ready) = ready else { return not_ready(view, set, pod) };
-    let told_ready = pod.first(|pod| !pod.change.is_listed() && Phase::of(pod) == Phase::Ready);
-    let Some(told_ready) = told_ready.filter(|_| pod.birth_was_seen()) else {
+    let delivered_ready = pod.first(|pod| !pod.change.is_listed() && Phase::of(pod) == Phase::Ready);
+    let Some(delivered_ready) = delivered_ready.filter(|_| pod.birth_was_seen()) else {
         let what = format!("how {} came back fell into a gap of the watch of pods", set.key(pod.name));
         return Reattached::Unknown(Doubt::Gap, what, vec![pod.birth(), ready]);
     };
-    events.push(told_ready.event);
+    events.push(delivered_ready.event);
     Reattached::Same(events)
 }
 
@@ -159,7 +159,7 @@ fn not_ready<'h>(view: &View<'h>, set: &Set<'h>, pod: &PodLife<'h>) -> Reattache
     }
     let gap = set.pods().gap_between(last.event, view.ended());
     let (doubt, why) = match (gap, trouble::of_pod(last.what)) {
-        (Some(_), _) => (Doubt::Gap, ", as far as the watch of pods told".to_owned()),
+        (Some(_), _) => (Doubt::Gap, ", as far as the watch of pods shows".to_owned()),
         (None, Some(trouble)) => (Doubt::Surroundings, format!(": it {trouble}")),
         (None, None) => (Doubt::NotReached, String::new()),
     };

@@ -17,13 +17,13 @@ pub(super) struct Lie {
 }
 
 /// A scenario with other statements in place of some of its own.
-struct Told {
+struct Script {
     like: &'static str,
     replicas: u32,
     statements: String,
 }
 
-impl Told {
+impl Script {
     fn of(like: &'static str) -> Self {
         let (replicas, statements) = match like {
             "documented-storage" => (2, documented_storage()),
@@ -70,54 +70,54 @@ fn with_claims(lie: Lie, change: impl Fn(&mut Value)) -> Lie {
 pub(super) fn all() -> Vec<Lie> {
     let renewed = "web-0 deleted; www-web-0 unclaimed; www-web-0 claimed; www-web-0 bound pv-again;";
     vec![
-        Told::of("documented-storage")
+        Script::of("documented-storage")
             .at_last("web-0 deleted;", renewed)
             .breaks("pvc-reattach", "renews claims with their pods"),
-        Told::of("single-delete")
+        Script::of("single-delete")
             .at_last("web-2 deleted;", &renewed.replace("web-0", "web-2"))
             .breaks("pvc-reattach", "renews claims with their pods"),
-        Told::of("single-delete")
+        Script::of("single-delete")
             .at_last("web-2 running;", "www-web-2 bound pv-other; web-2 running;")
             .breaks("pvc-reattach", "binds a claim to another volume"),
-        Told::of("documented-storage")
+        Script::of("documented-storage")
             .at_last("tokens web-0 volume -> web-0 t0;", "tokens web-0 volume -> ;")
             .breaks("data-survives-recreate", "empties a volume"),
-        Told::of("single-delete")
+        Script::of("single-delete")
             .at_last("tokens web-2 volume -> web-2 t2;", "tokens web-2 volume -> web-1 t1;")
             .breaks("data-survives-recreate", "swaps volumes"),
-        Told::of("documented-storage")
+        Script::of("documented-storage")
             .always("tokens web-1 volume -> web-1 t1;", "tokens web-1 volume -> web-0 t0, web-1 t1;")
             .breaks("pvc-bound-distinct", "shares one directory"),
-        Told::of("single-delete")
+        Script::of("single-delete")
             .always("www-web-1 bound;", "www-web-1 bound pv-www-web-0;")
             .breaks("pvc-bound-distinct", "binds two claims to one volume"),
-        Told::of("scale-cycle")
+        Script::of("scale-cycle")
             .always("www-web-2 bound;", "")
             .breaks("pvc-bound-distinct", "starts pods on claims that are not bound"),
-        Told::of("documented-storage")
+        Script::of("documented-storage")
             .always("www-web-1 ", "www-1-web ")
             .breaks("pvc-naming", "swaps the parts of a name"),
-        Told::of("scale-cycle")
+        Script::of("scale-cycle")
             .at_last("web-1 deleted;", "web-1 deleted; www-web-1 claim-terminating; www-web-1 unclaimed;")
             .at_last("web-1 created;", "www-web-1 claimed; web-1 created; www-web-1 bound;")
             .breaks("scale-cycle-reattach", "deletes claims when scaling down"),
-        Told::of("scale-cycle")
+        Script::of("scale-cycle")
             .at_last("web-2 deleted;", "web-2 deleted; www-web-2 claim-terminating; www-web-2 unclaimed;")
             .breaks("scale-cycle-reattach", "deletes the claim of an ordinal that stays away"),
-        Told::of("scale-cycle")
+        Script::of("scale-cycle")
             .at_last("tokens web-1 volume -> web-1 t1;", "tokens web-1 volume -> web-2 t2;")
             .breaks("scale-cycle-reattach", "gives an ordinal another one's data"),
-        Told::of("documented-start")
+        Script::of("documented-start")
             .at_last("tokens web-1 container ->;", "tokens web-1 container -> web-1 t1;")
             .breaks("ephemeral-contrast", "keeps the files of containers"),
-        Told::of("documented-storage")
+        Script::of("documented-storage")
             .always("www-web-0 claimed; web-0 created;", "web-0 created; wait 3s; www-web-0 claimed;")
             .always("www-web-1 claimed; web-1 created;", "web-1 created; wait 3s; www-web-1 claimed;")
             .breaks("pvc-before-pod", "creates pods before their claims"),
-        with_claims(Told::of("single-delete").breaks("pvc-shape", "leaves the labels out"), |claim| {
+        with_claims(Script::of("single-delete").breaks("pvc-shape", "leaves the labels out"), |claim| {
             claim["metadata"]["labels"] = json!({});
         }),
-        with_claims(Told::of("scale-cycle").breaks("pvc-shape", "asks for another size"), |claim| {
+        with_claims(Script::of("scale-cycle").breaks("pvc-shape", "asks for another size"), |claim| {
             claim["spec"]["resources"]["requests"]["storage"] = json!("1Mi");
         }),
     ]

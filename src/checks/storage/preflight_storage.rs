@@ -21,7 +21,7 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
     let is_bound = |claim: &ObjectSeen| claim.text("/status/phase") == Some("Bound");
     let bound = shown(view, findings, BOUND, Resource::PersistentVolumeClaims, is_bound);
     match bound {
-        Shown::Told(claim) => findings.on(BOUND).held(
+        Shown::Delivered(claim) => findings.on(BOUND).held(
             format!(
                 "the claim {PROBE} was bound to {}",
                 claim.text("/spec/volumeName").unwrap_or("a volume")
@@ -32,7 +32,7 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
         Shown::Never => missing(view, findings, BOUND, "was not bound"),
     }
     match shown(view, findings, WRITTEN, Resource::Pods, |pod| Phase::of(pod) == Phase::Ready) {
-        Shown::Told(pod) => {
+        Shown::Delivered(pod) => {
             findings.on(WRITTEN).held(format!("the pod {PROBE} wrote its volume and read it"), &[pod.event]);
         }
         Shown::Listed => {}
@@ -42,8 +42,8 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 
 /// Whether something was shown of the claim or of the pod.
 enum Shown<'h> {
-    /// The watch told it.
-    Told(Seen<'h, ObjectSeen>),
+    /// The watch delivered it.
+    Delivered(Seen<'h, ObjectSeen>),
     /// A list showed it after a gap of the watch.
     Listed,
     Never,
@@ -59,8 +59,8 @@ fn shown<'h>(
 ) -> Shown<'h> {
     let mut such = probes(view, resource).filter(|version| is_such(version.what)).peekable();
     let Some(first) = such.peek().copied() else { return Shown::Never };
-    if let Some(told) = such.find(|version| !version.change.is_listed()) {
-        return Shown::Told(told);
+    if let Some(delivered) = such.find(|version| !version.change.is_listed()) {
+        return Shown::Delivered(delivered);
     }
     let what = format!("how the {} {PROBE} came to be so fell into a gap of the watch", resource.plural());
     findings.on(clause).blind(Cause::Gap, what, &[first.event]);

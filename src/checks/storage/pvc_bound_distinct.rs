@@ -49,7 +49,7 @@ fn are_bound(set: &Set<'_>, findings: &mut Findings, pod: &PodLife<'_>) {
         let Some(last) = there.last() else { continue };
         let name = set.key(claim);
         let say = findings.on(BOUND).of(Dimension::Claim, name.as_str());
-        if let Some(bound) = there.iter().find_map(ClaimLife::told_bound) {
+        if let Some(bound) = there.iter().find_map(ClaimLife::delivered_bound) {
             say.held(format!("{name} was bound, and {pod_name} was ready"), &[bound.event, ready]);
         } else if let Some(listed) = there.iter().find_map(ClaimLife::bound) {
             let what = format!("when {name} was bound fell into a gap of the watch of claims");
@@ -86,12 +86,12 @@ fn distinct(set: &Set<'_>, findings: &mut Findings) {
                     format!("{} and {name} are both bound to the volume {volume}", set.key(holder.name));
                 match hidden(claims, holder, event) {
                     Some(gap) => {
-                        say.blind(Cause::Gap, format!("{what}, as far as the watch told"), &[gap, event])
+                        say.blind(Cause::Gap, format!("{what}, as far as the watch shows"), &[gap, event])
                     }
                     None => say.broken(what, &[held, event]),
                 }
             }
-            None => match (claims.lost_sight(claim), claim.told_bound()) {
+            None => match (claims.lost_sight(claim), claim.delivered_bound()) {
                 (None, Some(bound)) => {
                     let what = format!("{name} was bound to {volume}, and nothing else was");
                     say.held(what, &[bound.event]);
@@ -106,7 +106,7 @@ fn distinct(set: &Set<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether a claim was there and bound, as far as the watch told. One whose volume is gone is `Lost`.
+/// Whether a claim was there and bound, as far as the watch shows. One whose volume is gone is `Lost`.
 fn is_bound_at(claim: &ClaimLife<'_>, event: &Event) -> bool {
     let known = claim.versions.partition_point(|version| version.event.seq < event.seq);
     let phase = claim.versions[..known].last().and_then(|last| last.what.text("/status/phase"));
@@ -302,7 +302,7 @@ mod tests {
     fn a_gap_may_hide_that_a_volume_was_given_back() {
         let given = "set replicas=2; www-web-0 claimed; www-web-0 bound pv-x; www-web-1 claimed; gap persistentvolumeclaims;";
         let hidden = format!("{given} www-web-1 bound pv-x; completed");
-        assert_blind(&CHECK, &hidden, "both bound to the volume pv-x, as far as the watch told");
+        assert_blind(&CHECK, &hidden, "both bound to the volume pv-x, as far as the watch shows");
         let shown = format!("{given} www-web-0 listed-again; www-web-1 listed-again; www-web-1 bound pv-x");
         assert_broken(&CHECK, &shown, "are both bound to the volume pv-x");
         let back =

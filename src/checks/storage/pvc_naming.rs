@@ -148,7 +148,7 @@ fn is_called_right(
     };
     match set.history().gaps(set.watch()).first() {
         Some(gap) => {
-            let what = format!("{what}, as far as the watch of StatefulSets told, which has a gap");
+            let what = format!("{what}, as far as the watch of StatefulSets shows, which has a gap");
             say.blind(Cause::Gap, what, &[event, gap.shown_by]);
         }
         None => say.broken(what, &[made, event]),

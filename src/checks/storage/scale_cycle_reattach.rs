@@ -118,8 +118,8 @@ impl<'h> Facts<'_, 'h> {
     fn signs_of_life(&self, went: &PodLife<'h>) -> Option<(&'h Event, &'h Event)> {
         let (gone, pods) = (went.deleted()?, self.set.pods());
         let later = pods[pods.partition_point(|pod| pod.birth().seq < gone.seq)..].iter();
-        let told = later.filter(|pod| pod.birth_was_seen()).map(PodLife::birth).next()?;
-        (told.seq <= self.view.ended().seq).then_some((gone, told))
+        let next = later.filter(|pod| pod.birth_was_seen()).map(PodLife::birth).next()?;
+        (next.seq <= self.view.ended().seq).then_some((gone, next))
     }
 
     /// A pod came back: it has the claims that it had, and finds what it wrote.
@@ -157,7 +157,7 @@ impl<'h> Facts<'_, 'h> {
                     doubt.get_or_insert((cause, what, event));
                 }
                 Data::Nothing => {}
-                told => return told,
+                known => return known,
             }
         }
         if let Some((cause, what, event)) = doubt {

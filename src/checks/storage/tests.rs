@@ -5,10 +5,11 @@ use super::{
     variants::{Loss, late, renamed, watches, with_gaps, without, without_answers},
 };
 use crate::{
-    checks::{Kind, notation::judge},
+    checks::{Findings, Kind},
     history::{Event, History, Observation, Purpose, Resource, Step, file::ClusterFacts},
     judge::{Judged, judge_all},
     spec::Catalogue,
+    views::View,
 };
 
 /// What the requirement's clauses make of one history, as if it were all that the requirement is judged on.
@@ -34,15 +35,17 @@ fn judged_on(catalogue: &Catalogue, like: &str) -> Vec<String> {
 }
 
 fn assert_none_broken(name: &str, variant: &str, history: &History) {
+    let view = View::of(history);
     for check in CHECKS {
-        let findings = judge(check, history);
+        let mut findings = Findings::of(&history.scenario);
+        (check.judge)(&view, &mut findings);
         let broken: Vec<_> = findings.of_kind(Kind::Broken).collect();
-        assert!(broken.is_empty(), "{name}, {variant}: {} says {broken:#?}\n{}", check.id, told(history));
+        assert!(broken.is_empty(), "{name}, {variant}: {} says {broken:#?}\n{}", check.id, dump(history));
     }
 }
 
 /// The history, a line an event.
-fn told(history: &History) -> String {
+fn dump(history: &History) -> String {
     history
         .events
         .iter()
@@ -136,7 +139,7 @@ fn no_lie_passes_because_something_hides_it() {
         for (variant, history) in variants {
             let judged = verdict(&catalogue, lie.breaks, lie.like, &history);
             let word = judged.verdict.word();
-            assert_ne!(word, "pass", "{}, {variant}: {}\n{}", lie.what, lie.breaks, told(&history));
+            assert_ne!(word, "pass", "{}, {variant}: {}\n{}", lie.what, lie.breaks, dump(&history));
         }
     }
 }

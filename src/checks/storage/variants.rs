@@ -261,7 +261,7 @@ mod tests {
 
     const PODS: Resource = Resource::Pods;
 
-    fn told(history: &History) -> Vec<String> {
+    fn statements(history: &History) -> Vec<String> {
         let objects = history.events.iter().filter_map(|event| match &event.seen {
             Observation::Object(object) => Some(format!("{} {:?}", object.name, object.change)),
             Observation::WatchGap { .. } => Some("gap".to_owned()),
@@ -278,13 +278,13 @@ mod tests {
         );
         let variants = with_gaps(&whole, PODS.into(), &[Loss::Deliveries(2), Loss::TheRest, Loss::Mute]);
         assert_eq!(variants.len(), 5 * 3);
-        let told = |place: usize| told(&variants[place].1).join(", ");
+        let of = |place: usize| statements(&variants[place].1).join(", ");
         assert_eq!(
-            told(6),
+            of(6),
             "web-0 Added, web-1 Added, request, gap, web-0 Unlisted, web-1 Listed, web-0 Listed, web-1 Modified"
         );
-        assert_eq!(told(7), "web-0 Added, web-1 Added, request, gap");
-        assert_eq!(told(8), "web-0 Added, web-1 Added, request");
+        assert_eq!(of(7), "web-0 Added, web-1 Added, request, gap");
+        assert_eq!(of(8), "web-0 Added, web-1 Added, request");
         assert!(variants.iter().all(|(_, it)| !it.gaps(PODS).is_empty()), "each has a gap");
         assert!(variants.iter().all(|(_, it)| it.events.is_sorted_by_key(|event| event.span.until_us)));
     }
@@ -294,7 +294,10 @@ mod tests {
         let whole =
             history("web-0 created; set replicas=1; web-0 ready; delete web-0; web-0 deleted; completed");
         let late = late(&whole, PODS.into(), 2_000_000);
-        assert_eq!(told(&late), ["web Added", "web-0 Added", "web-0 Modified", "request", "web-0 Deleted"]);
+        assert_eq!(
+            statements(&late),
+            ["web Added", "web-0 Added", "web-0 Modified", "request", "web-0 Deleted"]
+        );
         assert_eq!(late.events.len(), whole.events.len());
         assert!(late.gaps(PODS).is_empty(), "late is not lost");
         assert!(late.lag_us(Watch::from(PODS)) >= 1_900_000, "{}", late.lag_us(Watch::from(PODS)));
@@ -319,7 +322,7 @@ mod tests {
     fn names_are_replaced_everywhere() {
         let whole = history("www-web-0 claimed; web-0 created; delete web-0");
         let other = renamed(&whole, &[("web", "db")]);
-        assert_eq!(told(&other), ["www-db-0 Added", "db-0 Added", "request"]);
+        assert_eq!(statements(&other), ["www-db-0 Added", "db-0 Added", "request"]);
         assert_eq!(other.requests().next().and_then(|request| request.what.name.as_deref()), Some("db-0"));
     }
 }
