@@ -32,6 +32,7 @@ mod asserts;
 mod dns;
 mod objects;
 mod steps;
+pub mod variants;
 
 use std::collections::BTreeMap;
 

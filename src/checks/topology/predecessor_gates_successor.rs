@@ -38,12 +38,16 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 fn not_too_early<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
     let (birth, name) = (born.birth(), set.key(born.name));
     for lower in lower::names_below(set, born) {
-        let Lower::NotReady(life, version) = lower::at_birth(set, born, &lower) else { continue };
+        let state = lower::at_birth(set, born, &lower);
+        if matches!(state, Lower::Ready(..)) {
+            continue;
+        }
         let say = findings.on(KEPT).pod(set.key(&lower));
-        if let Some(gap) = lower::hidden(set.pods(), born).or_else(|| set.policy_hidden()) {
+        if let Some(gap) = lower::hidden(set.pods(), born).or_else(|| set.spec_hidden()) {
             let what = format!("the creation of {name} fell into a gap of the watch");
             return say.blind(Cause::Gap, what, &[gap, birth]);
         }
+        let Lower::NotReady(life, version) = state else { continue };
         let runs = life.running().filter(|runs| runs.comes_before(birth));
         let what = match (Phase::of(version.what), runs) {
             (Phase::Pending, _) | (Phase::Running, None) => {
@@ -160,7 +164,7 @@ impl<'h> Kept<'_, 'h> {
         let next = pods.named(&self.held.successor).find(|life| unready.comes_before(life.birth()));
         let known_until = next.map_or(self.view.history().ended(), |next| next.birth());
         let gap = pods.gap_between(unready, known_until).map(|gap| gap.shown_by);
-        if let Some(gap) = gap.or_else(|| self.set.policy_hidden()) {
+        if let Some(gap) = gap.or_else(|| self.set.spec_hidden()) {
             let what = "a gap of the watch may hide a pod that came and went";
             return findings.on(KEPT).pod(gate).blind(Cause::Gap, what, &[gap]);
         }
@@ -373,7 +377,7 @@ mod tests {
             "set replicas=2; web-0 created; web-0 ready; web-0 unready; web-1 created; completed",
         );
         let long_ago =
-            "set replicas=2; web-0 created; web-0 ready; web-0 unready; wait 9s; web-1 created; completed";
+            "set replicas=2; web-0 created; web-0 ready; web-0 unready; wait 30s; web-1 created; completed";
         assert_broken(&CHECK, long_ago, "web-1 was created while web-0 ran and was not ready any more");
     }
 
