@@ -122,9 +122,6 @@ fn taken<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, end: &'h Event)
 }
 
 /// Whether the controller may not have known of a pod when it did something that a request asked for.
-///
-/// It knew the pod if it had created the next higher one, for which that one had to be ready; if it had ended it; if the set's
-/// status had counted it before the request; or if that was long ago.
 pub fn is_unknown_at<'h>(
     view: &View<'h>,
     set: &Set<'h>,
@@ -132,18 +129,29 @@ pub fn is_unknown_at<'h>(
     request: &Event,
     event: &Event,
 ) -> bool {
-    if controller::had_seen(set, life.birth(), Some(request), event.span.until_us) {
-        return false;
-    }
-    let Some(ordinal) = life.ordinal else { return true };
+    let had_seen = controller::had_seen(set, life.birth(), Some(request), event.span.until_us);
+    !had_seen && !is_known(view, set, life, request, event)
+}
+
+/// Whether what the controller did before an event shows that it knew of a pod: it had created the next higher one, for which
+/// that one had to be ready; it had ended it; or the set's status had counted it before a request that came before the event.
+///
+/// It does one thing after the other for a set, so what it knew once it knows from then on.
+pub fn is_known<'h>(
+    view: &View<'h>,
+    set: &Set<'h>,
+    life: &PodLife<'h>,
+    request: &Event,
+    event: &Event,
+) -> bool {
+    let Some(ordinal) = life.ordinal else { return false };
     let next = format!("{}-{}", set.name, ordinal + 1);
     let has_next = set.pods().named(&next).any(|next| next.birth().is_between(life.birth(), event));
-    let is_ended = life.terminating().is_some_and(|end| end.comes_before(event));
+    let is_ended = || life.terminating().is_some_and(|end| end.comes_before(event));
     let is_first = set.pods().predecessor(life).is_none();
     let counted = set.at(request).map_or(0, |status| counter(status.what, "replicas"));
     let is_counted = is_first && counted > i64::from(ordinal - set.lowest_below(ordinal));
-    let is_known = has_next || is_counted || (is_ended && excuse(view, set, life, false).is_none());
-    !is_known
+    has_next || is_counted || (is_ended() && excuse(view, set, life, false).is_none())
 }
 
 #[cfg(test)]

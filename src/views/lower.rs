@@ -1,6 +1,6 @@
 //! How the pods of lower ordinals were when a pod was created.
 
-use super::{PodLife, Pods, Set, controller};
+use super::{PodLife, Pods, Set, View, controller, ends};
 use crate::history::{Event, ObjectSeen, Phase, Seen};
 
 /// What the watch of pods had told of a pod of a lower ordinal when another one was created.
@@ -38,14 +38,14 @@ pub fn names_below<'h>(set: &Set<'h>, born: &PodLife<'h>) -> Vec<String> {
 }
 
 /// How the pod of that name was at the birth of another one.
-pub fn at_birth<'p, 'h>(set: &'p Set<'h>, born: &PodLife<'h>, lower: &str) -> Lower<'p, 'h> {
+pub fn at_birth<'p, 'h>(view: &View<'h>, set: &'p Set<'h>, born: &PodLife<'h>, lower: &str) -> Lower<'p, 'h> {
     let birth = born.birth();
     let life = set.pods().before(lower, birth).next();
     let present = life.and_then(|life| Some((life, life.at(birth)?)));
     if let Some((life, version)) = present.filter(|(_, version)| Phase::of(version.what) == Phase::Ready) {
         return Lower::Ready(life, version);
     }
-    if let Some(stopped) = lost_lately(set, born) {
+    if let Some(stopped) = lost_lately(view, set, born) {
         return Lower::LostLately(stopped);
     }
     match (life, present) {
@@ -59,17 +59,49 @@ pub fn at_birth<'p, 'h>(set: &'p Set<'h>, born: &PodLife<'h>, lower: &str) -> Lo
 /// when it created a pod.
 ///
 /// It creates a pod when its cache shows that all lower ones are ready and that the pod itself is not there. What its cache
-/// shows was true at one time. So it must have been true at some time since the last incarnation of the pod was gone.
-fn lost_lately<'h>(set: &Set<'h>, born: &PodLife<'h>) -> Option<&'h Event> {
+/// shows was true at one time: since the last incarnation of the pod was gone, or before that one, if it did not know of it.
+fn lost_lately<'h>(view: &View<'h>, set: &Set<'h>, born: &PodLife<'h>) -> Option<&'h Event> {
     let (pods, birth) = (set.pods(), born.birth());
-    let gone = pods.predecessor(born).and_then(PodLife::deleted).map_or(0, |gone| gone.seq);
+    let until = last_chance(view, set, born, birth);
     let hidden = pods.gaps().into_iter().filter(|gap| gap.from.seq < birth.seq);
-    let hidden = hidden.filter_map(|gap| gap.until).filter(|until| until.seq > gone).last();
-    let until =
-        [all_ready_until(set, born, gone), hidden].into_iter().flatten().max_by_key(|event| event.seq)?;
+    let hidden =
+        hidden.filter_map(|gap| gap.until).filter(|until| until.seq > gone_before(pods, born)).last();
+    let until = [until, hidden].into_iter().flatten().max_by_key(|event| event.seq)?;
     let request = set.asked_at(birth).map(|asked| asked.event).filter(|asked| is_asked_by(set, born, asked));
     let had_seen = controller::had_seen(set, until, request, birth.span.until_us);
     (!had_seen).then_some(until)
+}
+
+/// The number of the event at which the last incarnation of a pod was gone; 0 where there is none or that was not seen.
+fn gone_before<'h>(pods: &Pods<'h>, born: &PodLife<'h>) -> u64 {
+    pods.predecessor(born).and_then(PodLife::deleted).map_or(0, |gone| gone.seq)
+}
+
+/// The end of the last time before the birth of a pod at which the controller may have decided to create it.
+fn last_chance<'h>(view: &View<'h>, set: &Set<'h>, born: &PodLife<'h>, acted: &Event) -> Option<&'h Event> {
+    let pods = set.pods();
+    let since_gone = all_ready_until(set, born, gone_before(pods, born));
+    let before = pods.predecessor(born).filter(|before| {
+        let long_ago = controller::had_seen(set, before.birth(), None, acted.span.until_us);
+        !long_ago && !was_known(view, set, before, acted)
+    });
+    let earlier = before.and_then(|before| {
+        let birth = before.birth();
+        let are_ready = names_below(set, before).iter().all(|name| {
+            pods.before(name, birth).next().is_some_and(|life| life.ready_since(birth).is_some())
+        });
+        if are_ready { Some(birth) } else { last_chance(view, set, before, acted) }
+    });
+    since_gone.into_iter().chain(earlier).max_by_key(|event| event.seq)
+}
+
+/// Whether the controller knew of a pod before it was deleted.
+fn was_known<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, acted: &Event) -> bool {
+    let end = life.terminating().unwrap_or(acted);
+    let asked =
+        view.window_until(life.birth(), |next| next.request().is_some() && next.deletes_pod(set, life.name));
+    let asked = if asked.until.comes_before(end) { asked.until } else { end };
+    ends::is_known(view, set, life, asked, acted)
 }
 
 /// The event that ended the last time before the birth of a pod, and after an event, at which all lower ones were ready.
@@ -135,7 +167,7 @@ mod tests {
         let set = &view.sets()[0];
         let born = set.pods().last().expect("a pod");
         assert_eq!(names_below(set, born)[0], "web-0");
-        match at_birth(set, born, "web-0") {
+        match at_birth(&view, set, born, "web-0") {
             Lower::LostLately(_) => "was lost lately".to_owned(),
             lower => lower.words(),
         }
@@ -207,7 +239,7 @@ mod tests {
         let history = notes.say("wait 3s; web-0 unready; wait 32s; web-1 created").history();
         let view = View::of(&history);
         let set = &view.sets()[0];
-        assert!(matches!(at_birth(set, &set.pods()[1], "web-0"), Lower::LostLately(_)));
+        assert!(matches!(at_birth(&view, set, &set.pods()[1], "web-0"), Lower::LostLately(_)));
     }
 
     #[test]

@@ -18,13 +18,13 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
     for set in view.sets() {
         let created = set.pods().iter().filter(|life| set.pods().made_by_set(life));
         for born in created.filter(|life| !set.is_parallel_for(life)) {
-            in_order(set, findings, born);
+            in_order(view, set, findings, born);
         }
     }
 }
 
 /// At the birth of a pod, every lower ordinal must have been ready in its present incarnation.
-fn in_order<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
+fn in_order<'h>(view: &View<'h>, set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
     let names = lower::names_below(set, born);
     if names.is_empty() {
         return;
@@ -37,14 +37,20 @@ fn in_order<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
         return say.blind(Cause::Gap, what, &[gap, born.birth()]);
     }
     for lower in names {
-        lower_was_ready(set, findings, born, &lower);
+        lower_was_ready(view, set, findings, born, &lower);
     }
 }
 
-fn lower_was_ready<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>, lower: &str) {
+fn lower_was_ready<'h>(
+    view: &View<'h>,
+    set: &Set<'h>,
+    findings: &mut Findings,
+    born: &PodLife<'h>,
+    lower: &str,
+) {
     let (birth, name) = (born.birth(), set.key(born.name));
     let say = findings.on(ORDER).of(Dimension::Successor, name.as_str());
-    let state = lower::at_birth(set, born, lower);
+    let state = lower::at_birth(view, set, born, lower);
     let lower = set.key(lower);
     match state {
         Lower::Ready(_, version) => {

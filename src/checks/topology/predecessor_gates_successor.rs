@@ -25,7 +25,7 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
     let mut doubts = Doubts::default();
     for set in view.sets().iter().filter(|set| !set.is_parallel()) {
         for born in set.pods().iter().filter(|life| set.pods().made_by_set(life)) {
-            not_too_early(set, findings, born);
+            not_too_early(view, set, findings, born);
         }
         for held in held_back(view, set) {
             Kept { view, set, held: &held }.judge(findings, &mut doubts);
@@ -35,10 +35,10 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// No pod below one that is created runs without being ready.
-fn not_too_early<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
+fn not_too_early<'h>(view: &View<'h>, set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
     let (birth, name) = (born.birth(), set.key(born.name));
     for lower in lower::names_below(set, born) {
-        let state = lower::at_birth(set, born, &lower);
+        let state = lower::at_birth(view, set, born, &lower);
         if matches!(state, Lower::Ready(..)) {
             continue;
         }
