@@ -7,6 +7,8 @@
 pub mod api;
 pub mod dns;
 mod findings;
+#[cfg(test)]
+mod healthy;
 pub mod network_identity;
 #[cfg(any(test, feature = "notation"))]
 pub mod notation;

@@ -1,26 +1,25 @@
 //! What the StatefulSet controller can have known, and how slow it may be.
 //!
-//! The controller acts on a cache of its own and through a rate limiter, so being late is no fault: a right controller may be
-//! as slow as its client is allowed to be. How slow this one is, is seen from the pods that it created in time.
+//! The controller decides by a cache of its own, which may be behind by seconds (kubernetes#41889), and sends its requests through
+//! a rate limiter, so what it decided may be done much later: a right controller may be as slow as its client is allowed to be.
+//! How slow this one is, is seen from the pods that it created in time.
 
 use super::{PodLife, Set, sets::min_ready_us};
 use crate::{history::Event, limits};
 
 pub use super::undone::{Undone, not_created, not_created_in, not_deleted};
 
-/// The loss of a lower pod's readiness, if the controller may not have known of it when it created the pod.
+/// Whether the controller had certainly seen what the watch of pods told, when it did something that was there at a time in
+/// microseconds.
 ///
-/// It acts on a cache of its own, which may be behind (kubernetes#41889), and its request may wait before it is sent. But it
-/// recreates a pod only once it knows that the old one is gone, and whatever the watch of pods told before that it knows as
-/// well.
-pub fn loss_not_known<'h>(set: &Set<'h>, born: &PodLife<'h>, predecessor: &PodLife<'h>) -> Option<&'h Event> {
-    let (pods, birth) = (set.pods(), born.birth());
-    let stopped = predecessor.stopped_being_ready_before(birth)?;
-    let apart_us = birth.span.until_us.saturating_sub(stopped.span.until_us);
-    let gone = pods.predecessor(born).and_then(PodLife::deleted);
-    let was_known = gone.is_some_and(|gone| stopped.comes_before(gone));
-    let late_us = set.history().lag_us(pods.watch()).saturating_mul(2);
-    (!was_known && apart_us < lag_us(set).saturating_add(late_us)).then_some(stopped)
+/// It had, if that was long before; or if it was longer before the request that it followed than a cache is behind, because it
+/// decided after that.
+pub fn had_seen(set: &Set<'_>, told: &Event, request: Option<&Event>, acted_us: u64) -> bool {
+    let late_us = set.history().lag_us(set.pods().watch()).saturating_mul(2);
+    let told_us = told.span.until_us.saturating_add(late_us);
+    let before_request =
+        |request: &Event| told_us.saturating_add(limits::READINESS_LAG.wait_us()) <= request.span.from_us;
+    request.is_some_and(before_request) || told_us.saturating_add(patience_us(set)) <= acted_us
 }
 
 /// How old what a controller knows may be when its request arrives, in microseconds: it acts on a cache of its own, and
@@ -76,6 +75,19 @@ mod tests {
         let history = history(statements);
         let view = View::of(&history);
         (lag_us(&view.sets()[0]) / 1_000_000, patience_us(&view.sets()[0]) / 1_000_000)
+    }
+
+    #[test]
+    fn what_was_long_before_was_seen_and_what_was_before_the_request_too() {
+        let seen = |statements: &str| {
+            let history = history(&format!("set replicas=2; web-0 created; web-0 ready; {statements}"));
+            let view = View::of(&history);
+            let set = &view.sets()[0];
+            let request = history.requests().next().map(|request| request.event);
+            had_seen(set, set.pods()[0].versions[1].event, request, history.last().span.until_us)
+        };
+        assert!(!seen("wait 29.8s; web-0 unready") && seen("wait 29.9s; web-0 unready"));
+        assert!(!seen("wait 4.8s; scale 3; web-1 created") && seen("wait 4.9s; scale 3; web-1 created"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can have ended a pod other than its set's own decision.
 
-use super::{PodLife, Set, View, controller, order};
+use super::{PodLife, Set, View, controller, order, sets::counter};
 use crate::history::{Change, Event, ObjectSeen, Phase, Resource, minor_version};
 
 /// The reasons of the events in which others than a set say that they take a pod away.
@@ -69,7 +69,7 @@ fn driver<'h>(
     end: &Event,
     is_scaling_one: bool,
 ) -> Option<Excuse<'h>> {
-    let late_us = order::slack_us(view.history(), life.birth()).max(controller::lag_us(set));
+    let late_us = order::slack_us(view.history(), life.birth()).max(controller::patience_us(set));
     let before = &view.doings()[..view.doings().partition_point(|doing| doing.event.seq < end.seq)];
     let can_mean_it = before
         .iter()
@@ -121,20 +121,37 @@ fn taken<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, end: &'h Event)
     )
 }
 
-/// Whether a pod is so young that the controller may not have known of it at an event.
+/// Whether the controller may not have known of a pod when it did something that a request asked for.
+pub fn is_unknown_at<'h>(
+    view: &View<'h>,
+    set: &Set<'h>,
+    life: &PodLife<'h>,
+    request: &Event,
+    event: &Event,
+) -> bool {
+    let had_seen = controller::had_seen(set, life.birth(), Some(request), event.span.until_us);
+    !had_seen && !is_known(view, set, life, request, event)
+}
+
+/// Whether what the controller did before an event shows that it knew of a pod: it had created the next higher one, for which
+/// that one had to be ready; it had ended it; or the set's status had counted it before a request that came before the event.
 ///
-/// It knew the pod if it had created the next higher one, for which that one had to be ready, or ended it.
-pub fn is_unknown_at<'h>(view: &View<'h>, set: &Set<'h>, life: &PodLife<'h>, event: &Event) -> bool {
-    let late_us = view.history().lag_us(set.pods().watch()).saturating_mul(2);
-    let known_us = life.birth().span.until_us.saturating_add(controller::lag_us(set)).saturating_add(late_us);
-    if known_us <= event.span.until_us {
-        return false;
-    }
-    let next = life.ordinal.map_or_else(String::new, |ordinal| format!("{}-{}", set.name, ordinal + 1));
+/// It does one thing after the other for a set, so what it knew once it knows from then on.
+pub fn is_known<'h>(
+    view: &View<'h>,
+    set: &Set<'h>,
+    life: &PodLife<'h>,
+    request: &Event,
+    event: &Event,
+) -> bool {
+    let Some(ordinal) = life.ordinal else { return false };
+    let next = format!("{}-{}", set.name, ordinal + 1);
     let has_next = set.pods().named(&next).any(|next| next.birth().is_between(life.birth(), event));
-    let is_ended = life.terminating().is_some_and(|end| end.comes_before(event));
-    let is_known = has_next || (is_ended && excuse(view, set, life, false).is_none());
-    !is_known
+    let is_ended = || life.terminating().is_some_and(|end| end.comes_before(event));
+    let is_first = set.pods().predecessor(life).is_none();
+    let counted = set.at(request).map_or(0, |status| counter(status.what, "replicas"));
+    let is_counted = is_first && counted > i64::from(ordinal - set.lowest_below(ordinal));
+    has_next || is_counted || (is_ended() && excuse(view, set, life, false).is_none())
 }
 
 #[cfg(test)]
@@ -193,7 +210,7 @@ mod tests {
             excuse(&view, set, &set.pods()[1], true).map(|excuse| excuse.whose)
         };
         assert_eq!(second("delete all; web-0 deleted;"), Some(Whose::Driver), "it may have been born before");
-        assert_eq!(second("delete all; wait 6s; web-0 deleted;"), None);
+        assert_eq!(second("delete all; wait 31s; web-0 deleted;"), None);
     }
 
     #[test]
@@ -244,13 +261,17 @@ mod tests {
             let history = history(&format!("set replicas=3; web-0 created; web-0 ready; {statements}"));
             let view = View::of(&history);
             let set = &view.sets()[0];
-            is_unknown_at(&view, set, &set.pods()[0], history.last())
+            let request = history.requests().last().expect("a request").event;
+            is_unknown_at(&view, set, &set.pods()[0], request, history.last())
         };
         assert!(unknown("scale 0; web-0 unready"));
-        assert!(!unknown("wait 5s; web-0 unready"));
-        assert!(!unknown("web-1 created; web-1 ready"), "it had to be ready for that one");
+        assert!(unknown("scale 0; wait 20s; web-0 unready") && !unknown("scale 0; wait 30s; web-0 unready"));
+        assert!(!unknown("wait 5s; scale 0; web-0 unready"), "the controller decided after the request");
+        assert!(!unknown("web-1 created; scale 0; web-0 unready"), "it had to be ready for that one");
+        assert!(!unknown("set pods=1; scale 0; web-0 unready"), "it was counted");
+        assert!(unknown("scale 0; set pods=1; web-0 unready"), "not before the request");
         assert!(!unknown("scale 0; web-0 terminating; web-0 unready"), "the set ended it");
-        assert!(unknown("delete web-0; web-0 terminating; web-0 unready"), "the driver ended it");
+        assert!(unknown("scale 0; delete web-0; web-0 terminating; web-0 unready"), "the driver ended it");
     }
 
     #[test]

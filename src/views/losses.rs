@@ -23,7 +23,7 @@ pub struct Loss<'p, 'h> {
 pub struct Lost<'p, 'h> {
     /// The incarnation.
     pub life: &'p PodLife<'h>,
-    /// For how long the driver left the pod alone.
+    /// Until the driver's next request that concerns the pod.
     pub window: Window<'h>,
     /// What became of its place.
     pub place: Place<'h>,
@@ -127,7 +127,9 @@ pub fn losses<'p, 'h>(view: &View<'h>, set: &'p Set<'h>) -> Vec<Loss<'p, 'h>> {
         };
         let survivors = stays.map(survivor).collect();
         let lost = lost.into_iter().map(|life| {
-            let window = view.window(doing.event, set, life.name);
+            // What is done in the pod that comes back, such as opening its gate, lets it become ready.
+            let takes = |next: &Doing<'h>| next.request().is_some() && next.disturbs_pod(set, life.name);
+            let window = view.window_until(doing.event, takes);
             Lost { life, window, place: place(view, set, life, &window) }
         });
         losses.push(Loss { lost: lost.collect(), key, doing, survivors });
@@ -206,6 +208,12 @@ mod tests {
             ["web-1 in deletion 1", "web-2 in deletion 1"]
         );
         assert!(survivors("delete web-2; scale 2; web-2 deleted").is_empty(), "it did not have to come back");
+    }
+
+    #[test]
+    fn a_pod_comes_back_although_its_gate_has_to_be_opened() {
+        let gated = "delete web-0; web-0 deleted; web-0 created; web-0 running; exec web-0 open-gate -> ok; web-0 ready";
+        assert_eq!(survivors(gated), ["web-1 in deletion 1", "web-2 in deletion 1"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{PodLife, Set, order, sets::counter};
-use crate::history::{Event, GivenUp, ObjectSeen, Observation, Seen, Step, Wait, pod};
+use crate::history::{Event, GivenUp, ObjectSeen, Observation, Seen, Step, Verb, Wait, pod};
 
 /// The field of the lowest ordinal, since Kubernetes 1.27.
 const START: &str = "/spec/ordinals/start";
@@ -76,6 +76,9 @@ impl<'h> Set<'h> {
     /// The controller learns of a request when its cache does, so what was asked for before counts as well, unless a status
     /// that was certainly written earlier shows that the controller had seen what came after it.
     pub fn ranges_between(&self, earliest: &Event, latest: &Event) -> Vec<Range<u32>> {
+        if self.spec_hidden().is_some() {
+            return Vec::new();
+        }
         let asked = &self.asked()[..self.asked().partition_point(|asked| asked.event.seq <= latest.seq)];
         let known = asked.len().min(self.observed_before(earliest));
         let mut replicas: BTreeSet<u32> = asked[known..].iter().map(|asked| asked.replicas).collect();
@@ -133,10 +136,12 @@ impl<'h> Set<'h> {
         of_owner.copied().unwrap_or_else(|| self.is_parallel())
     }
 
-    /// The event that shows why it is not known in which order the set has to create its pods, if it is not: neither the set
-    /// nor a request for it was seen, and its watch has a gap.
-    pub fn policy_hidden(&self) -> Option<&'h Event> {
-        let is_unseen = self.versions().is_empty() && self.requests().is_empty();
+    /// The event that shows why the set's spec is not known, if it is not: neither the set nor a request that made it was seen,
+    /// and its watch has a gap.
+    pub fn spec_hidden(&self) -> Option<&'h Event> {
+        let mut requests = self.requests().iter().map(|request| request.what.verb);
+        let is_unseen =
+            self.versions().is_empty() && !requests.any(|verb| matches!(verb, Verb::Apply | Verb::Create));
         let gap = || Some(self.history().gaps(self.watch()).first()?.shown_by);
         is_unseen.then(gap).flatten()
     }
@@ -191,7 +196,7 @@ mod tests {
     use super::*;
     use crate::{
         checks::notation::{Notes, history},
-        history::{Change, History, Requested, Resource, Verb},
+        history::{Change, History, Requested, Resource},
         views::View,
     };
 
@@ -284,9 +289,9 @@ mod tests {
         let parallel: Vec<bool> = set.pods().iter().map(|life| set.is_parallel_for(life)).collect();
         assert_eq!(parallel, [true, true], "what is not said of the first is said of the second");
         let unseen = history_without_set("web-0 created");
-        assert!(View::of(&unseen).sets()[0].policy_hidden().is_some());
+        assert!(View::of(&unseen).sets()[0].spec_hidden().is_some());
         let known = crate::checks::notation::history("web-0 created");
-        assert!(View::of(&known).sets()[0].policy_hidden().is_none());
+        assert!(View::of(&known).sets()[0].spec_hidden().is_none());
     }
 
     fn history_without_set(statements: &str) -> History {

@@ -144,10 +144,12 @@ impl<'h> Settled<'_, 'h> {
         was_gone && stayed_away
     }
 
-    /// Whether something was so long before the status that the controller knew it when it wrote that.
+    /// Whether something was so long before the status that the controller knew it when it wrote that. It had seen what was
+    /// asked for last.
     fn is_long_before(&self, event: &Event, status: &Event) -> bool {
-        let known_us = event.span.until_us.saturating_add(controller::lag_us(self.set));
-        order::certainly_before(self.view.history(), event, status) && known_us < status.span.from_us
+        let request = self.set.asked_at(self.wait).map(|asked| asked.event);
+        order::certainly_before(self.view.history(), event, status)
+            && controller::had_seen(self.set, event, request, status.span.from_us)
     }
 }
 

@@ -16,7 +16,7 @@ pub const CHECKS: &[Check] = &[scale_down_reverse::CHECK, scale_down_waits_termi
 fn hidden<'h>(set: &Set<'h>, down: &ScaleDown<'h>) -> Option<(&'h Event, String)> {
     let hides = |watch: &str| format!("a gap of the watch of {watch} hides which pods had to go");
     let pods = set.pods().gap_at(down.request).map(|gap| (gap.shown_by, hides("pods")));
-    pods.or_else(|| Some((set.policy_hidden()?, hides("statefulsets"))))
+    pods.or_else(|| Some((set.spec_hidden()?, hides("statefulsets"))))
 }
 
 /// Of two pods the one that came to a point last, or never; the other one, where neither did.

@@ -104,7 +104,7 @@ impl<'h> Down<'_, 'h> {
         let events: Vec<&Event> = [request, second].into_iter().chain(first).collect();
         if is_in_order {
             say.held(format!("{lower} began to terminate after {higher} had"), &events);
-        } else if ends::is_unknown_at(self.view, self.set, latest, second) {
+        } else if ends::is_unknown_at(self.view, self.set, latest, request, second) {
             let what = format!("{what}, which was so young that the controller may not have known it");
             say.blind(Cause::ControllerLag, what, &[latest.birth(), second]);
         } else {

@@ -73,7 +73,9 @@ impl<'h> Turn<'_, 'h> {
                     format!("{lower} began to terminate when {} was gone", self.set.key(self.last.name));
                 say.held(what, &[gone, begins]);
             }
-            (None, None) if ends::is_unknown_at(self.view, self.set, self.last, begins) => {
+            (None, None)
+                if ends::is_unknown_at(self.view, self.set, self.last, self.down.request, begins) =>
+            {
                 let what = format!(
                     "{}, which was so young that the controller may not have known it",
                     self.too_early()

@@ -37,7 +37,7 @@ impl<'h> Recreation<'_, 'h> {
     fn judge(&self, findings: &mut Findings) {
         let request = self.loss.doing.event;
         let gap = self.set.pods().gap_at(request).map(|gap| gap.shown_by);
-        if let Some(gap) = gap.or_else(|| self.set.policy_hidden()) {
+        if let Some(gap) = gap.or_else(|| self.set.spec_hidden()) {
             let what = "all pods were deleted in a gap of a watch, so it is not known who was there";
             return findings.on(ORDER).blind(Cause::Gap, what, &[request, gap]);
         }
@@ -87,7 +87,7 @@ impl<'h> Recreation<'_, 'h> {
 
     fn after(&self, say: Say<'_>, born: &PodLife<'h>, lower: &str) {
         let (birth, name) = (born.birth(), self.set.key(born.name));
-        let state = lower::at_birth(self.set, born, lower);
+        let state = lower::at_birth(self.view, self.set, born, lower);
         let lower = self.set.key(lower);
         let is_old = |life: &PodLife<'h>| self.loss.lost.iter().any(|lost| lost.life.uid == life.uid);
         match &state {
@@ -152,9 +152,9 @@ mod tests {
         history::{Change, Resource},
     };
 
-    const KNOWN: &str = "set generation=1 observed=1;";
+    const KNOWN: &str = "set generation=1 observed=1 pods=0 ready=0 available=0;";
     const THREE: &str = "set replicas=3; web-0 created; web-0 ready; web-1 created; web-1 ready; web-2 created; \
-        web-2 ready; delete all; web-2 terminating; web-1 terminating; web-0 terminating;";
+        web-2 ready; set pods=3 ready=3 available=3; delete all; web-2 terminating; web-1 terminating; web-0 terminating;";
     const GONE: &str = "web-1 deleted; web-2 deleted; wait 5s; web-0 deleted;";
 
     #[test]
@@ -198,8 +198,7 @@ mod tests {
 
     #[test]
     fn only_the_nearest_was_waited_for() {
-        let back =
-            "web-0 created; web-0 ready; web-1 created; web-1 ready; web-0 unready; wait 6s; web-2 created";
+        let back = "web-0 created; web-0 ready; web-1 created; web-0 unready; web-1 ready; web-2 created";
         assert_broken(&CHECK, &format!("{THREE} {GONE} {back}"), "web-2 was recreated while the new web-0");
     }
 
@@ -245,7 +244,7 @@ mod tests {
     fn readiness_lost_a_moment_before() {
         let back = "web-0 created; web-0 ready; web-0 unready; web-1 created";
         assert_blind(&CHECK, &format!("{THREE} {GONE} {back}"), "a moment after web-0 stopped being ready");
-        let longer = "web-0 created; web-0 ready; web-0 unready; wait 4.9s; web-1 created";
+        let longer = "web-0 created; web-0 ready; web-0 unready; wait 29.9s; web-1 created";
         assert_broken(&CHECK, &format!("{THREE} {GONE} {longer}"), "web-1 was recreated while the new web-0");
     }
 
@@ -273,8 +272,7 @@ mod tests {
     #[test]
     fn a_slow_controller_whose_status_does_not_show_the_loss_is_not_broken() {
         let slow = format!("{THREE} {GONE} wait 600s; timed-out pods-ready [0]; aborted");
-        let observed = slow
-            .replace("set replicas=3;", "set replicas=3 generation=1 observed=1 pods=3 ready=3 available=3;");
+        let observed = slow.replace("set replicas=3;", "set replicas=3 generation=1 observed=1;");
         assert_blind(&CHECK, &observed, "web-0 was not recreated for 600 s: the set's status does not show");
     }
 
@@ -293,7 +291,7 @@ mod tests {
 
     #[test]
     fn each_of_two_mass_deletions_is_judged() {
-        let again = "delete all; web-2 deleted; web-1 deleted; web-0 deleted; web-0 created; web-1 created; completed";
+        let again = "delete all; web-0 terminating; web-2 deleted; web-1 deleted; web-0 deleted; web-0 created; web-1 created; completed";
         assert_broken(
             &CHECK,
             &format!("{THREE} {GONE} {BACK} {again}"),
@@ -331,8 +329,8 @@ mod tests {
 
     #[test]
     fn a_set_in_another_namespace_with_another_lowest_ordinal() {
-        let there = "in other; set start=5 replicas=2; web-5 created; web-5 ready; web-6 created; web-6 ready; delete all; \
-            web-6 deleted; web-5 deleted; web-5 created;";
+        let there = "in other; set start=5 replicas=2; web-5 created; web-5 ready; web-6 created; web-6 ready; set pods=2; delete all; \
+            web-5 terminating; web-6 deleted; web-5 deleted; web-5 created;";
         assert_held(
             &CHECK,
             &format!("web-0 created; web-0 ready; {there} web-5 ready; web-6 created; completed"),
@@ -355,5 +353,22 @@ mod tests {
         let history =
             notes.say("delete all; web-0 deleted; web-1 deleted; web-1 created; completed").history();
         assert!(judge(&CHECK, &history).findings.is_empty());
+    }
+
+    #[test]
+    fn a_controller_that_did_not_know_the_old_pod_may_have_decided_before_that_was_there() {
+        let young = "set replicas=2; web-0 created; web-0 ready; web-1 created; web-1 ready; delete all; web-0 terminating; \
+            web-1 terminating; web-1 deleted; web-1 created; web-0 deleted; completed";
+        assert_blind(&CHECK, young, "may not have known");
+        assert_broken(
+            &CHECK,
+            &young.replace("delete all", "set pods=2; delete all"),
+            "while the old web-0 was terminating",
+        );
+        assert_broken(
+            &CHECK,
+            &young.replace("delete all", "wait 31s; delete all"),
+            "while the old web-0 was terminating",
+        );
     }
 }

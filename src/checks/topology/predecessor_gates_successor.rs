@@ -25,7 +25,7 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
     let mut doubts = Doubts::default();
     for set in view.sets().iter().filter(|set| !set.is_parallel()) {
         for born in set.pods().iter().filter(|life| set.pods().made_by_set(life)) {
-            not_too_early(set, findings, born);
+            not_too_early(view, set, findings, born);
         }
         for held in held_back(view, set) {
             Kept { view, set, held: &held }.judge(findings, &mut doubts);
@@ -35,15 +35,19 @@ fn judge(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// No pod below one that is created runs without being ready.
-fn not_too_early<'h>(set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
+fn not_too_early<'h>(view: &View<'h>, set: &Set<'h>, findings: &mut Findings, born: &PodLife<'h>) {
     let (birth, name) = (born.birth(), set.key(born.name));
     for lower in lower::names_below(set, born) {
-        let Lower::NotReady(life, version) = lower::at_birth(set, born, &lower) else { continue };
+        let state = lower::at_birth(view, set, born, &lower);
+        if matches!(state, Lower::Ready(..)) {
+            continue;
+        }
         let say = findings.on(KEPT).pod(set.key(&lower));
-        if let Some(gap) = lower::hidden(set.pods(), born).or_else(|| set.policy_hidden()) {
+        if let Some(gap) = lower::hidden(set.pods(), born).or_else(|| set.spec_hidden()) {
             let what = format!("the creation of {name} fell into a gap of the watch");
             return say.blind(Cause::Gap, what, &[gap, birth]);
         }
+        let Lower::NotReady(life, version) = state else { continue };
         let runs = life.running().filter(|runs| runs.comes_before(birth));
         let what = match (Phase::of(version.what), runs) {
             (Phase::Pending, _) | (Phase::Running, None) => {
@@ -160,7 +164,7 @@ impl<'h> Kept<'_, 'h> {
         let next = pods.named(&self.held.successor).find(|life| unready.comes_before(life.birth()));
         let known_until = next.map_or(self.view.history().ended(), |next| next.birth());
         let gap = pods.gap_between(unready, known_until).map(|gap| gap.shown_by);
-        if let Some(gap) = gap.or_else(|| self.set.policy_hidden()) {
+        if let Some(gap) = gap.or_else(|| self.set.spec_hidden()) {
             let what = "a gap of the watch may hide a pod that came and went";
             return findings.on(KEPT).pod(gate).blind(Cause::Gap, what, &[gap]);
         }
@@ -373,7 +377,7 @@ mod tests {
             "set replicas=2; web-0 created; web-0 ready; web-0 unready; web-1 created; completed",
         );
         let long_ago =
-            "set replicas=2; web-0 created; web-0 ready; web-0 unready; wait 9s; web-1 created; completed";
+            "set replicas=2; web-0 created; web-0 ready; web-0 unready; wait 30s; web-1 created; completed";
         assert_broken(&CHECK, long_ago, "web-1 was created while web-0 ran and was not ready any more");
     }
 

@@ -43,13 +43,11 @@ struct LossOf<'v, 'h> {
 impl<'h> LossOf<'_, 'h> {
     fn judge(&self, findings: &mut Findings) {
         let request = self.loss.doing.event;
-        if let Some(gap) = self.set.pods().gap_at(request) {
-            let what = "a pod was deleted in a gap of the watch of pods, so it is not known who was there";
-            return findings.on(RECREATED).of(Dimension::Deletion, self.key()).blind(
-                Cause::Gap,
-                what,
-                &[request, gap.shown_by],
-            );
+        let gap = self.set.pods().gap_at(request).map(|gap| gap.shown_by);
+        if let Some(gap) = gap.or_else(|| self.set.spec_hidden()) {
+            let what = "a pod was deleted in a gap of a watch, so it is not known which others were there or had to stay";
+            let say = findings.on(RECREATED).of(Dimension::Deletion, self.key());
+            return say.blind(Cause::Gap, what, &[request, gap]);
         }
         for survivor in &self.loss.survivors {
             self.survivor(findings, survivor);
@@ -447,7 +445,7 @@ mod tests {
     fn a_gap_hides_who_was_there_when_a_pod_was_deleted() {
         let replaced = "gap pods; delete web-0; web-0 listed; web-1 listed; web-2 listed-again; opened pods;";
         let after = "web-0 container c3; web-0 ready; completed";
-        assert_blind(&CHECK, &format!("{THREE} {replaced} {after}"), "in a gap of the watch of pods");
+        assert_blind(&CHECK, &format!("{THREE} {replaced} {after}"), "in a gap of a watch");
         let findings = judge(&CHECK, &history(&format!("{THREE} {replaced} {after}")));
         assert_eq!(findings.evidence.iter().filter(|held| held.clause == super::SURVIVORS).count(), 0);
     }
