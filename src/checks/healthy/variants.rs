@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::history::{Change, Event, History, ObjectSeen, Observation, Observer, Span, Step, Watch};
 
 /// The places, in the record, of what a watch delivered.
-pub fn deliveries(history: &History, watch: Watch) -> Vec<usize> {
+pub(super) fn deliveries(history: &History, watch: Watch) -> Vec<usize> {
     let is_delivery = |event: &Event| {
         event.observer == Observer::Watch(watch) && matches!(event.seen, Observation::Object(_))
     };
@@ -16,7 +16,7 @@ pub fn deliveries(history: &History, watch: Watch) -> Vec<usize> {
 
 /// The history in which the watch lost some of its deliveries, those of the numbers `hidden` in their order, and then listed what
 /// there was.
-pub fn with_gap(history: &History, watch: Watch, hidden: std::ops::Range<usize>) -> History {
+pub(super) fn with_gap(history: &History, watch: Watch, hidden: std::ops::Range<usize>) -> History {
     let places = deliveries(history, watch);
     let (first, last) = (places[hidden.start], places[hidden.end - 1]);
     let mut told = Told::default();
@@ -45,7 +45,7 @@ pub fn with_gap(history: &History, watch: Watch, hidden: std::ops::Range<usize>)
 }
 
 /// The history in which the watch lost all that it had delivered from that number on.
-pub fn cut_off(history: &History, watch: Watch, from: usize) -> History {
+pub(super) fn cut_off(history: &History, watch: Watch, from: usize) -> History {
     let places = deliveries(history, watch);
     let mut variant = Variant::default();
     for (place, event) in history.events.iter().enumerate() {
@@ -60,7 +60,7 @@ pub fn cut_off(history: &History, watch: Watch, from: usize) -> History {
 
 /// The history in which the watch delivered everything later by as many microseconds. The driver waits for nothing in it,
 /// because it would have waited longer.
-pub fn late(history: &History, watch: Watch, by_us: u64) -> History {
+pub(super) fn late(history: &History, watch: Watch, by_us: u64) -> History {
     let is_late = |event: &Event| {
         event.observer == Observer::Watch(watch) && !matches!(event.seen, Observation::WatchOpened { .. })
     };
