@@ -104,8 +104,11 @@ fn container(before: &ObjectSeen, now: &ObjectSeen) -> Option<What> {
     let container = is["name"].as_str().unwrap_or_default().to_owned();
     let of =
         |state: &str| Some(&is[state]["terminated"]).filter(|ended| ended["exitCode"].as_i64().is_some());
-    let last =
-        of("lastState").filter(|ended| ended.to_string() != was["lastState"]["terminated"].to_string());
+    let is_another_end = |ended: &&Json| {
+        is["restartCount"].to_string() != was["restartCount"].to_string()
+            || ended.to_string() != was["lastState"]["terminated"].to_string()
+    };
+    let last = of("lastState").filter(is_another_end);
     Some(match of("state").or(last) {
         Some(ended) => What::Ended {
             container,

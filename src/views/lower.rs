@@ -61,12 +61,8 @@ pub fn at_birth<'p, 'h>(view: &View<'h>, set: &'p Set<'h>, born: &PodLife<'h>, l
 /// It creates a pod when its cache shows that all lower ones are ready and that the pod itself is not there. What its cache
 /// shows was true at one time: since the last incarnation of the pod was gone, or before that one, if it did not know of it.
 fn lost_lately<'h>(view: &View<'h>, set: &Set<'h>, born: &PodLife<'h>) -> Option<&'h Event> {
-    let (pods, birth) = (set.pods(), born.birth());
-    let until = last_chance(view, set, born, birth);
-    let hidden = pods.gaps().into_iter().filter(|gap| gap.from.seq < birth.seq);
-    let hidden =
-        hidden.filter_map(|gap| gap.until).filter(|until| until.seq > gone_before(pods, born)).last();
-    let until = [until, hidden].into_iter().flatten().max_by_key(|event| event.seq)?;
+    let birth = born.birth();
+    let until = last_chance(view, set, born, birth)?;
     let request = set.asked_at(birth).map(|asked| asked.event).filter(|asked| is_asked_by(set, born, asked));
     let had_seen = controller::had_seen(set, until, request, birth.span.until_us);
     (!had_seen).then_some(until)
@@ -80,7 +76,10 @@ fn gone_before<'h>(pods: &Pods<'h>, born: &PodLife<'h>) -> u64 {
 /// The end of the last time before the birth of a pod at which the controller may have decided to create it.
 fn last_chance<'h>(view: &View<'h>, set: &Set<'h>, born: &PodLife<'h>, acted: &Event) -> Option<&'h Event> {
     let pods = set.pods();
-    let since_gone = all_ready_until(set, born, gone_before(pods, born));
+    let gone = gone_before(pods, born);
+    let hidden = pods.gaps().into_iter().filter(|gap| gap.from.seq < born.birth().seq);
+    let hidden = hidden.filter_map(|gap| gap.until).filter(|until| until.seq > gone).last();
+    let since_gone = all_ready_until(set, born, gone).into_iter().chain(hidden);
     let before = pods.predecessor(born).filter(|before| {
         let long_ago = controller::had_seen(set, before.birth(), None, acted.span.until_us);
         !long_ago && !was_known(view, set, before, acted)
@@ -92,7 +91,7 @@ fn last_chance<'h>(view: &View<'h>, set: &Set<'h>, born: &PodLife<'h>, acted: &E
         });
         if are_ready { Some(birth) } else { last_chance(view, set, before, acted) }
     });
-    since_gone.into_iter().chain(earlier).max_by_key(|event| event.seq)
+    since_gone.chain(earlier).max_by_key(|event| event.seq)
 }
 
 /// Whether the controller knew of a pod before it was deleted.
