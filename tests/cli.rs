@@ -132,7 +132,7 @@ mod histories {
     #[ignore = "writes tests/cli/histories"]
     fn write_them_again() {
         let ended = Ending::default();
-        let two = "web-0 created; web-0 scheduled; web-0 running; web-0 ready; \
+        let two = "set replicas=2; web-0 created; web-0 scheduled; web-0 running; web-0 ready; \
                    web-1 created; web-1 scheduled; web-1 running; web-1 ready; completed";
         let pass = lines(two, &ended);
         let last = pass.len() - 1;
@@ -140,14 +140,15 @@ mod histories {
         save(
             "fail",
             &lines(
-                "web-0 created; web-0 running; web-1 created; web-0 ready; web-1 ready; completed",
+                "set replicas=2; web-0 created; web-0 running; web-1 created; web-0 ready; web-1 ready; completed",
                 &ended,
             )
             .concat(),
         );
         save(
             "blind",
-            &lines("web-0 created; web-0 ready; gap pods; web-1 listed; completed", &ended).concat(),
+            &lines("set replicas=2; web-0 created; web-0 ready; gap pods; web-1 listed; completed", &ended)
+                .concat(),
         );
         save("stopped", &lines(two, &Ending::stopped(Stopping::Terminate)).concat());
         save("unsealed", &pass[..last].concat());

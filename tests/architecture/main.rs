@@ -122,6 +122,8 @@ const KEPT_TO: &[(&str, &[&str])] = &[
 const WALL_CLOCK: &[(&str, &str)] = &[
     ("src/run/mod.rs", "when the run began, for people"),
     ("src/run/cleanup.rs", "how old a namespace and a lease are; a lease that looks old is looked at twice"),
+    ("src/cluster/kubeconfig/login.rs", "whether a token that another tool has kept has expired"),
+    ("src/cluster/transport/login.rs", "whether a plugin's token or certificate has expired"),
     ("src/cluster/lease.rs", "when the run's lease was renewed"),
     ("src/cli/run.rs", "the run's id"),
     ("src/cli/shared_record.rs", "the run's id"),
