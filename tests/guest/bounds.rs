@@ -61,21 +61,28 @@ fn a_server_that_asks_to_be_left_alone_for_a_day_is_not_waited_for_that_long() {
 
 #[test]
 fn pods_on_a_node_without_a_kubelet_are_named_and_not_waited_for() {
-    let pod = json!({"metadata": {"name": "web-0", "uid": "p"}, "spec": {"nodeName": "node-2"}});
-    let pods = json!({"kind": "PodList", "apiVersion": "v1", "items": [pod]}).to_string();
+    let pods = |namespace: &str| {
+        let meta = json!({"name": "web-0", "namespace": namespace, "uid": "p"});
+        let pod = json!({"metadata": meta, "spec": {"nodeName": "node-2"}});
+        json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [pod]})
+            .to_string()
+    };
     let unknown =
         json!({"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "no news"});
     let node = json!({"metadata": {"name": "node-2", "uid": "n"}, "status": {"conditions": [unknown]}});
-    let nodes = json!({"kind": "NodeList", "apiVersion": "v1", "items": [node]}).to_string();
-    let named = |name: &str| json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name, "uid": "u"}});
+    let nodes = json!({"kind": "NodeList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [node]}).to_string();
+    let named =
+        |name: &str| json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name, "uid": "u"}});
     let meddle: Meddle = Box::new(move |purpose, request| {
         let path = request.uri().path();
-        let of_one = path.strip_prefix("/api/v1/namespaces/steadfast-scale-cycle-").unwrap_or_default();
+        let of_one = path.strip_prefix("/api/v1/namespaces/").unwrap_or_default();
+        let of_one = if of_one.starts_with("steadfast-scale-cycle-") { of_one } else { "" };
+        let namespace = of_one.strip_suffix("/pods").unwrap_or(of_one);
         match (purpose.contains("cleanup") && request.method() == Method::GET, path) {
             (true, "/api/v1/nodes") => Meddling::Answered(200, nodes.clone()),
-            (true, _) if of_one.ends_with("/pods") => Meddling::Answered(200, pods.clone()),
+            (true, _) if of_one.ends_with("/pods") => Meddling::Answered(200, pods(namespace)),
             (true, _) if !of_one.is_empty() && !of_one.contains('/') => {
-                Meddling::Answered(200, named(&path["/api/v1/namespaces/".len()..]).to_string())
+                Meddling::Answered(200, named(namespace).to_string())
             }
             _ => Meddling::None,
         }
