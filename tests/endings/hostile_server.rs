@@ -68,9 +68,10 @@ fn with_namespaces(path: &str) -> (u16, Value) {
     let labels = json!({"steadfast/run-id": HOSTILE});
     let namespace = json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": HOSTILE, "uid": "u", "labels": labels}});
     match path.split('?').next() {
-        Some("/api/v1/namespaces") => {
-            (200, json!({"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": [namespace]}))
-        }
+        Some("/api/v1/namespaces") => (
+            200,
+            json!({"kind": "NamespaceList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [namespace]}),
+        ),
         _ => refusing(path),
     }
 }

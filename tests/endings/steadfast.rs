@@ -59,7 +59,7 @@ pub(crate) fn is_green(path: &Path) -> bool {
     let Ok(text) = fs::read_to_string(path) else { return false };
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("xml") => !text.contains("<failure") && !text.contains("<error") && text.contains("<testcase"),
-        Some("html") => text.contains("<title>PASS"),
+        Some("html") => text.contains("<title>PASS") || text.contains("<title>MODEL: PASS"),
         Some("json") => text.contains("\"verdict\": \"PASS\""),
         _ => panic!("{} is no report", path.display()),
     }

@@ -261,7 +261,7 @@ fn colour(folder: &Path, report: &'static str, template: &Path) -> Colour {
     }
     let is_green = match report.rsplit('.').next() {
         Some("xml") => !text.contains("<failure") && !text.contains("<error"),
-        Some("html") => text.contains("<title>PASS"),
+        Some("html") => text.contains("<title>PASS") || text.contains("<title>MODEL: PASS"),
         _ => text.contains("\"verdict\": \"PASS\""),
     };
     let unfinished =

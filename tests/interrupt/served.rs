@@ -82,6 +82,8 @@ pub(crate) fn whole_run(cluster: &Cluster, folder: &Path) -> Duration {
     let began = Instant::now();
     let output = cluster.run(folder).output().expect("the program starts");
     assert!(output.status.success(), "{output:?}");
-    assert!(fs::read_to_string(folder.join("report.html")).expect("it is there").contains("<title>PASS"));
+    assert!(
+        fs::read_to_string(folder.join("report.html")).expect("it is there").contains("<title>MODEL: PASS")
+    );
     began.elapsed()
 }
