@@ -93,6 +93,9 @@ limits! {
     /// How close together deliveries of one watch come that were held up together.
     WATCH_BURST = "watch-burst", 50,
         "what a stalled stream held back arrives in one piece: the first of it, and with it all the rest, may have happened right after the delivery before";
+    /// How long after its reopening a watch may still deliver what happened while it was down.
+    WATCH_CAUGHT_UP = "watch-caught-up", 2_000,
+        "the API server sends at once what a reopened watch has missed, and a slow connection takes its time; until then, what is delivered may be old";
     /// From the request that asks for a pod to the pod being Ready.
     POD_READY = "pod-ready", 120_000,
         "scheduling, volume provisioning and image pull on a slow node; beyond it the wait is given up";
@@ -103,8 +106,8 @@ limits! {
     STATUS_SETTLED = "status-settled", 60_000,
         "the controller writes its status after each sync; an update that takes longer was lost";
     /// Until EndpointSlices and Endpoints list what the pods say.
-    ENDPOINTS_SETTLED = "endpoints-settled", 60_000,
-        "the endpoint controllers batch by at most a few seconds; a minute means that they do not follow";
+    ENDPOINTS_SETTLED = "endpoints-settled", 75_000,
+        "the endpoint controllers batch by at most a few seconds; a minute means that they do not follow, and a quarter more lets the names be judged as well, by then beyond what caches may hold";
     /// By how much two observers may learn of one change at different times.
     OBSERVER_SLACK = "observer-slack", 5_000,
         "a DNS backend, a kubelet and the harness each have a watch of their own, and a busy machine delivers late; spans of different observers are compared with this to spare";

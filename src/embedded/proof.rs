@@ -19,7 +19,7 @@ use crate::{
         Ablation, Broken, Disturbed, DisturbedCell, FORMAT, FaultName, HONEST, Healthy, LIES, Matrix, Row,
         Selftest, Told, ablation, lie_in,
     },
-    spec::{Catalogue, Requirement},
+    spec::{Catalogue, Level, Requirement},
 };
 
 /// Every fault of the cluster.
@@ -94,6 +94,10 @@ fn ablation(catalogue: &Catalogue, seed: u64, threads: usize) -> Result<Ablation
         all.accused.extend(accused);
         all.cells.extend(cells);
     }
+    let has_cells = |id: &str| all.cells.iter().any(|cell| cell.requirement == id);
+    let without =
+        catalogue.requirements.iter().filter(|r| r.level != Level::Informational && !has_cells(&r.id));
+    all.unproved = without.map(|requirement| requirement.id.clone()).collect();
     Ok(all)
 }
 

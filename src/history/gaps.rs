@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Event, History, ListSeen, ObjectSeen, Observation, Observer, Step, Watch};
+use crate::limits;
 
 /// An interval in which a watch may have missed what happened.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +85,9 @@ fn told(history: &History, watch: Watch) -> Vec<GapAt> {
     let mut open: Option<GapAt> = None;
     let mut failing: Option<u64> = None;
     let mut listing_ended: Option<u64> = None;
+    let mut catching_up = CatchingUp::default();
     for event in history.told_by(Observer::Watch(watch)) {
+        catching_up.take(event);
         match &event.seen {
             Observation::WatchGap { .. } => {
                 // What a list told is certain, whatever was lost after it.
@@ -104,16 +107,52 @@ fn told(history: &History, watch: Watch) -> Vec<GapAt> {
             _ => {
                 let until = listing_ended.unwrap_or(event.seq);
                 gaps.extend(open.take().map(|gap| GapAt { until: Some(until), ..gap }));
-                (certain, failing, listing_ended) = (Some(event.seq), None, None);
+                if !catching_up.is_on() {
+                    (certain, failing) = (Some(event.seq), None);
+                }
+                listing_ended = None;
             }
         }
     }
-    let is_silent = open.is_none().then_some(failing).flatten();
+    let reopened = catching_up.opened.filter(|opened| history.lists(watch).all(|list| list.seq < *opened));
+    let is_silent = open.is_none().then_some(failing.or(reopened)).flatten();
     gaps.extend(open.map(|gap| GapAt { until: listing_ended, ..gap }));
     let certain = certain.unwrap_or(0);
     gaps.extend(is_silent.map(|failing| GapAt { from: certain, until: None, shown_by: failing }));
     gaps.extend(never_compared(history, watch, certain));
     gaps
+}
+
+/// Whether a watch that was down is up to date again, as the recorder knows it: by what it delivers a while after it was
+/// reopened, by a bookmark, or by a list.
+#[derive(Default)]
+struct CatchingUp {
+    until_us: Option<u64>,
+    /// The reopening that it has to catch up after.
+    opened: Option<u64>,
+}
+
+impl CatchingUp {
+    fn take(&mut self, event: &Event) {
+        let now_us = event.span.until_us;
+        let opened_us = now_us.saturating_add(limits::WATCH_CAUGHT_UP.wait_us());
+        self.until_us = match &event.seen {
+            Observation::ApiError(_) => Some(u64::MAX),
+            Observation::WatchOpened { .. } => self.until_us.map(|_| opened_us),
+            Observation::Object(object) if !object.change.is_listed() => {
+                self.until_us.filter(|until_us| now_us <= *until_us)
+            }
+            _ => None,
+        };
+        self.opened = match &event.seen {
+            Observation::WatchOpened { .. } => self.until_us.map(|_| event.seq),
+            _ => self.opened.filter(|_| self.is_on()),
+        };
+    }
+
+    fn is_on(&self) -> bool {
+        self.until_us.is_some()
+    }
 }
 
 /// A scenario that came to its end must have compared what the watch delivered with what exists.
@@ -256,8 +295,20 @@ mod tests {
 
     #[test]
     fn errors_after_which_the_watch_goes_on_are_no_gap() {
-        let went_on = history("web-0 created; error pods; error pods; opened pods; web-0 ready");
-        assert_eq!(gaps(&went_on), []);
+        for caught_up in ["web-0 ready; bookmark pods", "wait 3s; web-0 ready", "web-0 ready; completed"] {
+            let went_on =
+                history(&format!("web-0 created; error pods; error pods; opened pods; {caught_up}"));
+            assert_eq!(gaps(&went_on), [], "{caught_up}");
+        }
+    }
+
+    #[test]
+    fn a_watch_that_is_cut_again_while_it_catches_up_was_last_certain_before() {
+        let down = "web-0 created; error pods; wait 9s; opened pods; web-0 ready";
+        assert_eq!(gaps(&history(down)), [(0, None)], "nothing says that this was all");
+        assert_eq!(gaps(&history(&format!("{down}; error pods; wait 9s"))), [(0, None)]);
+        let told = format!("{down}; bookmark pods; error pods; wait 9s");
+        assert_eq!(gaps(&history(&told)), [(4, None)]);
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Recorder {
             known: BTreeMap::new(),
             certain_us: None,
             opened: Some(opened),
+            catching_up_until_us: None,
             failures: 0,
             comparison: None,
         };
@@ -85,6 +86,8 @@ struct Watch {
     /// happened before.
     certain_us: Option<u64>,
     opened: Option<oneshot::Sender<()>>,
+    /// Until when the watch may deliver what happened while it was down; none where it was not.
+    catching_up_until_us: Option<u64>,
     failures: u32,
     /// What a list showed and the watch has not delivered yet.
     comparison: Option<Comparison>,
@@ -102,6 +105,9 @@ impl Watch {
         let Some(stream) = self.open(&revision).await? else { return Ok(()) };
         let resource = self.watched.watch.resource;
         self.say(Observation::WatchOpened { resource, revision });
+        if let Some(until_us) = &mut self.catching_up_until_us {
+            *until_us = self.recorder.now_us() + limits::WATCH_CAUGHT_UP.wait_us();
+        }
         self.opened.take().map(|opened| opened.send(()));
         self.follow(stream).await
     }
@@ -185,6 +191,7 @@ impl Watch {
         }
         // What happens from now on can have happened since the list was asked for.
         self.certain_us = Some(asked_us);
+        self.catching_up_until_us = None;
         self.comparison = None;
         self.revision = Some(list.resource_version);
         Ok(())
@@ -210,7 +217,9 @@ impl Watch {
         }
         let now_us = self.recorder.now_us();
         self.delivered(object);
-        self.certain_us = Some(now_us);
+        if self.catching_up_until_us.is_none_or(|until_us| until_us < now_us) {
+            self.is_current_at(now_us);
+        }
         Ok(())
     }
 
@@ -219,7 +228,13 @@ impl Watch {
         let now_us = self.recorder.now_us();
         let resource = self.watched.watch.resource;
         self.see(Observation::Bookmark { resource, revision });
+        self.is_current_at(now_us);
+    }
+
+    /// What is delivered next cannot have happened before.
+    fn is_current_at(&mut self, now_us: u64) {
         self.certain_us = Some(now_us);
+        self.catching_up_until_us = None;
     }
 
     /// Records a version: it came to be at some time since the last delivery that is certain.
@@ -246,6 +261,7 @@ impl Watch {
 
     async fn failed(&mut self, error: &Unanswered) {
         self.failures += 1;
+        self.catching_up_until_us = Some(u64::MAX);
         self.say(Observation::ApiError(ApiErrorSeen {
             request: format!("WATCH {}", self.watched.path),
             code: 0,

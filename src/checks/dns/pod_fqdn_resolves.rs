@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_watch_that_was_down_for_8_s_and_lost_nothing() {
         let down = "service; web-0 created; error pods; wait 8s; dns a A web-0 -> 10.0.0.10; error pods; opened pods; \
-                    web-0 ready";
+                    web-0 ready; bookmark pods";
         let findings = judge(&CHECK, &history(down));
         assert_eq!(findings.of_kind(Kind::Broken).count(), 0, "{findings:#?}");
         let long = down

@@ -106,7 +106,10 @@ impl<'h> Exact<'_, 'h> {
             Rest::Exact(event) => {
                 let wanted = self.set.wanted_at(wait);
                 let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-                say.held(format!("{}, exactly", shown(&wanted)), &[wait, event]);
+                let pods = self.set.pods().at(event);
+                let versions = pods.iter().map(|life| life.last_seen_before(event));
+                let shows: Vec<&Event> = [wait, event].into_iter().chain(versions).collect();
+                say.held(format!("{}, exactly", shown(&wanted)), &shows);
             }
             Rest::Other(names, event) => say.broken(shown(&names), &[wait, event]),
             Rest::TooClose(names) => {

@@ -1,22 +1,30 @@
 //! Takes events out of a record as if they had never been noticed: answers are left out, and what a watch delivered is
-//! hidden in a gap, with the list after it that a recorder writes then.
+//! hidden in a gap, with the list after it that a recorder writes then. Where that list shows it as well, the watch ends with
+//! the gap, and no list was ever made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::history::{Change, Event, History, ObjectSeen, Observation, Observer, Span, Step, Watch};
 
-/// The history without these events.
+/// The history without these events, and without every other answer to the same questions; none where there is nothing to take
+/// out.
 ///
 /// What the driver did stays: without its requests it would be another scenario.
-pub(super) fn without(history: &History, events: &BTreeSet<u64>) -> History {
+pub(super) fn without(history: &History, events: &BTreeSet<u64>) -> Option<History> {
+    let questions: HashSet<String> = events.iter().filter_map(|seq| question(history.event(*seq))).collect();
+    let is_left_out = |event: &Event| question(event).is_some_and(|asked| questions.contains(&asked));
     let hidden = |event: &Event| events.contains(&event.seq) && is_delivery(event);
+    if questions.is_empty() && !history.events.iter().any(hidden) {
+        return None;
+    }
     let watches: BTreeSet<Watch> = history.events.iter().filter(|e| hidden(e)).filter_map(watch).collect();
     let mut gaps: BTreeMap<Watch, Gap> = watches.into_iter().map(|watch| (watch, Gap::default())).collect();
     let mut kept = Vec::new();
     for event in &history.events {
         match watch(event).and_then(|watch| gaps.get_mut(&watch)) {
+            Some(gap) if gap.is_lost => {}
             Some(gap) if is_delivery(event) => gap.take(event, hidden(event), &mut kept),
-            _ if events.contains(&event.seq) && is_answer(event) => {}
+            _ if is_left_out(event) => {}
             _ => kept.push(event.clone()),
         }
     }
@@ -25,7 +33,7 @@ pub(super) fn without(history: &History, events: &BTreeSet<u64>) -> History {
     let listed: Vec<Event> = gaps.into_values().flat_map(|gap| gap.end(last)).collect();
     kept.splice(end..end, listed);
     renumber(&mut kept);
-    History::new(history.scenario.clone(), kept)
+    Some(History::new(history.scenario.clone(), kept))
 }
 
 /// A watch while it is gone through: what exists by its deliveries, and whether it is in a gap.
@@ -36,6 +44,8 @@ struct Gap {
     before: Option<BTreeMap<String, ObjectSeen>>,
     watch: Option<Watch>,
     certain_us: u64,
+    /// Whether the watch has told its last.
+    is_lost: bool,
 }
 
 impl Gap {
@@ -45,6 +55,7 @@ impl Gap {
         if is_hidden && self.before.is_none() {
             self.before = Some(self.known.clone());
             kept.extend(self.gap(event));
+            self.is_lost = is_listed(event);
         } else if !is_hidden {
             kept.extend(self.listed(event.span.until_us.saturating_sub(1)));
             self.certain_us = event.span.until_us;
@@ -68,6 +79,9 @@ impl Gap {
 
     /// The list after a gap: what is gone, then what exists, then that the watch goes on.
     fn listed(&mut self, at_us: u64) -> Vec<Event> {
+        if self.is_lost {
+            return Vec::new();
+        }
         let (Some(before), Some(watch)) = (self.before.take(), self.watch) else { return Vec::new() };
         let span = Span { from_us: self.certain_us, until_us: at_us };
         let gone = before.into_values().filter(|object| !self.known.contains_key(&object.uid));
@@ -110,8 +124,21 @@ fn is_delivery(event: &Event) -> bool {
     matches!(event.seen, Observation::Object(_) | Observation::Bookmark { .. })
 }
 
-fn is_answer(event: &Event) -> bool {
-    matches!(event.seen, Observation::Dns(_) | Observation::Exec(_) | Observation::Read(_))
+/// Whether that was found by a list, which shows what is, whatever was lost before.
+fn is_listed(event: &Event) -> bool {
+    matches!(&event.seen, Observation::Object(object) if object.change.is_listed())
+}
+
+/// What was asked, and of whom, if that is an answer.
+fn question(event: &Event) -> Option<String> {
+    match &event.seen {
+        Observation::Dns(asked) => {
+            Some(format!("{:?} {:?} {} {}", asked.vantage, asked.transport, asked.name, asked.record_type))
+        }
+        Observation::Exec(asked) => Some(format!("{} {} {:?}", asked.pod, asked.pod_uid, asked.purpose)),
+        Observation::Read(asked) => Some(asked.path.clone()),
+        _ => None,
+    }
 }
 
 /// Where the record of a scenario ends, or where everything is listed before it does.
@@ -152,7 +179,7 @@ mod tests {
     fn hidden(statements: &str, is_hidden: impl Fn(&Event) -> bool) -> History {
         let history = history(statements);
         let events = history.events.iter().filter(|event| is_hidden(event)).map(|event| event.seq).collect();
-        without(&history, &events)
+        without(&history, &events).expect("there is something to hide")
     }
 
     fn pod(event: &Event, name: &str, change: Change) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! For each clause of each requirement, and each member of each of its dimensions, the events that show it are taken out of a
 //! record that passes: answers are left out, and what a watch delivered is hidden in a gap. This is done again as long as
-//! other events show it. The verdict must then be inconclusive, and name what is missing. A record that still passes has been
+//! other events show it, and where even the list after the gap shows it, the watch is lost for good. The verdict must then be inconclusive, and name what is missing. A record that still passes has been
 //! passed without evidence; one that fails has been accused because of a gap.
 
 mod hide;
@@ -14,13 +14,13 @@ use serde::Serialize;
 use crate::{
     checks::Evidence,
     history::{History, file::ClusterFacts},
-    judge::{self, Verdict},
+    judge::{self, Covered, Judged, Verdict},
     spec::{Catalogue, Clause, Requirement},
     views::{Dimension, View},
 };
 
 /// How often more evidence is looked for and taken out.
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 400;
 
 /// A record of a healthy cluster.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Ablation {
     pub accused: Vec<String>,
     /// How many times a check was asked about a healthy history.
     pub asked: usize,
+    /// Requirements that no healthy record passes, so that no evidence could be taken out.
+    pub unproved: Vec<String>,
 }
 
 /// One clause of one requirement, without the evidence for one thing.
@@ -75,7 +77,11 @@ impl Ablation {
             let AblatedCell { record, requirement, clause, scenario, without, .. } = cell;
             Some(format!("{requirement} {problem} without its evidence of `{clause}` for {without} in {scenario} ({record})"))
         });
-        self.accused.iter().cloned().chain(cells).collect()
+        let unproved = self
+            .unproved
+            .iter()
+            .map(|id| format!("no healthy record passes {id}, so nothing was taken out of one"));
+        self.accused.iter().cloned().chain(unproved).chain(cells).collect()
     }
 
     /// How many cells passed though their evidence was gone.
@@ -108,7 +114,7 @@ pub fn ablate(catalogue: &Catalogue, requirement: &Requirement, record: &Healthy
     let alone = Requirement { needs: Vec::new(), ..requirement.clone() };
     let catalogue = Catalogue { requirements: vec![alone], ..catalogue.clone() };
     let trial = Trial { catalogue: &catalogue, record };
-    if !matches!(trial.verdict(None).0, Verdict::Pass { .. }) {
+    if !matches!(trial.judged(None).verdict, Verdict::Pass { .. }) {
         return Vec::new();
     }
     let requirement = &catalogue.requirements[0];
@@ -148,40 +154,36 @@ impl Trial<'_> {
     }
 
     /// The verdict on the record, with another history in the place of one.
-    fn verdict(&self, changed: Option<&History>) -> (Verdict, Option<String>) {
+    fn judged(&self, changed: Option<&History>) -> Judged {
         let histories =
             self.record.histories.iter().map(|history| {
                 changed.filter(|changed| changed.scenario == history.scenario).unwrap_or(history)
             });
         let ids = [self.requirement().id.clone()];
-        let judged = judge::judge_all(self.catalogue, &ids, &self.record.facts, histories).remove(0);
-        let why = judged.why().map(str::to_owned);
-        (judged.verdict, why)
+        judge::judge_all(self.catalogue, &ids, &self.record.facts, histories).remove(0)
     }
 
     fn cell(&self, clause: &Clause, history: &History, target: &Target) -> AblatedCell {
-        let mut events = BTreeSet::new();
+        let mut removed = 0;
         let mut changed = history.clone();
         for _ in 0..ROUNDS {
             let shown = shown_by(self.requirement(), &changed, clause, target);
-            if shown.is_empty() {
-                break;
-            }
-            events.extend(shown.iter().copied());
-            changed = hide::without(&changed, &shown);
+            let Some(less) = hide::without(&changed, &shown) else { break };
+            removed += shown.len();
+            changed = less;
         }
-        let (verdict, why) = self.verdict(Some(&changed));
+        let judged = self.judged(Some(&changed));
         let without = target.as_ref().map_or_else(|| "all".to_owned(), |(d, member)| format!("{d} {member}"));
-        let problem = problem(&verdict, why.as_deref(), (clause, target, history));
+        let problem = problem(&judged, clause, target, history);
         AblatedCell {
             record: self.record.name.clone(),
             requirement: self.requirement().id.clone(),
             clause: clause.id.clone(),
             scenario: history.scenario.clone(),
             without,
-            removed: events.len(),
-            verdict: verdict.word(),
-            why,
+            removed,
+            verdict: judged.verdict.word(),
+            why: judged.why().map(str::to_owned),
             problem,
         }
     }
@@ -198,26 +200,23 @@ fn shown_by(requirement: &Requirement, history: &History, clause: &Clause, targe
 }
 
 /// What is wrong with a verdict on a record without its evidence.
-fn problem(
-    verdict: &Verdict,
-    why: Option<&str>,
-    (clause, target, history): (&Clause, &Target, &History),
-) -> Option<String> {
-    match verdict {
+fn problem(judged: &Judged, clause: &Clause, target: &Target, history: &History) -> Option<String> {
+    let why = judged.why().unwrap_or_default();
+    match &judged.verdict {
         Verdict::Pass { .. } => Some("passes".to_owned()),
-        Verdict::Fail => Some(format!("fails ({})", why.unwrap_or_default())),
-        Verdict::Inconclusive { .. } => {
-            let why = why.unwrap_or_default();
-            let names_it = target.as_ref().is_some_and(|(_, member)| {
-                let bare = member.rsplit(' ').next().unwrap_or(member);
-                why.contains(member) || why.contains(bare)
-            });
-            let names_clause = why.contains(&clause.says) || why.contains(&history.scenario);
-            (!names_it && !names_clause && !why.contains("gap"))
-                .then(|| format!("is inconclusive and does not name what is missing ({why})"))
-        }
-        other => Some(format!("is {} ({})", other.word(), why.unwrap_or_default())),
+        Verdict::Fail => Some(format!("fails ({why})")),
+        // Where a gap hides the very pod or deletion that evidence is needed of, the gap is what is named.
+        Verdict::Inconclusive { .. } => (!names(judged, clause, target, history) && !why.contains("gap"))
+            .then(|| format!("is inconclusive and does not name what is missing ({why})")),
+        other => Some(format!("is {} ({why})", other.word())),
     }
+}
+
+/// Whether the clause is among those that lack something in that scenario, with the target where it has one.
+fn names(judged: &Judged, clause: &Clause, target: &Target, history: &History) -> bool {
+    let is_meant = |covered: &&Covered| covered.clause == clause.id && covered.scenario == history.scenario;
+    let mut missing = judged.clauses.iter().filter(is_meant).flat_map(|covered| &covered.missing);
+    missing.any(|missing| target.as_ref().is_none_or(|(_, member)| missing.contains(member)))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    history::{Event, Gap, History, Observer, Span, Watch},
+    history::{Event, Gap, History, Observation, Observer, Span, Watch},
     limits,
 };
 
@@ -215,7 +215,11 @@ impl Arrivals {
         let mut spans = HashMap::new();
         for watch in watches {
             let (mut from_us, mut before_us) = (0, None);
-            for event in history.told_by(Observer::Watch(*watch)) {
+            // Errors and reopenings deliver nothing.
+            let deliveries = history
+                .told_by(Observer::Watch(*watch))
+                .filter(|event| matches!(event.seen, Observation::Object(_) | Observation::Bookmark { .. }));
+            for event in deliveries {
                 let until_us = event.span.until_us;
                 let is_in_burst =
                     before_us.is_some_and(|before| until_us <= before + limits::WATCH_BURST.wait_us());
@@ -345,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_watch_that_was_down_and_lost_nothing_may_have_been_late() {
-        let down = "service; web-0 created; error pods; error pods; wait 8s; opened pods; web-0 ready";
+        let down = "service; web-0 created; error pods; error pods; wait 8s; opened pods; web-0 ready; bookmark pods";
         assert_eq!(fit(down, -7.0, &["10.0.0.10"]), "Unordered");
     }
 
