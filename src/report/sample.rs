@@ -324,9 +324,8 @@ fn finished(scenario: &str, began_us: u64, notes: Notes) -> History {
     for event in &mut history.events {
         event.span.from_us += began_us;
         event.span.until_us += began_us;
-        match &mut event.seen {
-            Observation::Step(Step::Waited { ended_by, .. }) => *ended_by = Some(event.seq - 1),
-            _ => {}
+        if let Observation::Step(Step::Waited { ended_by, .. }) = &mut event.seen {
+            *ended_by = Some(event.seq - 1);
         }
     }
     history

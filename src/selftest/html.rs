@@ -60,9 +60,9 @@ impl Page<'_> {
     }
 
     /// The rows of the third matrix: a requirement, a clause, and for each record how many cells, and how many of them wrong.
-    fn ablated(&self) -> Vec<(&str, &str, Vec<(usize, usize)>)> {
+    fn ablated(&self) -> Vec<(&str, &str, Vec<Counts>)> {
         let records = self.records();
-        let mut rows: BTreeMap<(&str, &str), Vec<(usize, usize)>> = BTreeMap::new();
+        let mut rows: BTreeMap<(&str, &str), Vec<Counts>> = BTreeMap::new();
         for cell in &self.selftest.ablation.cells {
             let counts =
                 rows.entry((&cell.requirement, &cell.clause)).or_insert_with(|| vec![(0, 0); records.len()]);
@@ -86,6 +86,9 @@ impl Page<'_> {
         rows
     }
 }
+
+/// How many cells, and how many of them wrong.
+type Counts = (usize, usize);
 
 struct Mark {
     class: &'static str,

@@ -21,7 +21,7 @@ pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
         property("server_version", &cluster.server_version),
         property("nodes", cluster.nodes.len()),
         property("storage_class", cluster.storage_class.as_deref().unwrap_or("none")),
-        property("zone", zone.as_deref().unwrap_or("unknown")),
+        property("zone", zone.unwrap_or("unknown")),
         property("embedded", cluster.embedded),
         property("started_at", began),
         property("time_means", "wall time from the first scenario to the last; scenarios run side by side"),
