@@ -106,8 +106,11 @@ limits! {
     STATUS_SETTLED = "status-settled", 60_000,
         "the controller writes its status after each sync; an update that takes longer was lost";
     /// Until EndpointSlices and Endpoints list what the pods say.
-    ENDPOINTS_SETTLED = "endpoints-settled", 75_000,
-        "the endpoint controllers batch by at most a few seconds; a minute means that they do not follow, and a quarter more lets the names be judged as well, by then beyond what caches may hold";
+    ENDPOINTS_SETTLED = "endpoints-settled", 60_000,
+        "the endpoint controllers batch by at most a few seconds; a minute means that they do not follow";
+    /// How long the driver waits for EndpointSlices and Endpoints.
+    ENDPOINTS_AWAITED = "endpoints-awaited", 75_000,
+        "longer than they may take, and than caches may hold what they said before, so that the names can be judged as well";
     /// By how much two observers may learn of one change at different times.
     OBSERVER_SLACK = "observer-slack", 5_000,
         "a DNS backend, a kubelet and the harness each have a watch of their own, and a busy machine delivers late; spans of different observers are compared with this to spare";

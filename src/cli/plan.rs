@@ -121,7 +121,7 @@ fn limit_of(step: &Action) -> Option<&str> {
         Action::Await(condition) => Some(match condition {
             Condition::PodsGone(_) => limits::POD_GONE.name,
             Condition::StatusSettled(_) | Condition::StatusOf { .. } => limits::STATUS_SETTLED.name,
-            Condition::EndpointsSettled | Condition::EndpointsOf(_) => limits::ENDPOINTS_SETTLED.name,
+            Condition::EndpointsSettled | Condition::EndpointsOf(_) => limits::ENDPOINTS_AWAITED.name,
             Condition::DnsSettled => limits::DNS_STALE_HARD.name,
             _ => limits::POD_READY.name,
         }),

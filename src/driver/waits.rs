@@ -159,7 +159,7 @@ fn limit(wait: &Wait) -> Limit {
     match wait {
         Wait::PodsGone(_) => limits::POD_GONE,
         Wait::StatusSettled { .. } => limits::STATUS_SETTLED,
-        Wait::EndpointsSettled(_) => limits::ENDPOINTS_SETTLED,
+        Wait::EndpointsSettled(_) => limits::ENDPOINTS_AWAITED,
         Wait::DnsSettled => limits::DNS_STALE_HARD,
         _ => limits::POD_READY,
     }
