@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{limits, report::junit, secret::Secret};
+use crate::{limits, secret::Secret};
 
 /// How the cluster is found, in kubectl's words: each field is what the flag of that name is to kubectl.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,10 +52,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// One more place for the JUnit file.
     pub junit: Option<PathBuf>,
-    /// How the JUnit file is written.
-    pub junit_dialect: junit::Dialect,
-    /// The host that this runs on, for the JUnit file.
-    pub hostname: String,
+    /// How JUnit files are written.
+    pub junit_style: JunitStyle,
     /// Whether what was created stays.
     pub keep: Keep,
     /// The images that pods run.
@@ -80,13 +78,46 @@ pub struct Options {
     pub voice: Voice,
 }
 
-impl Options {
-    /// How JUnit files are written.
-    pub fn junit_options(&self) -> junit::Options {
-        junit::Options {
-            dialect: self.junit_dialect,
-            hostname: self.hostname.clone(),
-            ..junit::Options::default()
+/// Which consumers a JUnit file is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum JunitDialect {
+    /// With properties and output of each case, and with one element for all that is red. For all consumers that do not
+    /// validate.
+    #[default]
+    Rich,
+    /// Valid in the schemas of the Jenkins xUnit plugin and of Ant; what does not fit is told in the texts.
+    Strict,
+}
+
+/// How JUnit files are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JunitStyle {
+    /// Which consumers they are for.
+    pub dialect: JunitDialect,
+    /// The host that the harness ran on.
+    pub hostname: String,
+    /// What the names of all suites begin with, to tell the clusters of one dashboard apart.
+    pub suite_prefix: Option<String>,
+    /// A folder to put before each attachment, for consumers that want absolute paths.
+    pub attachment_base: Option<String>,
+    /// Where people find the reports: an address that the texts and properties name.
+    pub report_url: Option<String>,
+    /// More properties of every suite, by name.
+    pub properties: Vec<(String, String)>,
+    /// The folder that requirements were read from, where it was not the binary: cases name the files in it.
+    pub specs: Option<String>,
+}
+
+impl Default for JunitStyle {
+    fn default() -> Self {
+        Self {
+            dialect: JunitDialect::Rich,
+            hostname: "localhost".to_owned(),
+            suite_prefix: None,
+            attachment_base: None,
+            report_url: None,
+            properties: Vec::new(),
+            specs: None,
         }
     }
 }
@@ -98,8 +129,7 @@ impl Default for Options {
             jobs: DEFAULT_JOBS,
             out: None,
             junit: None,
-            junit_dialect: junit::Dialect::Rich,
-            hostname: junit::Options::default().hostname,
+            junit_style: JunitStyle::default(),
             keep: Keep::Never,
             images: Images::default(),
             storage_class: None,

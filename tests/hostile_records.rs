@@ -10,6 +10,7 @@ use steadfast::{
     embedded::{self, Model},
     history::file::{self, Record},
     judge,
+    options::{JunitDialect, JunitStyle},
     plan::{Plan, Selection},
     report::{Circumstances, Report, html, junit, terminal},
     spec::Catalogue,
@@ -106,13 +107,12 @@ fn show(catalogue: &Catalogue, record: &Record) -> Option<String> {
     let panicked =
         judged.iter().find_map(|judged| Some(format!("{}: {}", judged.id, judged.panicked.as_ref()?)));
     let report = Report::new(header, catalogue, judged, histories, Circumstances::of_replay(seal, histories));
-    let junit =
-        |dialect| junit::render(&report, &junit::Options { dialect, ..junit::Options::default() }).unwrap();
+    let junit = |dialect| junit::render(&report, &JunitStyle { dialect, ..JunitStyle::default() }).unwrap();
     for rendered in [
         html::render(&report, "now").unwrap(),
         report.json("now"),
-        junit(junit::Dialect::Rich),
-        junit(junit::Dialect::Strict),
+        junit(JunitDialect::Rich),
+        junit(JunitDialect::Strict),
         steadfast::plain::for_terminal(&terminal::summary(&report, &terminal::Options::default()))
             .into_owned(),
     ] {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use steadfast::{
     judge::Verdict,
+    options::{JunitDialect, JunitStyle},
     report::{junit, sample::Sample},
 };
 
@@ -31,8 +32,8 @@ fuzz_target!(|text: &str| {
             *reason = text.to_owned();
         }
     }
-    for dialect in [junit::Dialect::Rich, junit::Dialect::Strict] {
-        let options = junit::Options { dialect, ..junit::Options::default() };
+    for dialect in [JunitDialect::Rich, JunitDialect::Strict] {
+        let options = JunitStyle { dialect, ..JunitStyle::default() };
         let file = junit::render(&sample.report(), &options).expect("it holds its own check");
         assert!(!file.chars().any(|letter| letter.is_control() && letter != '\n' && letter != '\t'));
         assert!(!file.contains("##teamcity[") && !file.contains("##vso["));

@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use steadfast::{
     history::file,
     judge,
+    options::JunitStyle,
     report::{Circumstances, Report, html, junit, terminal},
     spec::Catalogue,
 };
@@ -22,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     let report =
         Report::new(header, &CATALOGUE, judged, histories, Circumstances::of_replay(seal, histories));
     html::render(&report, "now").expect("the page is filled in");
-    junit::render(&report, &junit::Options::default()).expect("the file holds its own check");
+    junit::render(&report, &JunitStyle::default()).expect("the file holds its own check");
     terminal::summary(&report, &terminal::Options::default());
     report.json("now");
 });

@@ -11,10 +11,9 @@ use clap::{
 use super::values;
 use crate::{
     options::{
-        Color, DEFAULT_IMAGE, DEFAULT_JOBS, DEFAULT_NAMESPACE_PREFIX, DEFAULT_PROBE_IMAGE, DnsBackends, Keep,
-        Progress,
+        Color, DEFAULT_IMAGE, DEFAULT_JOBS, DEFAULT_NAMESPACE_PREFIX, DEFAULT_PROBE_IMAGE, DnsBackends,
+        JunitDialect, Keep, Progress,
     },
-    report::junit::Dialect,
     secret::Secret,
 };
 
@@ -287,7 +286,20 @@ pub(super) struct JunitArgs {
     /// How the JUnit file is written; `strict` is valid in the two schemas that are in use
     #[arg(long, value_name = "DIALECT", env = "STEADFAST_JUNIT_DIALECT", hide_env = true)]
     #[arg(default_value = "rich", value_parser = one_of(values::JUNIT_DIALECT))]
-    pub junit_dialect: Dialect,
+    pub junit_dialect: JunitDialect,
+    /// What the names of all suites begin with, to tell the clusters of one dashboard apart
+    #[arg(long, value_name = "PREFIX", env = "STEADFAST_JUNIT_SUITE_PREFIX", hide_env = true)]
+    pub junit_suite_prefix: Option<String>,
+    /// One more property of every suite; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", env = "STEADFAST_JUNIT_PROPERTY", hide_env = true)]
+    #[arg(value_parser = values::property, value_delimiter = ',')]
+    pub junit_property: Vec<(String, String)>,
+    /// A folder to put before the paths of attached files, for consumers that want absolute ones
+    #[arg(long, value_name = "DIR", env = "STEADFAST_JUNIT_ATTACHMENT_BASE", hide_env = true)]
+    pub junit_attachment_base: Option<String>,
+    /// Where people will find the reports: the JUnit file names this address
+    #[arg(long, value_name = "URL", env = "STEADFAST_REPORT_URL", hide_env = true)]
+    pub report_url: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -412,6 +424,11 @@ pub(super) struct SelftestArgs {
     /// Instead of the matrices, this many random scenarios on the honest model, from the seed on
     #[arg(long, value_name = "N", env = "STEADFAST_RANDOM", hide_env = true, conflicts_with = "fault")]
     pub random: Option<u64>,
+    /// A record of a real cluster that passes, a run's folder or its history.jsonl: evidence is taken out of it as well; may
+    /// be repeated
+    #[arg(long, value_name = "PATH", env = "STEADFAST_RECORD", hide_env = true, value_delimiter = ',')]
+    #[arg(conflicts_with_all = ["fault", "random"])]
+    pub record: Vec<PathBuf>,
     /// How long random scenarios are begun, in seconds
     #[arg(
         long,

@@ -11,9 +11,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{also::Also, exit};
+use super::{also::Also, disown::is_an_older_report, exit};
 use crate::{
     history::file,
+    options::JunitStyle,
     report::{
         Outcome, Report, junit,
         place::Place,
@@ -25,7 +26,7 @@ use crate::{
 /// The folder of the reports, and one more place for the JUnit file.
 pub(super) struct Destination {
     folder: ReportFolder,
-    junit: junit::Options,
+    junit: JunitStyle,
     also: Option<Also>,
     /// Whether the other place has been written to, if it is one that cannot be written to twice.
     streamed: AtomicBool,
@@ -39,7 +40,7 @@ impl Destination {
     /// `record` is a folder whose record is read: its file is never written to.
     pub(super) fn create(
         folder: &Path,
-        junit: junit::Options,
+        junit: JunitStyle,
         also: Option<&Path>,
         record: Option<&Path>,
     ) -> Result<Self> {
@@ -70,6 +71,11 @@ impl Destination {
 
     /// Puts every report of an unfinished run in the place of what was there before.
     pub(super) fn begin(&self, report: &Report<'_>) -> Result<()> {
+        for former in names::FORMER.iter().map(|name| self.path().join(name)) {
+            if is_an_older_report(&former) {
+                fs::remove_file(&former).with_context(|| format!("failed to remove {}", former.display()))?;
+            }
+        }
         self.stage(report)?.into_iter().try_for_each(|staged| staged.commit().map(|_| ()))
     }
 

@@ -16,6 +16,7 @@ use clap::CommandFactory;
 use super::{args::Cli, meaning};
 use crate::{
     history::file::Header,
+    options::JunitStyle,
     report::{
         Outcome, Report, html, junit,
         place::Place,
@@ -64,9 +65,9 @@ impl Targets {
     /// work is that command's.
     pub(super) fn disown(&self, outcome: Outcome, why: &str) {
         let folder = self.folder.as_deref().filter(|folder| !is_busy(folder));
-        let in_folder = folder
-            .into_iter()
-            .flat_map(|folder| names::ALL.iter().chain(SELFTEST).map(|name| folder.join(name)));
+        let in_folder = folder.into_iter().flat_map(|folder| {
+            names::ALL.iter().chain(names::FORMER).chain(SELFTEST).map(|name| folder.join(name))
+        });
         for path in in_folder.chain(self.junit.as_deref().and_then(plain_file)) {
             if is_an_older_report(&path)
                 && let Err(error) = disown(&path, outcome, why)
@@ -151,7 +152,7 @@ fn plain_file(path: &Path) -> Option<PathBuf> {
 
 /// Whether there is a file, and one that steadfast has written as a report: other programs put theirs beside ours, and a
 /// path that was typed wrong can lead to anything, a record for one.
-fn is_an_older_report(path: &Path) -> bool {
+pub(super) fn is_an_older_report(path: &Path) -> bool {
     if !fs::metadata(path).is_ok_and(|there| there.is_file()) {
         return false;
     }
@@ -176,10 +177,7 @@ pub(super) fn red(path: &Path, outcome: Outcome, why: String) -> Result<String> 
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("html") => html::render(&report, &judged_at),
         Some("json") => Ok(report.json(&judged_at)),
-        _ => {
-            let strict = junit::Options { dialect: junit::Dialect::Strict, ..junit::Options::default() };
-            junit::render(&report, &strict)
-        }
+        _ => junit::render(&report, &JunitStyle::default()),
     }
 }
 

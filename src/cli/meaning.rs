@@ -6,15 +6,15 @@ use anyhow::{Context, Result, anyhow};
 
 use super::{
     args::{
-        CatalogueArgs, CleanupArgs, DetailArgs, ImageArgs, RunArgs, SelectionArgs, TargetArgs, VoiceArgs,
+        CatalogueArgs, CleanupArgs, DetailArgs, ImageArgs, JunitArgs, RunArgs, SelectionArgs, TargetArgs,
+        VoiceArgs,
     },
     exit,
 };
 use crate::{
     checks, limits,
-    options::{AS_DOCUMENTED, Cleanup, Detail, Images, Options, Progress, Target, Voice},
+    options::{AS_DOCUMENTED, Cleanup, Detail, Images, JunitStyle, Options, Progress, Target, Voice},
     plan::{PREFLIGHT, Plan, Selection},
-    report::junit,
     spec::Catalogue,
 };
 
@@ -97,8 +97,7 @@ pub(super) fn options(args: &RunArgs) -> Options {
         jobs: pace.jobs,
         out: out(args),
         junit: args.junit.junit.clone().filter(|junit| !junit.as_os_str().is_empty()),
-        junit_dialect: args.junit.junit_dialect,
-        hostname: hostname(),
+        junit_style: junit_style(&args.junit, &args.catalogue),
         keep: subject.keep,
         images: images(&subject.images),
         storage_class: given(&subject.storage_class),
@@ -110,6 +109,25 @@ pub(super) fn options(args: &RunArgs) -> Options {
         namespace_prefix: subject.namespace_prefix.clone(),
         seed: pace.seed,
         voice: voice(&args.voice),
+    }
+}
+
+/// How the flags want JUnit files to be written.
+pub(super) fn junit_style(args: &JunitArgs, catalogue: &CatalogueArgs) -> JunitStyle {
+    let mut properties: Vec<(String, String)> = Vec::new();
+    for (name, value) in &args.junit_property {
+        // The last of several counts, as with flags.
+        properties.retain(|(known, _)| known != name);
+        properties.push((name.clone(), value.clone()));
+    }
+    JunitStyle {
+        dialect: args.junit_dialect,
+        hostname: hostname(),
+        suite_prefix: given(&args.junit_suite_prefix),
+        attachment_base: given(&args.junit_attachment_base),
+        report_url: given(&args.report_url),
+        properties,
+        specs: catalogue.specs.as_ref().map(|folder| folder.display().to_string()),
     }
 }
 
@@ -187,7 +205,7 @@ fn given(name: &Option<String>) -> Option<String> {
 pub(super) fn hostname() -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = kernel.or_else(|| std::env::var("HOSTNAME").ok()).map(|name| name.trim().to_owned());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| junit::Options::default().hostname)
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| JunitStyle::default().hostname)
 }
 
 /// Where Prow and others that know `$ARTIFACTS` look for reports.

@@ -20,7 +20,7 @@ use crate::{
         seal::Broken,
     },
     judge,
-    report::{Circumstances, Outcome, Report, junit, place::is_same_file, write::Staged},
+    report::{Circumstances, Outcome, Report, place::is_same_file, write::Staged},
     spec::Catalogue,
 };
 
@@ -102,11 +102,7 @@ fn is_known(catalogue: &Catalogue, header: &file::Header) -> Result<()> {
 fn destination(args: &ReplayArgs) -> Result<Destination> {
     let given = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
     let folder = given(&args.out).unwrap_or_else(|| args.dir.clone());
-    let junit = junit::Options {
-        dialect: args.junit.junit_dialect,
-        hostname: meaning::hostname(),
-        ..junit::Options::default()
-    };
+    let junit = meaning::junit_style(&args.junit, &args.catalogue);
     Destination::create(&folder, junit, given(&args.junit.junit).as_deref(), Some(&args.dir))
 }
 

@@ -62,7 +62,8 @@ fn on_cluster<'c>(catalogue: &'c Catalogue, plan: &Plan, options: &Options) -> R
     let seed = options.seed.unwrap_or_else(rand::random);
     let run_id = run::new_run_id(Timestamp::now(), rand::random());
     let folder = options.out.clone().unwrap_or_else(|| Path::new("reports").join(&run_id));
-    let destination = Destination::create(&folder, options.junit_options(), options.junit.as_deref(), None)?;
+    let destination =
+        Destination::create(&folder, options.junit_style.clone(), options.junit.as_deref(), None)?;
     let destination = destination.without_old_record()?;
     if options.voice.progress != Progress::None {
         say(&format!("run {run_id}, seed {seed}, reports in {}", folder.display()));

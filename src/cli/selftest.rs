@@ -2,12 +2,15 @@
 //! `src/selftest`.
 
 use std::{
+    fs::File,
+    io::BufReader,
     path::{Path, PathBuf},
     thread::available_parallelism,
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use flate2::read::GzDecoder;
 
 use super::{
     args::SelftestArgs,
@@ -16,12 +19,13 @@ use super::{
 };
 use crate::{
     embedded,
+    history::file::{self, Record},
     report::{
         Outcome,
         write::{Busy, ReportFolder},
     },
     run,
-    selftest::Selftest,
+    selftest::{Healthy, Selftest},
     spec::Catalogue,
 };
 
@@ -37,11 +41,13 @@ pub(super) fn handle(args: &SelftestArgs) -> Result<u8> {
     if let Some(count) = args.random {
         return random(args, &catalogue, count);
     }
+    let records = args.record.iter().map(|path| healthy(path)).collect::<Result<Vec<_>>>();
+    let records = records.map_err(exit::usage)?;
     let folder = folder(args)?;
     run::listen();
     let threads = args.jobs.unwrap_or_else(|| available_parallelism().map_or(2, usize::from));
     let wanted = |name: &str| args.fault.is_empty() || args.fault.iter().any(|fault| fault == name);
-    let Some(selftest) = embedded::prove(&catalogue, args.seed, threads, &wanted)? else {
+    let Some(selftest) = embedded::prove(&catalogue, args.seed, threads, &wanted, records)? else {
         return Ok(Outcome::Interrupted.code());
     };
     run::is_over();
@@ -50,6 +56,23 @@ pub(super) fn handle(args: &SelftestArgs) -> Result<u8> {
     exit::print(&(reports + "\n" + &selftest.text()))?;
     let outcome = if selftest.problems().is_empty() { Outcome::Pass } else { Outcome::SelftestSurvivor };
     Ok(outcome.code())
+}
+
+/// A record that was kept of a real cluster, compressed or not.
+fn healthy(path: &Path) -> Result<Healthy> {
+    let path = if path.is_dir() { path.join(file::NAME) } else { path.to_owned() };
+    let read = || -> Result<Record> {
+        let opened = File::open(&path)?;
+        match path.extension().is_some_and(|extension| extension == "gz") {
+            true => file::read(BufReader::new(GzDecoder::new(opened))),
+            false => file::read(BufReader::new(opened)),
+        }
+    };
+    let Record { header, histories, .. } =
+        read().with_context(|| format!("{} is no record of a run", path.display()))?;
+    let shown = path.file_name().filter(|name| *name != file::NAME).map(PathBuf::from);
+    let name = shown.unwrap_or_else(|| path.parent().unwrap_or(Path::new(".")).to_owned());
+    Ok(Healthy { name: name.display().to_string(), facts: header.cluster, histories })
 }
 
 /// Runs random scenarios on the honest model, prints what came of them, and ends with 0 or 6.

@@ -6,8 +6,7 @@ use jiff::SignedDuration;
 
 use super::args::Format;
 use crate::{
-    options::{Color, DnsBackends, Keep, Progress},
-    report::junit::Dialect,
+    options::{Color, DnsBackends, JunitDialect, Keep, Progress},
     secret::Secret,
 };
 
@@ -16,7 +15,16 @@ pub(super) const KEEP: &[(&str, Keep)] =
     &[("never", Keep::Never), ("on-failure", Keep::OnFailure), ("always", Keep::Always)];
 
 /// The words of `--junit-dialect`.
-pub(super) const JUNIT_DIALECT: &[(&str, Dialect)] = &[("rich", Dialect::Rich), ("strict", Dialect::Strict)];
+pub(super) const JUNIT_DIALECT: &[(&str, JunitDialect)] =
+    &[("rich", JunitDialect::Rich), ("strict", JunitDialect::Strict)];
+
+/// A property of JUnit: `NAME=VALUE`.
+pub(super) fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, such as cluster=kind-1.37".to_owned()),
+    }
+}
 
 /// The words of `--color`.
 pub(super) const COLOR: &[(&str, Color)] =

@@ -58,12 +58,14 @@ const TOGETHER: &[FaultName] = &[
     },
 ];
 
-/// Runs the faults for which `wanted` says yes, of the cluster and of the API server; none if a signal came.
+/// Runs the faults for which `wanted` says yes, of the cluster and of the API server; none if a signal came. Evidence is taken out
+/// of a record of the honest model, and of these.
 pub fn prove(
     catalogue: &Catalogue,
     seed: u64,
     threads: usize,
     wanted: &(dyn Fn(&str) -> bool + Sync),
+    records: Vec<Healthy>,
 ) -> Result<Option<Selftest>> {
     let began = Instant::now();
     let all = [faults(), api_faults()].concat().iter().all(|fault| wanted(fault.name));
@@ -73,15 +75,15 @@ pub fn prove(
     else {
         return Ok(None);
     };
-    let ablation = if all { ablation(catalogue, seed, threads)? } else { Ablation::default() };
+    let ablation = if all { ablation(catalogue, seed, threads, records)? } else { Ablation::default() };
     let matrix = Matrix { rows, ..declared };
     let wall_secs = began.elapsed().as_secs_f64();
     Ok(Some(Selftest { format: FORMAT, seed, wall_secs, matrix, disturbed, ablation }))
 }
 
 /// Takes evidence out of healthy records, and asks every check about every healthy history.
-fn ablation(catalogue: &Catalogue, seed: u64, threads: usize) -> Result<Ablation> {
-    let records = healthy_records(catalogue, seed)?;
+fn ablation(catalogue: &Catalogue, seed: u64, threads: usize, kept: Vec<Healthy>) -> Result<Ablation> {
+    let records: Vec<Healthy> = healthy_records(catalogue, seed)?.into_iter().chain(kept).collect();
     let pairs: Vec<(&Healthy, &Requirement)> =
         records.iter().flat_map(|record| catalogue.requirements.iter().map(move |r| (record, r))).collect();
     let done = on_threads(threads, &pairs, |(record, requirement)| {

@@ -13,6 +13,9 @@ pub struct Figures {
     pub pods_created: u64,
     /// How often a watch lost events.
     pub watch_gaps: u64,
+    /// The most by which a watch was seen to be late, in seconds: how much later it delivered a version than an answer or a list
+    /// had it.
+    pub watch_lag_secs: f64,
     /// Requests to the API server that failed, retried or not.
     pub api_errors: u64,
     /// Questions that DNS was asked.

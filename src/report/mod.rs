@@ -209,6 +209,7 @@ fn figures(scenarios: &[ScenarioSummary], reactions: Reactions) -> Figures {
         wall_secs: scenarios.iter().map(ScenarioSummary::ended_secs).fold(0.0, f64::max),
         pods_created: sum(|scenario| scenario.pods_created),
         watch_gaps: sum(|scenario| scenario.watch_gaps),
+        watch_lag_secs: scenarios.iter().map(|scenario| scenario.watch_lag_secs).fold(0.0, f64::max),
         api_errors: sum(|scenario| scenario.api_errors),
         dns_questions: sum(|scenario| scenario.dns_questions),
         reactions,

@@ -29,6 +29,8 @@ pub struct ScenarioSummary {
     pub pods_created: u64,
     /// How often a watch lost events.
     pub watch_gaps: u64,
+    /// The most by which a watch was seen to be late, in seconds.
+    pub watch_lag_secs: f64,
     /// Requests that failed.
     pub api_errors: u64,
     /// Questions that DNS was asked.
@@ -41,6 +43,12 @@ pub struct ScenarioSummary {
     pub skipped: Vec<SkippedStep>,
     /// What the server answered to documented manifests that were only asked about.
     pub dry_runs: Vec<DryRunAnswer>,
+}
+
+/// The most by which a watch of the scenario was seen to be late.
+fn watch_lag_secs(history: &History) -> f64 {
+    let watches = Resource::ALL.iter().flat_map(|resource| history.watches_of(*resource));
+    secs(watches.map(|watch| history.lag_us(watch)).max().unwrap_or(0))
 }
 
 /// How a scenario ended.
@@ -148,6 +156,7 @@ impl ScenarioSummary {
             events: history.events.len() as u64,
             pods_created: count(is_new_pod),
             watch_gaps: count(|seen| matches!(seen, Observation::WatchGap { .. })),
+            watch_lag_secs: watch_lag_secs(history),
             api_errors: count(|seen| matches!(seen, Observation::ApiError(_))),
             dns_questions: count(|seen| matches!(seen, Observation::Dns(_))),
             harness_wait_secs: harness_wait_secs(history),

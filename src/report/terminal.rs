@@ -209,6 +209,7 @@ fn numbers(out: &mut Out, report: &Report<'_>) {
         "  harness wait  {:.2} s, when the harness itself was waited for",
         figures.harness_wait_secs
     ));
+    out.line(&format!("  watch lag     {:.2} s at most, as far as it was seen", figures.watch_lag_secs));
     if figures.watch_gaps + figures.api_errors > 0 {
         let senses = format!("{} watch gaps, {} API errors", figures.watch_gaps, figures.api_errors);
         out.line(&format!("  not seen      {}", out.painted(&senses, Paint::Yellow)));

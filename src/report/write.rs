@@ -10,19 +10,20 @@ use anyhow::{Context, Result, bail};
 use tempfile::NamedTempFile;
 
 use super::{Report, html, junit};
+use crate::options::JunitStyle;
 
 /// The file of each report, in a run's folder.
 pub mod names {
-    /// JUnit for consumers that do not validate.
+    /// JUnit. One file, because globs as in Prow take all that begin so, and would count each requirement twice.
     pub const JUNIT: &str = "junit.xml";
-    /// JUnit that is valid in both schemas.
-    pub const JUNIT_STRICT: &str = "junit-strict.xml";
     /// Everything, for machines.
     pub const JSON: &str = "report.json";
     /// Everything, for people.
     pub const HTML: &str = "report.html";
     /// All of them, in the order in which a person wants them.
-    pub const ALL: &[&str] = &[HTML, JUNIT, JUNIT_STRICT, JSON];
+    pub const ALL: &[&str] = &[HTML, JUNIT, JSON];
+    /// What earlier versions wrote as well, and what must not be taken for a report of a later run.
+    pub const FORMER: &[&str] = &["junit-strict.xml"];
 }
 
 /// What stands between a report's name and the random letters of the file that is to replace it.
@@ -84,25 +85,17 @@ impl ReportFolder {
         Staged::new(&self.path.join(name), bytes)?.commit()
     }
 
-    /// Writes the two JUnit files alone, as after every result.
-    pub fn write_junit(&self, report: &Report<'_>, options: &junit::Options) -> Result<()> {
-        self.write(names::JUNIT, junit::render(report, options)?)?;
-        self.write(names::JUNIT_STRICT, junit::render(report, &strict(options))?)?;
-        Ok(())
+    /// Writes the JUnit file alone, as after every result.
+    pub fn write_junit(&self, report: &Report<'_>, style: &JunitStyle) -> Result<()> {
+        self.write(names::JUNIT, junit::render(report, style)?).map(|_| ())
     }
 
     /// Writes every report beside the name that it will have, in the order of [`names::ALL`]. What is there stays until
     /// each is given its name.
-    pub fn stage_all(
-        &self,
-        report: &Report<'_>,
-        judged_at: &str,
-        options: &junit::Options,
-    ) -> Result<Vec<Staged>> {
+    pub fn stage_all(&self, report: &Report<'_>, judged_at: &str, style: &JunitStyle) -> Result<Vec<Staged>> {
         let all = [
             (names::HTML, html::render(report, judged_at)?),
-            (names::JUNIT, junit::render(report, options)?),
-            (names::JUNIT_STRICT, junit::render(report, &strict(options))?),
+            (names::JUNIT, junit::render(report, style)?),
             (names::JSON, report.json(judged_at)),
         ];
         all.into_iter().map(|(name, text)| Staged::new(&self.path.join(name), text)).collect()
@@ -113,14 +106,10 @@ impl ReportFolder {
         &self,
         report: &Report<'_>,
         judged_at: &str,
-        options: &junit::Options,
+        style: &JunitStyle,
     ) -> Result<Vec<PathBuf>> {
-        self.stage_all(report, judged_at, options)?.into_iter().map(Staged::commit).collect()
+        self.stage_all(report, judged_at, style)?.into_iter().map(Staged::commit).collect()
     }
-}
-
-fn strict(options: &junit::Options) -> junit::Options {
-    junit::Options { dialect: junit::Dialect::Strict, ..options.clone() }
 }
 
 /// Takes the folder, if nobody has it. Where the file system knows no such locks, nobody is kept out.
@@ -249,9 +238,9 @@ mod tests {
         let folder = ReportFolder::create(&path).unwrap();
         let sample = Sample::broken();
         folder.write(names::JUNIT, "an older one").unwrap();
-        let paths = folder.write_all(&sample.report(), JUDGED_AT, &junit::Options::default()).unwrap();
+        let paths = folder.write_all(&sample.report(), JUDGED_AT, &JunitStyle::default()).unwrap();
         assert_eq!(paths.len(), names::ALL.len());
-        assert_eq!(listing(folder.path()), [names::JUNIT_STRICT, names::JUNIT, names::HTML, names::JSON]);
+        assert_eq!(listing(folder.path()), [names::JUNIT, names::HTML, names::JSON]);
     }
 
     #[test]

@@ -226,7 +226,7 @@ impl Pipeline<'_> {
             tokio::spawn(progress.clone().beat()),
         ]);
         if let Ok(server) = shared.connection.server(&format!("run/{} lease", self.run_id)) {
-            let holder = holder(&self.options.hostname);
+            let holder = holder(&self.options.junit_style.hostname);
             let keeping = lease::keep(server, shared.clone(), holder, progress.clone());
             beside.0.push(tokio::spawn(keeping));
         }

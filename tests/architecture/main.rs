@@ -26,12 +26,12 @@ const MODULES: &[Module] = &[
     Module { name: "judge", uses: &["spec", "history", "views", "checks"], pure: true },
     Module { name: "generate", uses: &["history", "spec"], pure: true },
     Module { name: "plan", uses: &["spec", "limits"], pure: true },
+    Module { name: "options", uses: &["limits", "secret"], pure: true },
     Module {
         name: "report",
-        uses: &["limits", "plain", "history", "views", "spec", "checks", "judge", "plan"],
+        uses: &["limits", "plain", "history", "views", "spec", "checks", "judge", "plan", "options"],
         pure: true,
     },
-    Module { name: "options", uses: &["limits", "secret", "report"], pure: true },
     Module { name: "cluster", uses: &["limits", "secret", "history", "options"], pure: false },
     Module { name: "recorder", uses: &["limits", "history", "options", "cluster"], pure: false },
     Module {

@@ -10,7 +10,7 @@ use std::{
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_steadfast");
 
 /// The reports of a run.
-pub(crate) const REPORTS: &[&str] = &["junit.xml", "junit-strict.xml", "report.html", "report.json"];
+pub(crate) const REPORTS: &[&str] = &["junit.xml", "report.html", "report.json"];
 
 /// A command that has the small catalogue, and nothing of the environment that could turn it another way.
 pub(crate) fn steadfast(arguments: &[&str]) -> Command {

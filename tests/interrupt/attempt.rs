@@ -87,7 +87,7 @@ pub(crate) enum Colour {
     Missing,
 }
 
-const REPORTS: &[&str] = &["junit.xml", "junit-strict.xml", "report.html", "report.json"];
+const REPORTS: &[&str] = &["junit.xml", "report.html", "report.json"];
 
 /// The longest that a run may take to end: the bound of an interrupted clean-up and as much again.
 const ENDS_WITHIN: Duration = Duration::from_secs(45);

@@ -37,6 +37,10 @@ const VALUES: &[(&str, Option<&str>)] = &[
     ("seed", Some("7")),
     ("out", Some("/tmp/out")),
     ("junit", Some("/tmp/junit.xml")),
+    ("junit-suite-prefix", Some("kind")),
+    ("junit-property", Some("cluster=kind")),
+    ("junit-attachment-base", Some("/ci")),
+    ("report-url", Some("https://ci.example/7")),
     ("junit-dialect", Some("strict")),
     ("color", Some("never")),
     ("progress", Some("none")),
@@ -82,9 +86,9 @@ fn run_means_the_same_with_and_without_its_name() {
 
 #[test]
 fn what_is_not_typed_is_the_default() {
-    let hostname = hostname();
+    let junit_style = JunitStyle { hostname: hostname(), ..JunitStyle::default() };
     let out = artifacts();
-    assert_eq!(parsed(&[]), Options { hostname, out, ..Options::default() });
+    assert_eq!(parsed(&[]), Options { junit_style, out, ..Options::default() });
 }
 
 #[test]

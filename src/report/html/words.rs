@@ -92,6 +92,7 @@ pub(super) fn figures(report: &Report<'_>) -> Vec<Figure> {
             "waited for the harness",
             "in all scenarios together".to_owned(),
         ),
+        figure(format!("{:.2} s", figures.watch_lag_secs), "watch lag", "the most that was seen".to_owned()),
         figure(figures.dns_questions.to_string(), "DNS questions", String::new()),
         figure(
             (figures.watch_gaps + figures.api_errors).to_string(),

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use super::Properties;
 use crate::{
     judge::{Judged, Verdict},
+    options::JunitStyle,
     report::{Report, ScenarioSummary, outcome},
 };
 
 /// What is true of the run, in every suite, because consumers take suites apart.
-pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
+pub(super) fn of_run(report: &Report<'_>, began: Timestamp, style: &JunitStyle) -> Properties {
     let (header, cluster, figures) = (report.header, &report.header.cluster, &report.figures);
     let zone = report.histories.iter().find_map(|history| history.started().zone.as_deref());
     let mut properties = vec![
@@ -24,13 +25,14 @@ pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
         property("zone", zone.unwrap_or("unknown")),
         property("embedded", cluster.embedded),
         property("started_at", began),
-        property("time_means", "wall time from the first scenario to the last; scenarios run side by side"),
+        property("time_means", "the case's share of the run's wall time; scenarios run side by side"),
         property("outcome", report.outcome.name()),
         property("exit_code", report.outcome.code()),
         property("record", if report.circumstances.unsealed.is_some() { "unsealed" } else { "sealed" }),
         property("pods_created", figures.pods_created),
         property("api_errors", figures.api_errors),
         property("watch_gaps", figures.watch_gaps),
+        property("watch_lag_secs", format!("{:.3}", figures.watch_lag_secs)),
         property("reaction_median_us", figures.reactions.median_us),
         property("reaction_p99_us", figures.reactions.p99_us),
         property("harness_wait_secs", format!("{:.3}", figures.harness_wait_secs)),
@@ -38,10 +40,32 @@ pub(super) fn of_run(report: &Report<'_>, began: Timestamp) -> Properties {
     if let Some(by) = report.circumstances.stopped_by {
         properties.push(property("ended", by.reason()));
     }
-    for (documented, used) in &cluster.replaced_images {
-        properties.push(property("replaced_image", format!("{documented} -> {used}")));
+    let replaced = cluster.replaced_images.iter();
+    let replaced: Vec<String> =
+        replaced.map(|(documented, used)| format!("{documented} -> {used}")).collect();
+    if !replaced.is_empty() {
+        properties.push(property("replaced_images", replaced.join(", ")));
     }
+    properties.extend(style.report_url.as_ref().map(|url| property("report_url", url)));
+    // One value for each name: consumers keep the last of several, or give up. What the user says counts.
+    properties.retain(|(name, _)| style.properties.iter().all(|(own, _)| own != name));
+    properties.extend(style.properties.iter().cloned());
     properties
+}
+
+/// How many requirements have each verdict, and what the run ends with.
+pub(super) fn counts(report: &Report<'_>) -> Properties {
+    let (counts, outcome) = (&report.counts, report.outcome);
+    vec![
+        property("outcome", outcome.name()),
+        property("exit_code", outcome.code()),
+        property("passed", counts.pass),
+        property("failed", counts.fail),
+        property("inconclusive", counts.inconclusive),
+        property("not_applicable", counts.not_applicable),
+        property("not_run", counts.not_run),
+        property("recorded", counts.recorded),
+    ]
 }
 
 /// What is true of one requirement.
@@ -49,6 +73,7 @@ pub(super) fn of_case(report: &Report<'_>, judged: &Judged) -> Properties {
     let informing = if outcome::gates(judged) { "blocking" } else { "informing" };
     let mut properties = vec![
         property("requirement", &judged.id),
+        property("title", &judged.title),
         property("level", judged.level.as_str()),
         property("lifecycle", informing),
         property("verdict", judged.verdict.word()),
@@ -60,8 +85,9 @@ pub(super) fn of_case(report: &Report<'_>, judged: &Judged) -> Properties {
     if let Some(requirement) = report.requirement(judged) {
         let scenarios = requirement.judged_on.iter().filter_map(|id| report.scenario(id));
         properties.extend(senses(&scenarios.collect::<Vec<_>>()));
-        let sources = requirement.sources.iter();
-        properties.extend(sources.map(|s| property("source", format!("{}, {}", s.document, s.at))));
+        let sources: Vec<String> =
+            requirement.sources.iter().map(|source| format!("{}, {}", source.document, source.at)).collect();
+        properties.push(property("sources", sources.join("; ")));
     }
     properties.extend(numbers(judged));
     properties

@@ -1,18 +1,24 @@
 //! The one file that knows `junit-report`, and `quick-xml` for what that crate cannot express.
 //!
 //! `junit-report` lays out the suites, the cases and their results. A second pass over its output replaces the
-//! attributes that consumers or schemas take amiss (summed times, timestamps with a zone, no counter of the skipped) and
-//! adds what it has no place for: properties, texts without CDATA, output and files.
+//! attributes that consumers or schemas take amiss (timestamps with a fraction, no counter of the skipped), escapes no more
+//! than XML asks for, and adds what the crate has no place for: properties, texts without CDATA, output and files.
 
 use anyhow::{Context, Result};
 use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCaseBuilder, TestSuiteBuilder};
 use quick_xml::{
     Reader, Writer,
-    events::{BytesEnd, BytesStart, BytesText, Event},
+    escape::partial_escape,
+    events::{BytesEnd, BytesStart, BytesText, Event, attributes::Attribute},
+    name::QName,
 };
 
-use super::{Case, Dialect, Element, Options, Properties, Suite, Trouble, check::attribute};
-use crate::{plain::visible, report::text::one_line};
+use super::{Case, Element, Properties, Suite, Trouble, check::attribute};
+use crate::{
+    options::{JunitDialect as Dialect, JunitStyle},
+    plain::visible,
+    report::text::one_line,
+};
 
 /// How long one text may be, escaped, in bytes.
 const TEXT_BYTES: usize = 64_000;
@@ -21,30 +27,29 @@ const TEXT_BYTES: usize = 64_000;
 const FILE_BYTES: usize = 4_500_000;
 
 /// The whole file.
-pub(super) fn write(suites: &[Suite], options: &Options) -> Result<String> {
+pub(super) fn write(suites: &[Suite], style: &JunitStyle) -> Result<String> {
     let mut skeleton = Vec::new();
-    let report = ReportBuilder::new()
-        .add_testsuites(suites.iter().map(|suite| skeleton_suite(suite, options)))
-        .build();
+    let report =
+        ReportBuilder::new().add_testsuites(suites.iter().map(|suite| skeleton_suite(suite, style))).build();
     report.write_xml(&mut skeleton).context("failed to lay out the JUnit file")?;
     let skeleton = String::from_utf8(skeleton).context("the JUnit file is not text")?;
-    Pass::new(suites, options).over(&skeleton)
+    Pass::new(suites, style).over(&skeleton)
 }
 
-fn skeleton_suite(suite: &Suite, options: &Options) -> junit_report::TestSuite {
+fn skeleton_suite(suite: &Suite, style: &JunitStyle) -> junit_report::TestSuite {
     let began = OffsetDateTime::from_unix_timestamp(suite.began.as_second());
-    let cases = suite.cases.iter().map(|case| skeleton_case(case, options));
+    let cases = suite.cases.iter().map(|case| skeleton_case(suite, case));
     let mut built = TestSuiteBuilder::new(&suite.name)
         .set_timestamp(began.unwrap_or(OffsetDateTime::UNIX_EPOCH))
         .add_testcases(cases)
         .build();
-    built.hostname = one_line(&options.hostname, 200);
+    built.hostname = one_line(&style.hostname, 200);
     built.package = "steadfast".to_owned();
     built
 }
 
-fn skeleton_case(case: &Case, options: &Options) -> junit_report::TestCase {
-    let took = Duration::milliseconds((case.wall_secs * 1e3) as i64);
+fn skeleton_case(suite: &Suite, case: &Case) -> junit_report::TestCase {
+    let took = Duration::milliseconds((case.secs * 1e3) as i64);
     let mut built = match &case.trouble {
         None => TestCaseBuilder::success(&case.name, took),
         Some(Trouble { element: Element::Failure, kind, message, .. }) => {
@@ -57,10 +62,7 @@ fn skeleton_case(case: &Case, options: &Options) -> junit_report::TestCase {
             TestCaseBuilder::skipped_with_cause(&case.name, kind, message)
         }
     };
-    built.set_classname(&case.classname);
-    if let (Dialect::Rich, Some(file)) = (options.dialect, &case.file) {
-        built.set_filepath(file);
-    }
+    built.set_classname(&suite.name);
     built.build()
 }
 
@@ -75,12 +77,12 @@ struct Pass<'s> {
 }
 
 impl<'s> Pass<'s> {
-    fn new(suites: &'s [Suite], options: &Options) -> Self {
+    fn new(suites: &'s [Suite], style: &JunitStyle) -> Self {
         let texts =
             suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.trouble.is_some()).count();
         Self {
             suites,
-            dialect: options.dialect,
+            dialect: style.dialect,
             text_bytes: TEXT_BYTES.min(FILE_BYTES / texts.max(1)),
             out: Writer::new_with_indent(Vec::new(), b' ', 2),
             at: (0, 0),
@@ -137,15 +139,13 @@ impl<'s> Pass<'s> {
         if self.dialect == Dialect::Rich {
             let cases = || self.suites.iter().flat_map(|suite| &suite.cases);
             let count = |element| cases().filter(|case| is(case, element)).count().to_string();
-            let ends = self.suites.iter().map(|s| s.began.as_millisecond() as f64 / 1e3 + s.wall_secs);
-            let begins = self.suites.iter().map(|s| s.began.as_millisecond() as f64 / 1e3);
-            let wall_secs = ends.fold(0.0, f64::max) - begins.fold(f64::INFINITY, f64::min);
-            root.push_attribute(("name", "steadfast"));
-            root.push_attribute(("tests", cases().count().to_string().as_str()));
-            root.push_attribute(("failures", count(Element::Failure).as_str()));
-            root.push_attribute(("errors", count(Element::Error).as_str()));
-            root.push_attribute(("skipped", count(Element::Skipped).as_str()));
-            root.push_attribute(("time", seconds(wall_secs).as_str()));
+            let secs = self.suites.iter().map(Suite::secs).sum();
+            root.push_attribute(plainly("name", "steadfast"));
+            root.push_attribute(plainly("tests", &cases().count().to_string()));
+            root.push_attribute(plainly("failures", &count(Element::Failure)));
+            root.push_attribute(plainly("errors", &count(Element::Error)));
+            root.push_attribute(plainly("skipped", &count(Element::Skipped)));
+            root.push_attribute(plainly("time", &seconds(secs)));
         }
         Ok(self.out.write_event(Event::Start(root))?)
     }
@@ -154,17 +154,19 @@ impl<'s> Pass<'s> {
         let suite = &self.suites[self.at.0];
         self.at = (self.at.0 + 1, 0);
         let skipped = suite.cases.iter().filter(|case| is(case, Element::Skipped)).count();
-        let began = suite.began.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        // With a zone, or readers take it for their own; the schemas know none.
+        let format = if self.dialect == Dialect::Rich { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S" };
+        let began = suite.began.strftime(format).to_string();
         let mut begins = BytesStart::new("testsuite");
         for name in ["id", "name", "tests", "failures", "errors"] {
-            begins.push_attribute((name, attribute(element, name)?.as_str()));
+            begins.push_attribute(plainly(name, &attribute(element, name)?));
         }
-        begins.push_attribute(("skipped", skipped.to_string().as_str()));
-        begins.push_attribute(("time", seconds(suite.wall_secs).as_str()));
-        begins.push_attribute(("timestamp", began.as_str()));
-        begins.push_attribute(("hostname", attribute(element, "hostname")?.as_str()));
+        begins.push_attribute(plainly("skipped", &skipped.to_string()));
+        begins.push_attribute(plainly("time", &seconds(suite.secs())));
+        begins.push_attribute(plainly("timestamp", &began));
+        begins.push_attribute(plainly("hostname", &attribute(element, "hostname")?));
         if self.dialect == Dialect::Strict {
-            begins.push_attribute(("package", attribute(element, "package")?.as_str()));
+            begins.push_attribute(plainly("package", &attribute(element, "package")?));
         }
         self.out.write_event(Event::Start(begins))?;
         self.properties(&suite.properties)
@@ -175,12 +177,12 @@ impl<'s> Pass<'s> {
         let case = self.case();
         let mut begins = BytesStart::new("testcase");
         for name in ["name", "classname"] {
-            begins.push_attribute((name, attribute(element, name)?.as_str()));
+            begins.push_attribute(plainly(name, &attribute(element, name)?));
         }
-        begins.push_attribute(("time", seconds(case.wall_secs).as_str()));
+        begins.push_attribute(plainly("time", &seconds(case.secs)));
         if let (Dialect::Rich, Some(file)) = (self.dialect, &case.file) {
-            begins.push_attribute(("file", file.as_str()));
-            begins.push_attribute(("line", "1"));
+            begins.push_attribute(plainly("file", file));
+            begins.push_attribute(plainly("line", "1"));
         }
         self.out.write_event(Event::Start(begins))?;
         match self.dialect {
@@ -194,34 +196,44 @@ impl<'s> Pass<'s> {
         let name = element.name();
         let mut begins = BytesStart::new(name.as_ref());
         if self.dialect == Dialect::Rich || name.as_ref() != "skipped" {
-            begins.push_attribute(("type", attribute(element, "type")?.as_str()));
+            begins.push_attribute(plainly("type", &attribute(element, "type")?));
         }
-        begins.push_attribute(("message", attribute(element, "message")?.as_str()));
+        begins.push_attribute(plainly("message", &attribute(element, "message")?));
         self.out.write_event(Event::Start(begins))?;
         let text = self.case().trouble.as_ref().map_or("", |trouble| &trouble.text);
         let text = shortened(&visible(text), self.text_bytes);
-        Ok(self.out.write_event(Event::Text(BytesText::new(&text)))?)
+        Ok(self.out.write_event(Event::Text(BytesText::from_escaped(partial_escape(text))))?)
     }
 
     fn properties(&mut self, properties: &Properties) -> Result<()> {
         self.out.write_event(Event::Start(BytesStart::new("properties")))?;
         for (name, value) in properties {
             let (name, value) = (one_line(name, 200), one_line(value, 1000));
-            let property = BytesStart::new("property")
-                .with_attributes([("name", name.as_str()), ("value", value.as_str())]);
+            let mut property = BytesStart::new("property");
+            property.push_attribute(plainly("name", &name));
+            property.push_attribute(plainly("value", &value));
             self.out.write_event(Event::Empty(property))?;
         }
         Ok(self.out.write_event(Event::End(BytesEnd::new("properties")))?)
     }
 
     fn element(&mut self, name: &str, text: &str) -> Result<()> {
-        self.out.create_element(name).write_text_content(BytesText::new(&visible(text)))?;
+        self.out
+            .create_element(name)
+            .write_text_content(BytesText::from_escaped(partial_escape(visible(text))))?;
         Ok(())
     }
 
     fn case(&self) -> &'s Case {
         &self.suites[self.at.0 - 1].cases[self.at.1 - 1]
     }
+}
+
+/// An attribute in which nothing is escaped but what XML asks for.
+fn plainly<'a>(name: &'a str, value: &str) -> Attribute<'a> {
+    let escaped = partial_escape(value).replace('"', "&quot;");
+    let spaced = escaped.replace('\t', "&#9;").replace('\n', "&#10;");
+    Attribute { key: QName(name), value: spaced.into() }
 }
 
 fn is(case: &Case, element: Element) -> bool {
@@ -237,7 +249,7 @@ fn seconds(secs: f64) -> String {
 /// The text up to so many bytes once it is escaped, with a note where it was cut.
 fn shortened(text: &str, most: usize) -> String {
     let cost = |letter: char| match letter {
-        '&' | '<' | '>' | '"' | '\'' => 6,
+        '&' | '<' | '>' => 5,
         other => other.len_utf8(),
     };
     let mut spent = 0;
