@@ -167,23 +167,47 @@ pub struct Images {
     pub nginx: Option<String>,
     /// What the probe pods and the instrumented sets run: a shell and busybox's tools.
     pub probe: String,
+    /// What else is run in the place of an image, by its name.
+    pub map: Vec<(String, String)>,
+    /// The registry, with a path where there is one, that has a copy of every image that `map` does not name.
+    pub registry: Option<String>,
 }
 
 impl Default for Images {
     fn default() -> Self {
-        Self { nginx: Some(DEFAULT_IMAGE.to_owned()), probe: DEFAULT_PROBE_IMAGE.to_owned() }
+        let (nginx, probe) = (Some(DEFAULT_IMAGE.to_owned()), DEFAULT_PROBE_IMAGE.to_owned());
+        Self { nginx, probe, map: Vec::new(), registry: None }
     }
 }
 
 impl Images {
-    /// What is run where a manifest (its path under `manifests/`) says `image`.
-    pub fn instead_of<'i>(&'i self, manifest: &str, image: &'i str) -> &'i str {
+    /// What is run where a manifest (its path under `manifests/`) says `image`. What the map says of either name counts before
+    /// the registry.
+    pub fn instead_of(&self, manifest: &str, image: &str) -> String {
         let documented = manifest.starts_with("documented/");
-        match &self.nginx {
+        let used = match &self.nginx {
             Some(nginx) if documented && is_nginx(image) => nginx,
             _ if !documented && image == DEFAULT_PROBE_IMAGE => &self.probe,
             _ => image,
+        };
+        let mapped = |name: &str| self.map.iter().find(|(old, _)| old == name).map(|(_, new)| new.clone());
+        mapped(image).or_else(|| mapped(used)).unwrap_or_else(|| self.in_registry(used))
+    }
+
+    fn in_registry(&self, image: &str) -> String {
+        match &self.registry {
+            Some(registry) => format!("{}/{}", registry.trim_end_matches('/'), without_registry(image)),
+            None => image.to_owned(),
         }
+    }
+}
+
+/// An image's name without the host that it is pulled from. The first part of a name is a host if it has a dot or a port, or is
+/// `localhost`.
+fn without_registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => rest,
+        _ => image,
     }
 }
 
@@ -299,5 +323,35 @@ mod tests {
         let images = Images { probe: "mirror/busybox:1".to_owned(), ..Images::default() };
         assert_eq!(images.instead_of("instrumented/web.yaml", "busybox:1.37"), "mirror/busybox:1");
         assert_eq!(images.instead_of("instrumented/web.yaml", "busybox:1.36"), "busybox:1.36");
+    }
+
+    #[test]
+    fn a_registry_has_a_copy_of_every_image() {
+        let images = Images { registry: Some("mirror.example:5000/k8s/".to_owned()), ..Images::default() };
+        for (manifest, image, used) in [
+            ("documented/a.yaml", "nginx:1.9.1", "mirror.example:5000/k8s/nginx-slim:0.27"),
+            ("documented/a.yaml", "busybox:1.28.4", "mirror.example:5000/k8s/busybox:1.28.4"),
+            ("instrumented/a.yaml", "busybox:1.37", "mirror.example:5000/k8s/busybox:1.37"),
+            ("instrumented/a.yaml", "localhost/team/a:1", "mirror.example:5000/k8s/team/a:1"),
+            ("instrumented/a.yaml", "team/a:1", "mirror.example:5000/k8s/team/a:1"),
+        ] {
+            assert_eq!(images.instead_of(manifest, image), used);
+        }
+    }
+
+    #[test]
+    fn a_map_of_images_counts_before_the_registry() {
+        let map = vec![
+            ("busybox:1.28.4".to_owned(), "corp/bb:1".to_owned()),
+            (DEFAULT_IMAGE.to_owned(), "corp/web:2".to_owned()),
+        ];
+        let images = Images { map, registry: Some("mirror.example".to_owned()), ..Images::default() };
+        assert_eq!(images.instead_of("documented/a.yaml", "busybox:1.28.4"), "corp/bb:1");
+        assert_eq!(
+            images.instead_of("documented/a.yaml", "nginx:1.9.1"),
+            "corp/web:2",
+            "by what replaces it"
+        );
+        assert_eq!(images.instead_of("instrumented/a.yaml", "busybox:1.37"), "mirror.example/busybox:1.37");
     }
 }

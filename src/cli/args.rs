@@ -56,6 +56,8 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Print what a run would do, and why it would not do the rest; needs no cluster
     Plan(PlanArgs),
+    /// Print every image that a run pulls, one a line; needs no cluster
+    Images(PlanArgs),
     /// Judge a recorded run again and rewrite its reports; needs no cluster
     Replay(ReplayArgs),
     /// Delete what killed runs left in the cluster, and nothing of runs that are at work
@@ -246,6 +248,14 @@ pub(super) struct ImageArgs {
     #[arg(long, value_name = "NAME", env = "STEADFAST_PROBE_IMAGE", hide_env = true)]
     #[arg(default_value = DEFAULT_PROBE_IMAGE, value_parser = values::image)]
     pub probe_image: String,
+    /// The registry, with a path where there is one, that has a copy of every image
+    #[arg(long, value_name = "PREFIX", env = "STEADFAST_REGISTRY", hide_env = true)]
+    #[arg(value_parser = values::image)]
+    pub registry: Option<String>,
+    /// What is run in the place of an image, `steadfast images` lists them; may be repeated
+    #[arg(long, value_name = "OLD=NEW", env = "STEADFAST_IMAGE_MAP", hide_env = true, value_delimiter = ',')]
+    #[arg(value_parser = values::image_pair)]
+    pub image_map: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]

@@ -86,7 +86,8 @@ pub(super) fn have_checks<'i>(
 /// The images that the flags name.
 pub(super) fn images(args: &ImageArgs) -> Images {
     let nginx = (args.image != AS_DOCUMENTED).then(|| args.image.clone());
-    Images { nginx, probe: args.probe_image.clone() }
+    let (probe, registry) = (args.probe_image.clone(), given(&args.registry));
+    Images { nginx, probe, map: args.image_map.clone(), registry }
 }
 
 /// Everything that `run` is told.

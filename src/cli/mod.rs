@@ -82,6 +82,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::List(args) => list::handle(&args),
         Command::Explain(args) => explain::handle(&args),
         Command::Plan(args) => plan::handle(&args),
+        Command::Images(args) => plan::images(&args),
         Command::Replay(args) => replay::handle(&args),
         Command::Cleanup(args) => cleanup::handle(&args),
         Command::Selftest(args) => selftest::handle(&args),

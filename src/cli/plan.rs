@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     limits::{self, Limit},
-    options::Images,
+    options::{DEFAULT_PROBE_IMAGE, Images},
     plan::{LeftOut, Plan, PlannedScenario},
     spec::{Action, Catalogue, Condition},
 };
@@ -22,6 +22,15 @@ pub(super) fn handle(args: &PlanArgs) -> Result<u8> {
     let catalogue = meaning::catalogue(&args.catalogue)?;
     let plan = meaning::plan(&catalogue, &args.selection)?;
     exit::print(&page(&catalogue, &plan, &meaning::images(&args.images)))?;
+    Ok(exit::OK)
+}
+
+/// Prints the images that a run of what is selected pulls, one a line.
+pub(super) fn images(args: &PlanArgs) -> Result<u8> {
+    let catalogue = meaning::catalogue(&args.catalogue)?;
+    let plan = meaning::plan(&catalogue, &args.selection)?;
+    let pulled = pulled(&catalogue, &plan, &meaning::images(&args.images));
+    exit::print(&pulled.into_keys().map(|image| image + "\n").collect::<String>())?;
     Ok(exit::OK)
 }
 
@@ -85,16 +94,22 @@ fn left_out(left_out: &[LeftOut]) -> impl Iterator<Item = (&str, String)> {
     left_out.iter().map(|out| (out.id.as_str(), out.reason.clone()))
 }
 
-/// The images that will be pulled, each with the documented names that it stands for.
-fn image_rows(catalogue: &Catalogue, plan: &Plan, images: &Images) -> Vec<String> {
-    let mut pulled: BTreeMap<String, BTreeSet<String>> =
-        BTreeMap::from([(images.probe.clone(), BTreeSet::new())]);
+/// The images that will be pulled, each with the names in manifests that it stands for.
+fn pulled(catalogue: &Catalogue, plan: &Plan, images: &Images) -> BTreeMap<String, BTreeSet<String>> {
     let scenarios = plan.scenarios.iter().filter_map(|planned| catalogue.scenarios.get(&planned.id));
-    for (manifest, image) in scenarios.flat_map(|scenario| objects::images(catalogue, scenario)) {
-        let used = images.instead_of(&manifest, &image).to_owned();
+    let named = scenarios.flat_map(|scenario| objects::images(catalogue, scenario));
+    let probe = ("instrumented/probe.yaml".to_owned(), DEFAULT_PROBE_IMAGE.to_owned());
+    let mut pulled: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (manifest, image) in named.chain([probe]) {
+        let used = images.instead_of(&manifest, &image);
         let replaced = (used != image).then_some(image);
         pulled.entry(used).or_default().extend(replaced);
     }
+    pulled
+}
+
+fn image_rows(catalogue: &Catalogue, plan: &Plan, images: &Images) -> Vec<String> {
+    let pulled = pulled(catalogue, plan, images);
     let row = |(image, stands_for): (String, BTreeSet<String>)| match stands_for.len() {
         0 => format!("  {image}\n"),
         _ => {

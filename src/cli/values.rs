@@ -137,6 +137,13 @@ pub(super) fn image(text: &str) -> Result<String, String> {
     Err("expected the name of an image, such as registry.k8s.io/nginx-slim:0.27".to_owned())
 }
 
+/// One image in the place of another: `OLD=NEW`.
+pub(super) fn image_pair(text: &str) -> Result<(String, String), String> {
+    let (old, new) =
+        text.split_once('=').ok_or("expected OLD=NEW, such as busybox:1.28.4=mirror.example/busybox:1")?;
+    Ok((image(old)?, image(new)?))
+}
+
 /// The id of a run, as `run` prints it. Never nothing: nothing would be every run.
 pub(super) fn run_id(text: &str) -> Result<String, String> {
     let ends = |c: char| c.is_ascii_alphanumeric();

@@ -167,7 +167,7 @@ impl Pipeline<'_> {
             for image in objects.iter().flat_map(crate::spec::images) {
                 let used = self.options.images.instead_of(manifest, image);
                 if used != image {
-                    replaced.insert(image.to_owned(), used.to_owned());
+                    replaced.insert(image.to_owned(), used);
                 }
             }
         }

@@ -37,6 +37,8 @@ const VALUES: &[(&str, Option<&str>)] = &[
     ("seed", Some("7")),
     ("out", Some("/tmp/out")),
     ("junit", Some("/tmp/junit.xml")),
+    ("registry", Some("mirror.example/k8s")),
+    ("image-map", Some("busybox:1.28.4=corp/bb:1")),
     ("junit-suite-prefix", Some("kind")),
     ("junit-property", Some("cluster=kind")),
     ("junit-attachment-base", Some("/ci")),
